@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# Lazaret: one Makefile per folder, included here; every output lies in build/.
+
+O := build
+CC := gcc
+HOST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -MMD -MP \
+	-ffile-prefix-map=$(CURDIR)=.
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -MMD -MP \
+	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Folders add to these: what `make all` builds, unit test programs, end-to-end test programs, root-mode sources.
+ALL :=
+UNIT :=
+E2E :=
+TCB :=
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+# $(call unit_test,NAME,SOURCES,EXTRA CFLAGS,EXTRA LIBS): build/unit/NAME from SOURCES, sanitized, with cmocka.
+define unit_test
+UNIT += $(O)/unit/$(1)
+$(O)/unit/$(1): $(2) $(MAKEFILE_LIST)
+	@mkdir -p $$(@D)
+	@echo "  UNIT    $(1)"
+	@$(CC) $(UNIT_CFLAGS) $(3) -o $$@ $(2) $(4) -lcmocka
+-include $(wildcard $(O)/unit/$(1)*.d)
+endef
+
+-include loader/Makefile
+-include hv/Makefile
+-include policy/Makefile
+-include netfilter/Makefile
+-include guests/Makefile
+-include attest/Makefile
+-include tools/Makefile
+-include tests/Makefile
+
+.PHONY: all run shell check unit e2e tcb clean help setup
+
+all: $(ALL)
+
+setup:
+	@tools/setup
+
+unit: $(UNIT)
+	@tests/run-all $(UNIT)
+
+clean:
+	rm -rf $(O)
+
+tcb:
+	@tools/tcb $(TCB)
+
+help:
+	@echo "make run      install what is missing, build, boot the machine in QEMU, show the story"
+	@echo "make check    install what is missing, build, run every test"
+	@echo "make shell    boot and leave the machine up, with the operator's commands in reach"
+	@echo "make all      build only (tools/setup installs what it needs)"
+	@echo "make unit     unit tests on the host, sanitized"
+	@echo "make e2e      end-to-end tests in QEMU"
+	@echo "make bench    benchmarks"
+	@echo "make tcb      lines of code in root mode and per part"
+	@echo "make clean    remove build/"

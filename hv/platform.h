@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the machine offers to the rest of the hypervisor: memory and its owners, CPUs, time, interrupts, console, audit.
+ * Host tests link fakes of these.
+ */
+#ifndef HV_PLATFORM_H
+#define HV_PLATFORM_H
+
+#include <lazaret/hypercall.h>
+
+#include "types.h"
+
+/* --- memory (mem.c) ----------------------------------------------------------------------------------------------- */
+
+/* Who a host page belongs to.  VM n is OWNER_VM0 + n. */
+enum { OWNER_NONE = 0, OWNER_FREE = 1, OWNER_HV = 2, OWNER_FIRMWARE = 3, OWNER_MMIO = 4, OWNER_VM0 = 16 };
+
+/* Direct map of all RAM (and of what mmio_map mapped); valid in root mode only. */
+void *hpa_ptr(hpa_t address);
+hpa_t ptr_hpa(const void *pointer);
+
+/* Zeroed, contiguous, aligned to `align` (power of two >= 4096), owned by `owner`.  Only before the seal; panics after. */
+HV_MUST_CHECK enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, hpa_t *out);
+/* mem_alloc for the hypervisor's own use, as a pointer; NULL when there is none. */
+void *mem_alloc_hv(uint64_t length, uint64_t align);
+/* Gives MMIO pages (outside RAM) to `owner`; HV_CONFLICT if they belong to anyone else or are RAM. */
+HV_MUST_CHECK enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner);
+/* HV_OK if every page of [base, base + length) belongs to `owner`; the one check before any NPT, EPT or IOMMU map. */
+HV_MUST_CHECK enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner);
+/* Uncached mapping of device registers for root mode; before the seal only; NULL when there is no room. */
+volatile void *mmio_map(hpa_t base, uint64_t length);
+
+/* --- CPUs, time, interrupts (smp.c, apic.c, timer.c) -------------------------------------------------------------- */
+
+unsigned cpu_count(void);
+unsigned cpu_current(void);                     /* 0 is the boot CPU */
+uint32_t cpu_apic_id(unsigned cpu);
+uint64_t time_ns(void);                         /* since hypervisor start, monotonic, same on all CPUs */
+uint64_t time_to_tsc(uint64_t ns);              /* the TSC value that time_ns() reports as ns */
+uint32_t time_tsc_khz(void);
+void time_arm(uint64_t deadline_ns);            /* this CPU's one-shot timer; a past deadline fires at once */
+
+#define HOST_VECTOR_DEVICE_FIRST 0x40           /* 0x40..0xdf: assigned devices' interrupts */
+#define HOST_VECTOR_DEVICE_LAST 0xdf
+#define HOST_VECTOR_IOMMU 0xf0
+#define HOST_VECTOR_KICK 0xf1
+#define HOST_VECTOR_TIMER 0xf2
+#define HOST_VECTOR_SPURIOUS 0xff
+void cpu_kick(unsigned cpu);                    /* makes that CPU leave its guest or its halt; safe on oneself */
+
+struct spinlock { volatile uint32_t next, owner; };
+void spin_lock(struct spinlock *lock);          /* ticket lock; interrupts are off in root mode anyway */
+void spin_unlock(struct spinlock *lock);
+
+/* Port and PCI configuration access (arch_x86.h wraps the instructions; faked on the host). */
+uint32_t pci_read(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size);
+void pci_write(uint8_t bus, uint8_t device, uint8_t function, uint16_t offset, unsigned size, uint32_t value);
+
+/* ACPI (acpi.c): a table by its signature, checksum verified, in the hypervisor's own copy; NULL when absent. */
+const void *acpi_table(const char signature[4], uint32_t *length);
+
+/* --- telling (console.c, audit.c) --------------------------------------------------------------------------------- */
+
+/* One line on COM1, prefixed "hv: ".  %s %u %x %lu %lx %c only. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A character of a VM's console: line-buffered, control characters stripped, prefixed with the VM's name. */
+void say_vm(unsigned vm, char c);
+/* Next character typed for a VM's console, or -1.  Output only in this version: always -1. */
+int hear_vm(unsigned vm);
+void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* Our own invariants only, never input. */
+#define CHECK(x) do { if (!(x)) panic("%s:%u: %s", __FILE__, (unsigned)__LINE__, #x); } while (0)
+
+#define AUDIT_HV 0xffffffffu
+/* Adds a record, counted against the VM's quota; raises nothing, never blocks. */
+void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1);
+/* Raises the epoch: something in the platform or VM records changed. */
+void epoch_raise(void);
+
+#endif

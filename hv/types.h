@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Types that every file of the hypervisor uses. */
+#ifndef HV_TYPES_H
+#define HV_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Addresses are distinct types, so that a guest's address cannot be used as the machine's. */
+typedef struct { uint64_t a; } gpa_t;   /* guest-physical */
+typedef struct { uint64_t a; } hpa_t;   /* host-physical */
+
+static inline gpa_t gpa(uint64_t a) { return (gpa_t){ a }; }
+static inline hpa_t hpa(uint64_t a) { return (hpa_t){ a }; }
+
+#define PAGE_SIZE 4096ull
+#define LARGE_PAGE_SIZE (2ull << 20)
+
+/* Results inside the hypervisor.  What a guest sees is enum lzr_status (lazaret/hypercall.h). */
+enum hv_err {
+	HV_OK = 0,
+	HV_NO_MEMORY,           /* a pool that the policy sized is exhausted */
+	HV_BAD_INPUT,           /* firmware, file or guest input fails its check */
+	HV_NOT_OWNED,           /* the page-ownership array says no */
+	HV_CONFLICT,            /* already there, already owned */
+	HV_UNSUPPORTED,         /* the hardware lacks it */
+	HV_TIMEOUT,             /* the hardware did not answer in time */
+	HV_DENIED,              /* the policy does not grant it */
+};
+
+#define HV_MUST_CHECK __attribute__((warn_unused_result))
+#define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif
