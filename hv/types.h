@@ -30,6 +30,10 @@ enum hv_err {
 };
 
 #define HV_MUST_CHECK __attribute__((warn_unused_result))
+/* Gone after the seal: functions, data.  Read-only after the seal: HV_SEALED data (starts as zero). */
+#define HV_BOOT __attribute__((section(".boot.text"), noinline, cold))
+#define HV_BOOT_DATA __attribute__((section(".boot.data")))
+#define HV_SEALED __attribute__((section(".sealed")))
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
 #endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Privileged instructions, one function each, nothing else.  Included as <arch_x86.h>, so that a unit test can put a file
+ * of this name with fakes first in its include path.
+ */
+#ifndef HV_ARCH_X86_H
+#define HV_ARCH_X86_H
+
+#include <stdint.h>
+
+#define MSR_APIC_BASE 0x1bu
+#define MSR_EFER 0xc0000080u
+#define EFER_SCE (1u << 0)
+#define EFER_LME (1u << 8)
+#define EFER_LMA (1u << 10)
+#define EFER_NXE (1u << 11)
+#define EFER_SVME (1u << 12)
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
+
+#define CR0_MP (1ull << 1)
+#define CR0_EM (1ull << 2)
+#define CR0_TS (1ull << 3)
+#define CR0_WP (1ull << 16)
+#define CR4_OSFXSR (1ull << 9)
+#define CR4_OSXMMEXCPT (1ull << 10)
+#define CR4_OSXSAVE (1ull << 18)
+
+struct cpuid_regs { uint32_t eax, ebx, ecx, edx; };
+
+static inline struct cpuid_regs arch_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	struct cpuid_regs r;
+
+	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+	return r;
+}
+
+static inline uint64_t arch_rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void arch_wrmsr(uint32_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+static inline uint64_t arch_rdtsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+static inline uint8_t arch_in8(uint16_t port)
+{
+	uint8_t value;
+
+	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline uint16_t arch_in16(uint16_t port)
+{
+	uint16_t value;
+
+	__asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline uint32_t arch_in32(uint16_t port)
+{
+	uint32_t value;
+
+	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline void arch_out8(uint16_t port, uint8_t value)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void arch_out16(uint16_t port, uint16_t value)
+{
+	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void arch_out32(uint16_t port, uint32_t value)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+}
+
+#define ARCH_CR(name) \
+	static inline uint64_t arch_read_##name(void) \
+	{ \
+		uint64_t value; \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+		return value; \
+	} \
+	static inline void arch_write_##name(uint64_t value) \
+	{ \
+		__asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
+	}
+ARCH_CR(cr0)
+ARCH_CR(cr2)
+ARCH_CR(cr3)
+ARCH_CR(cr4)
+#undef ARCH_CR
+
+static inline void arch_invlpg(uint64_t address)
+{
+	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+static inline void arch_clflush(const volatile void *address)
+{
+	__asm__ volatile("clflush %0" : : "m"(*(const volatile char *)address) : "memory");
+}
+
+static inline void arch_pause(void) { __asm__ volatile("pause"); }
+static inline void arch_wbinvd(void) { __asm__ volatile("wbinvd" : : : "memory"); }
+static inline void arch_fence(void) { __asm__ volatile("mfence" : : : "memory"); }
+static inline void arch_halt_forever(void) { for (;;) __asm__ volatile("cli; hlt"); }
+
+#endif
