@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cryptography of the dataplane with mbedTLS: SEC 1 (ECDSA on P-384), NIST SP 800-90A (HMAC-DRBG). */
+#include "crypto.h"
+
+#include <mbedtls/ecdsa.h>
+#include <mbedtls/hmac_drbg.h>
+#include <mbedtls/md.h>
+#include <mbedtls/platform_util.h>
+#include <string.h>
+
+static mbedtls_ecp_group group;
+static mbedtls_ecp_point verifier;
+static mbedtls_hmac_drbg_context generator;
+static bool ready;
+
+static bool load_key(const uint8_t x[48], const uint8_t y[48])
+{
+	uint8_t point[97];
+
+	point[0] = 4;
+	memcpy(point + 1, x, 48);
+	memcpy(point + 49, y, 48);
+	return mbedtls_ecp_group_load(&group, MBEDTLS_ECP_DP_SECP384R1) == 0 &&
+	       mbedtls_ecp_point_read_binary(&group, &verifier, point, sizeof(point)) == 0 &&
+	       mbedtls_ecp_check_pubkey(&group, &verifier) == 0;
+}
+
+bool crypto_init(const uint8_t seed[CRYPTO_SEED_SIZE], const uint8_t x[48], const uint8_t y[48])
+{
+	static const char purpose[] = "Lazaret port nonces 1";
+	uint8_t material[CRYPTO_SEED_SIZE + sizeof(purpose)];
+
+	if (ready) {
+		mbedtls_ecp_group_free(&group);
+		mbedtls_ecp_point_free(&verifier);
+		mbedtls_hmac_drbg_free(&generator);
+	}
+	mbedtls_ecp_group_init(&group);
+	mbedtls_ecp_point_init(&verifier);
+	mbedtls_hmac_drbg_init(&generator);
+	memcpy(material, seed, CRYPTO_SEED_SIZE);
+	memcpy(material + CRYPTO_SEED_SIZE, purpose, sizeof(purpose));
+	ready = load_key(x, y) && mbedtls_hmac_drbg_seed_buf(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA384), material,
+							     sizeof(material)) == 0;
+	mbedtls_platform_zeroize(material, sizeof(material));
+	return ready;
+}
+
+bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signature[96])
+{
+	uint8_t digest[48];
+	mbedtls_mpi r, s;
+	bool good;
+
+	if (!ready)
+		return false;
+	mbedtls_mpi_init(&r);
+	mbedtls_mpi_init(&s);
+	good = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA384), message, length, digest) == 0 &&
+	       mbedtls_mpi_read_binary(&r, signature, 48) == 0 && mbedtls_mpi_read_binary(&s, signature + 48, 48) == 0 &&
+	       mbedtls_ecdsa_verify(&group, digest, sizeof(digest), &verifier, &r, &s) == 0;
+	mbedtls_mpi_free(&r);
+	mbedtls_mpi_free(&s);
+	return good;
+}
+
+bool crypto_random(uint8_t *out, size_t length)
+{
+	if (ready && length <= MBEDTLS_HMAC_DRBG_MAX_REQUEST && mbedtls_hmac_drbg_random(&generator, out, length) == 0)
+		return true;
+	memset(out, 0, length);
+	return false;
+}

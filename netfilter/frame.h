@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frame parser: Ethernet II with ARP or IPv4, and inside that ICMP, UDP or TCP.  Everything else is refused with a reason.
+ * It reads a frame that nobody changes meanwhile, never past its length, and keeps no state.
+ */
+#ifndef NETFILTER_FRAME_H
+#define NETFILTER_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "reason.h"
+
+#define FRAME_MAX 1514u         /* Ethernet header and 1500 bytes; no FCS */
+#define FRAME_PADDED 64u        /* a frame up to this length may carry padding behind its packet */
+#define FRAME_HEADER 14u
+
+#define FRAME_MAC_GROUP 1ull            /* bit of struct frame's addresses: group address */
+#define FRAME_MAC_BROADCAST 0xffffffffffffull
+
+enum frame_kind { FRAME_ARP_REQUEST = 1, FRAME_ARP_REPLY, FRAME_ICMP, FRAME_UDP, FRAME_TCP };
+
+/* Addresses are the bytes of the frame read as little-endian numbers: good for comparison, not for arithmetic. */
+struct frame {
+	uint64_t mac_target;
+	uint64_t mac_source;
+	uint32_t ip_source;     /* ARP: sender's */
+	uint32_t ip_target;     /* ARP: target's */
+	uint16_t l4_source;     /* UDP, TCP, not a fragment: port as a number; else 0 */
+	uint16_t l4_target;
+	uint8_t kind;           /* enum frame_kind */
+	bool fragment;          /* IPv4: a piece of a packet; ports are not looked at */
+};
+
+/* The six, four bytes at `p` as struct frame holds them. */
+uint64_t frame_mac(const uint8_t p[6]);
+uint32_t frame_ip(const uint8_t p[4]);
+/* True when `ip` can be a host's own address: not zero, loopback, multicast or beyond. */
+bool frame_ip_is_host(uint32_t ip);
+
+/* Takes `length` bytes apart into `out`.  NF_PASS, or the reason; `out` then is not to be used. */
+enum nf_reason frame_parse(const uint8_t *bytes, uint32_t length, struct frame *out);
+
+#endif

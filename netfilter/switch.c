@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "switch.h"
+
+#include <string.h>
+
+/* Multiplicative hash; addresses are static and few, so short probes are enough. */
+static unsigned slot_of(uint64_t key)
+{
+	return (unsigned)((key * 0x9e3779b97f4a7c15ull) >> 56) % SWITCH_SLOTS;
+}
+
+static void insert(uint8_t *table, uint64_t key, unsigned port)
+{
+	unsigned slot = slot_of(key);
+
+	while (table[slot] != 0)
+		slot = (slot + 1) % SWITCH_SLOTS;
+	table[slot] = (uint8_t)(port + 1);
+}
+
+static struct port *port_by_mac(struct nswitch *sw, uint64_t mac)
+{
+	unsigned slot;
+
+	for (slot = slot_of(mac); sw->by_mac[slot] != 0; slot = (slot + 1) % SWITCH_SLOTS) {
+		if (sw->ports[sw->by_mac[slot] - 1].mac == mac)
+			return &sw->ports[sw->by_mac[slot] - 1];
+	}
+	return NULL;
+}
+
+static struct port *port_by_ip(struct nswitch *sw, uint32_t ip)
+{
+	unsigned slot;
+
+	for (slot = slot_of(ip); sw->by_ip[slot] != 0; slot = (slot + 1) % SWITCH_SLOTS) {
+		if (sw->ports[sw->by_ip[slot] - 1].ip == ip)
+			return &sw->ports[sw->by_ip[slot] - 1];
+	}
+	return NULL;
+}
+
+void switch_init(struct nswitch *sw)
+{
+	uint32_t i;
+
+	memset(sw->ports, 0, sizeof(sw->ports));
+	memset(sw->uplinks, 0, sizeof(sw->uplinks));
+	memset(sw->by_mac, 0, sizeof(sw->by_mac));
+	memset(sw->by_ip, 0, sizeof(sw->by_ip));
+	for (i = 0; i < sw->config.header.port_count; i++) {
+		const struct lzr_switch_port *config = &sw->config.ports[i];
+
+		port_init(&sw->ports[i], config, &sw->config.networks[config->network].label);
+		insert(sw->by_mac, sw->ports[i].mac, i);
+		insert(sw->by_ip, sw->ports[i].ip, i);
+	}
+}
+
+static struct switch_end to_port(const struct nswitch *sw, const struct port *port)
+{
+	return (struct switch_end){ SWITCH_PORT, (uint8_t)(port - sw->ports) };
+}
+
+static struct switch_end to_uplink(uint32_t uplink)
+{
+	return (struct switch_end){ SWITCH_UPLINK, (uint8_t)uplink };
+}
+
+static bool is_arp(const struct frame *f)
+{
+	return f->kind == FRAME_ARP_REQUEST || f->kind == FRAME_ARP_REPLY;
+}
+
+/* May the frame be exchanged between infrastructure port `port` and {uplink, ip, l4port}? */
+static bool is_listed(const struct nswitch *sw, const struct port *port, const struct frame *f, uint32_t uplink, uint32_t ip,
+		      uint16_t l4port)
+{
+	uint8_t protocol = f->kind == FRAME_TCP ? 6 : 17;
+	uint32_t i;
+
+	if (is_arp(f) && port->gateway != 0 && ip == port->gateway && uplink == sw->config.networks[port->network].uplink)
+		return true;
+	for (i = 0; i < sw->config.header.endpoint_count; i++) {
+		const struct lzr_switch_endpoint *e = &sw->config.endpoints[i];
+
+		if (&sw->ports[e->port] != port || e->uplink != uplink || frame_ip(e->ipv4) != ip)
+			continue;
+		if (is_arp(f))
+			return true;
+		if ((f->kind == FRAME_TCP || f->kind == FRAME_UDP) && !f->fragment && e->protocol == protocol &&
+		    e->l4port == l4port)
+			return true;
+	}
+	return false;
+}
+
+/* A group address: only the ARP request passes, and only to whom it asks for. */
+static enum nf_reason find_target(struct nswitch *sw, const struct frame *f, struct port **target)
+{
+	if ((f->mac_target & FRAME_MAC_GROUP) == 0)
+		*target = port_by_mac(sw, f->mac_target);
+	else if (f->mac_target == FRAME_MAC_BROADCAST && f->kind == FRAME_ARP_REQUEST)
+		*target = port_by_ip(sw, f->ip_target);
+	else
+		return NF_GROUP;
+	return NF_PASS;
+}
+
+static enum nf_reason route_infrastructure(struct nswitch *sw, struct port *from, const struct frame *f,
+					   struct switch_end *to)
+{
+	struct port *target;
+	enum nf_reason reason = find_target(sw, f, &target);
+	uint32_t i;
+
+	if (reason != NF_PASS)
+		return reason;
+	if (target != NULL)
+		return NF_ENDPOINT;
+	for (i = 0; i < sw->config.header.uplink_count; i++) {
+		if (is_listed(sw, from, f, i, f->ip_target, f->l4_target)) {
+			*to = to_uplink(i);
+			return NF_PASS;
+		}
+	}
+	return NF_ENDPOINT;
+}
+
+static enum nf_reason route_guest(struct nswitch *sw, struct port *from, const struct frame *f, uint64_t now,
+				  struct switch_end *to)
+{
+	struct port *target, *owner = port_by_ip(sw, f->ip_target);
+	enum nf_reason reason = find_target(sw, f, &target);
+	uint32_t uplink = sw->config.networks[from->network].uplink;
+
+	if (reason != NF_PASS)
+		return reason;
+	if ((target != NULL && target->network != from->network) || (owner != NULL && owner->network != from->network))
+		return NF_NETWORK;
+	if (target != owner || target == from)
+		return NF_MISMATCH;
+	if (target == NULL) {
+		if (uplink == LZR_SWITCH_NONE)
+			return NF_NO_DESTINATION;
+		*to = to_uplink(uplink);
+		return NF_PASS;
+	}
+	if (target->kind != LZR_PORT_GUEST)
+		return NF_ENDPOINT;
+	if (port_state(target, now) != LZR_PORT_ADMITTED)
+		return NF_PEER_CLOSED;
+	if (!lzr_label_equal(&from->peer.label, &target->peer.label))
+		return NF_LABEL;
+	*to = to_port(sw, target);
+	return NF_PASS;
+}
+
+static enum nf_reason route_uplink(struct nswitch *sw, uint32_t uplink, const struct frame *f, uint64_t now,
+				   struct port **target)
+{
+	enum nf_reason reason = find_target(sw, f, target);
+	enum lzr_port_state state;
+
+	if (reason != NF_PASS)
+		return reason;
+	if (*target == NULL)
+		return NF_NO_DESTINATION;
+	if ((*target)->ip != f->ip_target)
+		return NF_MISMATCH;
+	state = port_state(*target, now);
+	if ((*target)->kind != LZR_PORT_GUEST) {
+		if (state != LZR_PORT_INFRASTRUCTURE)
+			return NF_PEER_CLOSED;
+		return is_listed(sw, *target, f, uplink, f->ip_source, f->l4_source) ? NF_PASS : NF_ENDPOINT;
+	}
+	if (sw->config.networks[(*target)->network].uplink != uplink)
+		return NF_NETWORK;
+	return state == LZR_PORT_ADMITTED ? NF_PASS : NF_PEER_CLOSED;
+}
+
+static enum nf_reason from_port(struct nswitch *sw, struct port *from, const uint8_t *bytes, uint32_t length, uint64_t now,
+				struct switch_end *to)
+{
+	enum lzr_port_state state = port_state(from, now);
+	enum nf_reason reason;
+	struct frame f;
+
+	if (state != LZR_PORT_ADMITTED && state != LZR_PORT_INFRASTRUCTURE)
+		return NF_CLOSED;
+	reason = frame_parse(bytes, length, &f);
+	if (reason != NF_PASS)
+		return reason;
+	if (f.mac_source != from->mac)
+		return NF_SPOOF_MAC;
+	if (f.ip_source != from->ip)
+		return is_arp(&f) ? NF_SPOOF_ARP : NF_SPOOF_IPV4;
+	return state == LZR_PORT_ADMITTED ? route_guest(sw, from, &f, now, to) : route_infrastructure(sw, from, &f, to);
+}
+
+/* Nobody outside may use an address of a port. */
+static enum nf_reason from_uplink(struct nswitch *sw, uint32_t uplink, const uint8_t *bytes, uint32_t length, uint64_t now,
+				  struct port **target)
+{
+	enum nf_reason reason;
+	struct frame f;
+
+	reason = frame_parse(bytes, length, &f);
+	if (reason != NF_PASS)
+		return reason;
+	if (port_by_mac(sw, f.mac_source) != NULL)
+		return NF_SPOOF_MAC;
+	if (port_by_ip(sw, f.ip_source) != NULL)
+		return is_arp(&f) ? NF_SPOOF_ARP : NF_SPOOF_IPV4;
+	return route_uplink(sw, uplink, &f, now, target);
+}
+
+static struct port_counters *counters_of(struct nswitch *sw, struct switch_end end)
+{
+	return end.kind == SWITCH_PORT ? &sw->ports[end.index].counters : &sw->uplinks[end.index];
+}
+
+enum nf_reason switch_forward(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
+			      uint64_t now, struct switch_end *to)
+{
+	struct port *target = NULL;
+	enum nf_reason reason;
+
+	if (from.kind == SWITCH_PORT) {
+		reason = from_port(sw, &sw->ports[from.index], bytes, length, now, to);
+	} else {
+		reason = from_uplink(sw, from.index, bytes, length, now, &target);
+		if (reason == NF_PASS)
+			*to = to_port(sw, target);
+		else if (target != NULL)
+			target->counters.dropped[reason]++;
+	}
+	if (reason != NF_PASS)
+		switch_dropped(sw, from, reason);
+	return reason;
+}
+
+void switch_delivered(struct nswitch *sw, struct switch_end from, struct switch_end to)
+{
+	counters_of(sw, from)->in++;
+	counters_of(sw, to)->out++;
+}
+
+void switch_dropped(struct nswitch *sw, struct switch_end from, enum nf_reason reason)
+{
+	counters_of(sw, from)->dropped[reason]++;
+}
+
+const struct port_counters *switch_counters(const struct nswitch *sw, struct switch_end end)
+{
+	return end.kind == SWITCH_PORT ? &sw->ports[end.index].counters : &sw->uplinks[end.index];
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The switch: which end, if any, a frame goes to.
+ *
+ * Ends are ports (VMs) and uplinks (network cards).  A frame leaves by one end at most: MAC addresses are a static table,
+ * an ARP request goes only to the one port or uplink that its target address belongs to, all other group addresses are
+ * dropped, and an unknown unicast goes to the uplink of the sender's network.  Nothing passes between networks, between
+ * labels, from or to a port that is not admitted, from an uplink to an uplink.  An infrastructure port exchanges frames with
+ * its listed endpoints on their uplinks and with nobody else.  Single-threaded; no allocation; all memory is the caller's.
+ */
+#ifndef NETFILTER_SWITCH_H
+#define NETFILTER_SWITCH_H
+
+#include "frame.h"
+#include "port.h"
+#include "swconf.h"
+
+enum switch_end_kind { SWITCH_PORT = 1, SWITCH_UPLINK = 2 };
+
+struct switch_end {
+	uint8_t kind;           /* enum switch_end_kind */
+	uint8_t index;
+};
+
+#define SWITCH_SLOTS 256u       /* of each hash table: a power of two, at least four times LZR_SWITCH_PORT_MAX */
+
+struct nswitch {
+	struct swconf config;
+	struct port ports[LZR_SWITCH_PORT_MAX];
+	struct port_counters uplinks[LZR_SWITCH_UPLINK_MAX];
+	uint8_t by_mac[SWITCH_SLOTS];   /* port + 1, or 0 */
+	uint8_t by_ip[SWITCH_SLOTS];
+};
+
+/* Builds the tables from sw->config, which swconf_load has filled; every port is down. */
+void switch_init(struct nswitch *sw);
+
+/*
+ * Decides on one frame that came from `from` and counts a drop.  NF_PASS: `*to` is where it goes; the caller then calls
+ * switch_delivered, or switch_dropped with NF_FULL.
+ */
+enum nf_reason switch_forward(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
+			      uint64_t now, struct switch_end *to);
+/* Counts a forwarded frame at both ends. */
+void switch_delivered(struct nswitch *sw, struct switch_end from, struct switch_end to);
+/* Counts a frame that the caller dropped itself. */
+void switch_dropped(struct nswitch *sw, struct switch_end from, enum nf_reason reason);
+/* Counters of an end; for a caller that shows them. */
+const struct port_counters *switch_counters(const struct nswitch *sw, struct switch_end end);
+
+#endif
