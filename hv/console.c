@@ -108,16 +108,25 @@ int hear_vm(unsigned vm)
 	return -1;
 }
 
-/* Says why and halts for good.  No lock: whoever holds it may be what failed. */
+/* Says why and halts every CPU for good.  No lock: whoever holds it may be what failed. */
 void panic(const char *format, ...)
 {
+	static uint32_t panicking;
 	char line[LINE_MAX];
 	va_list args;
 
-	va_start(args, format);
-	size_t length = print_format(line, sizeof(line), format, args);
-	va_end(args);
-	write_line("\r\nhv: PANIC: ", line, length);
+	if (!__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL)) {
+		apic_nmi_others();
+		va_start(args, format);
+		size_t length = print_format(line, sizeof(line), format, args);
+		va_end(args);
+		write_line("\r\nhv: PANIC: ", line, length);
+	}
 	arch_halt_forever();
 	__builtin_unreachable();
+}
+
+void panic_nmi(void)
+{
+	panic("non-maskable interrupt");
 }

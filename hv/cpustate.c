@@ -21,6 +21,18 @@ void spin_unlock(struct spinlock *lock)
 	__atomic_store_n(&lock->owner, lock->owner + 1, __ATOMIC_RELEASE);
 }
 
+static HV_SEALED unsigned count;
+
+unsigned cpu_count(void)
+{
+	return count;
+}
+
+HV_BOOT void cpu_count_set(unsigned value)
+{
+	count = value;
+}
+
 unsigned cpu_current(void)
 {
 	return this_cpu()->number;
@@ -31,7 +43,3 @@ uint32_t cpu_apic_id(unsigned cpu)
 	return cpus[cpu].apic_id;
 }
 
-void host_interrupt_window(void)
-{
-	__asm__ volatile("sti; nop; cli" : : : "memory");
-}

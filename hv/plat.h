@@ -16,5 +16,49 @@ size_t print_format(char *out, size_t capacity, const char *format, va_list args
 
 /* --- console.c --- */
 void console_init(void);
+void panic_nmi(void) __attribute__((noreturn));         /* another CPU panics, or the hardware does */
+
+/* --- address.c --- */
+void host_cr3_set(uint64_t value);
+void image_base_set(uint64_t base);
+
+/* --- cpustate.c --- */
+void cpu_count_set(unsigned count);
+
+/* --- mem.c --- */
+struct handoff;
+void mem_init(const struct handoff *handoff);
+void mem_owner_array(hpa_t *base, uint64_t *length);
+uint64_t mem_free_bytes(void);
+bool mem_is_ram(uint64_t base, uint64_t length);        /* any page of it */
+
+/* --- trap.c, trap.S --- */
+void trap_init(void);
+void stack_switch(uint64_t top, void (*function)(void *), void *argument) __attribute__((noreturn));
+
+/* --- apic.c, timer.c --- */
+void apic_init(void);
+void apic_enable(void);                                 /* on each CPU */
+uint32_t apic_id(void);
+void apic_eoi(void);
+void apic_timer_start(uint32_t count);                  /* one shot, 0: stop */
+uint32_t apic_timer_count(void);
+void apic_init_startup(uint32_t id, uint64_t page, void (*wait_us)(uint64_t));
+void apic_nmi_others(void);
+void timer_init(void);
+void time_disarm(void);
+
+/* --- smp.c, seal.c --- */
+struct seal_plan {
+	uint64_t *boot_entries;                         /* of the boot part of the image */
+	uint64_t boot_count;
+	uint64_t *pool_entry;                           /* maps the tables themselves */
+};
+void smp_start(uint64_t page);
+void cpu_wait_for_seal(struct cpu *cpu) __attribute__((noreturn));
+void seal_finish(void *plan);                           /* struct seal_plan *; does not return */
+
+/* --- records.c --- */
+void records_sealed(uint64_t ns);
 
 #endif

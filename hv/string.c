@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory functions that the compiler calls by itself. */
-#include <stddef.h>
+/* The functions of <string.h> that are used, the memory functions by the compiler itself. */
 #include <stdint.h>
-
-void *memcpy(void *restrict to, const void *restrict from, size_t length);
-void *memmove(void *to, const void *from, size_t length);
-void *memset(void *to, int value, size_t length);
-int memcmp(const void *a, const void *b, size_t length);
-size_t strlen(const char *text);
+#include <string.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
@@ -60,4 +54,13 @@ size_t strlen(const char *text)
 	while (text[length])
 		length++;
 	return length;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return (unsigned char)*a - (unsigned char)*b;
 }

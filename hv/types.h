@@ -14,8 +14,8 @@ typedef struct { uint64_t a; } hpa_t;   /* host-physical */
 static inline gpa_t gpa(uint64_t a) { return (gpa_t){ a }; }
 static inline hpa_t hpa(uint64_t a) { return (hpa_t){ a }; }
 
-#define PAGE_SIZE 4096ull
-#define LARGE_PAGE_SIZE (2ull << 20)
+#define PAGE_SIZE 4096ul
+#define LARGE_PAGE_SIZE (2ul << 20)
 
 /* Results inside the hypervisor.  What a guest sees is enum lzr_status (lazaret/hypercall.h). */
 enum hv_err {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loader's hand-off, copied and checked.  Boot only. */
+#ifndef HV_HANDOFF_H
+#define HV_HANDOFF_H
+
+#include <lazaret/boot.h>
+
+#include "types.h"
+
+#define HANDOFF_MEMORY_MAX 512u
+#define HANDOFF_FILE_MAX (LZR_BOOT_LIST_MAX + 1)
+
+struct handoff {
+	struct lzr_boot_info info;
+	struct lzr_boot_memory memory[HANDOFF_MEMORY_MAX];
+	struct lzr_boot_file files[HANDOFF_FILE_MAX];
+};
+
+/*
+ * Copies the block at `block` (at most `limit` bytes are mapped there) into `out` and checks the copy: NULL, or what is
+ * wrong with it.
+ */
+const char *handoff_copy(struct handoff *out, const void *block, uint64_t limit);
+/* The file of that kind, NULL: none; with `name`, the one of that name. */
+const struct lzr_boot_file *handoff_file(const struct handoff *handoff, uint32_t kind, const char *name);
+/* True if [base, base + length) lies in memory of that kind only (adjacent entries count together). */
+bool handoff_covers(const struct handoff *handoff, uint64_t base, uint64_t length, uint32_t kind);
+/* A name as files, VMs and devices have it: 1..47 of [a-z0-9._-], the rest of the field zero. */
+bool name_is_valid(const char name[LZR_NAME_MAX]);
+
+#endif

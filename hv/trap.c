@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exceptions and interrupts of root mode.  An exception here is our own bug or broken hardware: everything stops, with a
+ * record.  Interrupt vectors are hints: each handler re-reads its device's state.
+ */
+#include <arch_x86.h>
+
+#include "plat.h"
+
+/* AMD64 Architecture Programmer's Manual, volume 2, "Long-Mode Interrupt Control Transfers". */
+struct gate {
+	uint16_t offset_low, selector;
+	uint8_t ist, type;
+	uint16_t offset_mid;
+	uint32_t offset_high, reserved;
+};
+_Static_assert(sizeof(struct gate) == 16, "gate layout");
+#define GATE_INTERRUPT 0x8e
+
+struct descriptor_pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+struct trap_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
+
+#define VECTOR_NMI 2
+#define VECTOR_DF 8
+#define VECTOR_MC 18
+#define VECTOR_EXCEPTION_LAST 31
+
+#define GDT_CODE64 0x00af9b000000ffffull
+#define GDT_DATA 0x00cf93000000ffffull
+#define GDT_TSS_PRESENT 0x89ull
+
+extern char trap_stubs[];
+void gdt_load(const struct descriptor_pointer *gdt);
+void trap_handle(const struct trap_frame *frame);
+
+static HV_SEALED struct gate idt[256];
+
+HV_BOOT void trap_init(void)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		uint64_t at = (uint64_t)trap_stubs + 16 * i;
+
+		idt[i] = (struct gate){
+			.offset_low = (uint16_t)at, .offset_mid = (uint16_t)(at >> 16), .offset_high = (uint32_t)(at >> 32),
+			.selector = HOST_CS, .type = GATE_INTERRUPT,
+			.ist = i == VECTOR_NMI ? IST_NMI : i == VECTOR_MC ? IST_MC : i == VECTOR_DF ? IST_DF : 0,
+		};
+	}
+}
+
+HV_BOOT void cpu_load(struct cpu *cpu)
+{
+	uint64_t tss = (uint64_t)&cpu->tss;
+	struct descriptor_pointer gdt = { sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt };
+	struct descriptor_pointer table = { sizeof(idt) - 1, (uint64_t)idt };
+
+	cpu->self = cpu;
+	cpu->tss.io_map = sizeof(cpu->tss);
+	for (unsigned i = 0; i < ARRAY_LENGTH(cpu->ist); i++)
+		cpu->tss.ist[i] = (uint64_t)(cpu->ist[i] + IST_SIZE);
+	cpu->gdt[HOST_CS / 8] = GDT_CODE64;
+	cpu->gdt[HOST_DS / 8] = GDT_DATA;
+	cpu->gdt[HOST_TSS / 8] = (sizeof(cpu->tss) - 1) | (tss & 0xffffff) << 16 | GDT_TSS_PRESENT << 40 |
+		(tss >> 24 & 0xff) << 56;
+	cpu->gdt[HOST_TSS / 8 + 1] = tss >> 32;
+	gdt_load(&gdt);
+	__asm__ volatile("lidt %0" : : "m"(table));
+	arch_wrmsr(MSR_GS_BASE, (uint64_t)cpu);
+}
+
+static void exception(const struct trap_frame *f)
+{
+	say("exception %lu, error %lx, at %lx, cr2 %lx, cpu %u", f->vector, f->error, f->rip, arch_read_cr2(),
+		cpu_current());
+	say("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx", f->rax, f->rbx, f->rcx, f->rdx, f->rsi, f->rdi);
+	say("rbp %lx rsp %lx r8 %lx r9 %lx r10 %lx r11 %lx", f->rbp, f->rsp, f->r8, f->r9, f->r10, f->r11);
+	say("r12 %lx r13 %lx r14 %lx r15 %lx rflags %lx", f->r12, f->r13, f->r14, f->r15, f->rflags);
+	panic("exception %lu in root mode", f->vector);
+}
+
+void trap_handle(const struct trap_frame *frame)
+{
+	uint8_t vector = (uint8_t)frame->vector;
+
+	if (vector == VECTOR_NMI)
+		panic_nmi();
+	if (vector <= VECTOR_EXCEPTION_LAST)
+		exception(frame);
+	if (vector == HOST_VECTOR_SPURIOUS)
+		return;
+	apic_eoi();
+}
+
+void host_interrupt_window(void)
+{
+	__asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+void cpu_idle(uint64_t deadline)
+{
+	if (deadline == UINT64_MAX)
+		time_disarm();
+	else
+		time_arm(deadline);
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
