@@ -77,4 +77,13 @@ void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1
 /* Raises the epoch: something in the platform or VM records changed. */
 void epoch_raise(void);
 
+/* --- records (records.c) ------------------------------------------------------------------------------------------ */
+
+/* The 32 bytes of a stream at `offset` (a multiple of 32), zero past its end; false: no such stream. */
+bool records_read(enum lzr_stream stream, uint64_t offset, uint64_t out[4]);
+/* 32 fresh secret bytes, never given out before; runs after the seal.  False when there is no entropy. */
+bool records_seed(uint64_t out[4]);
+/* Seconds since 1970 when the hypervisor's clock was 0; 0: unknown. */
+uint64_t records_wall_clock(void);
+
 #endif
