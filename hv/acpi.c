@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct header) == 36, "table header layout");
 #define MADT_LOCAL_X2APIC 9
 #define MADT_ENABLED 1u
 
-static const char wanted[][5] = { "APIC", "DMAR", "FACP", "HPET", "IVRS", "MCFG" };
+static const char wanted[][5] = { "APIC", "DMAR", "FACP", "HPET", "IVRS", "MCFG", "TPM2" };
 
 static uint8_t copy[COPY_MAX];
 static uint32_t copy_used;
