@@ -34,6 +34,14 @@ enum msix_entry_state msix_entry_read(const volatile void *table, unsigned index
 	return MSIX_ENTRY_READY;
 }
 
+void vmsix_power_on(struct vmsix *msix)
+{
+	__builtin_memset((void *)msix->page, 0, PAGE_SIZE);
+	for (unsigned i = 0; i < msix->vectors; i++)
+		((volatile uint32_t *)msix->page)[i * (MSIX_ENTRY_SIZE / 4) + 3] = MSIX_ENTRY_CONTROL_MASK;
+	vmsix_set_control(msix, 0);
+}
+
 void vmsix_set_control(struct vmsix *msix, uint16_t control)
 {
 	__atomic_store_n(&msix->control, control, __ATOMIC_SEQ_CST);

@@ -15,7 +15,7 @@
 #define MSIX_ENTRY_SIZE 16u
 #define MSIX_VECTOR_MAX 128u            /* entries that fit before the pending bits of our layout */
 #define MSIX_PENDING_OFFSET 0x800u      /* lazaret/link.h: the pending bits in BAR 1 */
-#define MSIX_NONE 0xffffu               /* VIRTIO_MSI_NO_VECTOR */
+#define MSIX_NONE 0xffffu              /* VIRTIO_MSI_NO_VECTOR */
 
 /* PCI Local Bus Specification 3.0, "MSI-X Capability and Table Structures". */
 #define MSIX_CONTROL 2u                 /* message control, from the capability's start */
@@ -62,7 +62,9 @@ struct vmsix {
 	uint64_t pending[MSIX_VECTOR_MAX / 64];         /* [a] */
 };
 
-/* Message control was written, or the device started anew. */
+/* As at the VM's start: disabled, every entry masked, nothing pending. */
+void vmsix_power_on(struct vmsix *msix);
+/* Message control was written. */
 void vmsix_set_control(struct vmsix *msix, uint16_t control);
 /* Forgets everything that is pending: device reset. */
 void vmsix_clear(struct vmsix *msix);

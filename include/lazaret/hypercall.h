@@ -122,7 +122,24 @@ enum lzr_audit_event {
 	LZR_AUDIT_HYPERCALL_DENIED = 6, /* arg0 = call */
 	LZR_AUDIT_DMA_FAULT = 7,        /* arg0 = source id, arg1 = address */
 	LZR_AUDIT_GAP = 8,              /* arg0 = records this VM lost to its quota */
-	LZR_AUDIT_LINK_DROP = 9,        /* arg0 = link, arg1 = messages dropped so far; rate-limited */
+	LZR_AUDIT_LINK_DROP = 9,        /* arg0 = link, arg1 = messages dropped so far; at each power of two */
+	LZR_AUDIT_RING_FAULT = 10,      /* arg0 = PCI slot << 16 | queue, arg1 = enum lzr_ring_fault; device needs a reset */
+};
+
+/* What a driver did to a virtqueue so that its device stopped using it until the next reset. */
+enum lzr_ring_fault {
+	LZR_RING_GOOD = 0,
+	LZR_RING_SIZE = 1,              /* queue size not a power of two up to the maximum */
+	LZR_RING_ALIGNMENT = 2,
+	LZR_RING_ADDRESS = 3,           /* a ring or a buffer not in the VM's RAM */
+	LZR_RING_INDEX = 4,             /* available index too far ahead, or a descriptor beyond the table */
+	LZR_RING_CHAIN = 5,             /* chain too long, or a loop */
+	LZR_RING_FLAGS = 6,             /* indirect or unknown */
+	LZR_RING_ORDER = 7,             /* readable behind writable */
+	LZR_RING_LENGTH = 8,            /* empty, or too large */
+	LZR_RING_DIRECTION = 9,         /* a receive chain with readable bytes */
+	LZR_RING_DUPLICATE = 10,        /* a chain made available again before it was answered */
+	LZR_RING_CHANGED = 11,          /* an unanswered chain's writable part shrank */
 };
 
 struct lzr_audit_record {

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting and ending the machine, and its serial log.  rig_qmp.c talks to QEMU, rig_tpm.c makes TPMs. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rig_internal.h"
+#include "run.h"
+
+#define OVMF_CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
+#define OVMF_VARS "/usr/share/OVMF/OVMF_VARS_4M.fd"
+#define ARGS_MAX 160
+#define LIMIT_SIGNAL SIGRTMIN
+
+static const char *const networks[RIG_UPLINKS] = {
+	[RIG_RESTRICTED] = "10.0.3.0/24",
+	[RIG_UNTRUSTED] = "10.0.2.0/24",
+};
+
+struct arguments {
+	char *list[ARGS_MAX + 1];
+	unsigned count;
+};
+
+static void arg(struct arguments *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void arg(struct arguments *a, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	if (a->count == ARGS_MAX || vasprintf(&a->list[a->count], format, list) < 0)
+		abort();
+	a->count++;
+	va_end(list);
+}
+
+static void option(struct arguments *a, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void option(struct arguments *a, const char *name, const char *format, ...)
+{
+	va_list list;
+	char *text;
+
+	va_start(list, format);
+	if (vasprintf(&text, format, list) < 0)
+		abort();
+	va_end(list);
+	arg(a, "%s", name);
+	arg(a, "%s", text);
+	free(text);
+}
+
+double rig_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+const char *rig_path(struct rig *rig, const char *name)
+{
+	struct rig_string *s = malloc(sizeof(*s) + strlen(rig->dir) + strlen(name) + 2);
+
+	if (!s)
+		abort();
+	sprintf(s->text, "%s/%s", rig->dir, name);
+	s->next = rig->strings;
+	rig->strings = s;
+	return s->text;
+}
+
+const char *rig_pcap(struct rig *rig, unsigned uplink)
+{
+	return rig_path(rig, uplink == RIG_RESTRICTED ? "uplink0.pcap" : "uplink1.pcap");
+}
+
+static bool copy_file(const char *from, const char *to)
+{
+	char *copy[] = { "cp", (char *)from, (char *)to, NULL };
+	char output[512];
+
+	if (run_program(copy, 30, output, sizeof(output)))
+		return true;
+	fprintf(stderr, "rig: %s", output);
+	return false;
+}
+
+static void args_machine(struct arguments *a, struct rig *rig, const struct rig_config *c)
+{
+	const char *code = c->firmware ? c->firmware : OVMF_CODE;
+
+	arg(a, "qemu-system-x86_64");
+	option(a, "-accel", "tcg%s", c->icount ? ",thread=single" : "");
+	option(a, "-M", "q35%s", strstr(code, "secboot") || strstr(code, "snakeoil") ? ",smm=on" : "");
+	option(a, "-cpu", "EPYC,+svm,+npt,-smap,-monitor");
+	option(a, "-smp", "%u", c->icount ? 1 : c->cpus ? c->cpus : 2);
+	option(a, "-m", "%u", c->memory_mib ? c->memory_mib : 3072);
+	option(a, "-display", "none");
+	option(a, "-vga", "none");
+	arg(a, "-nodefaults");
+	arg(a, "-no-user-config");
+	if (!c->reboot)
+		arg(a, "-no-reboot");
+	if (c->icount)
+		option(a, "-icount", "shift=0,sleep=off");
+	if (c->paused || c->gdb_port)
+		arg(a, "-S");
+	if (c->gdb_port)
+		option(a, "-gdb", "tcp:127.0.0.1:%u", c->gdb_port);
+	if (strstr(code, "secboot") || strstr(code, "snakeoil"))
+		option(a, "-global", "driver=cfi.pflash01,property=secure,value=on");
+	if (!c->no_iommu)
+		option(a, "-device", "intel-iommu,intremap=%s", c->no_intremap ? "off" : "on");
+	option(a, "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s", code);
+	option(a, "-drive", "if=pflash,format=raw,unit=1,file=%s/vars.fd", rig->dir);
+	option(a, "-serial", "file:%s/serial.log", rig->dir);
+	option(a, "-qmp", "unix:%s/qmp,server=on,wait=off", rig->sockets);
+}
+
+static void args_devices(struct arguments *a, struct rig *rig, const struct rig_config *c)
+{
+	for (unsigned i = 0; !c->no_nics && i < RIG_UPLINKS; i++) {
+		char *netdev;
+
+		if (asprintf(&netdev, "user,id=up%u,ipv6=off,restrict=on,net=%s", i, networks[i]) < 0)
+			abort();
+		for (unsigned j = 0; j < RIG_GUESTFWD_MAX && c->guestfwd[i][j]; j++) {
+			char *longer;
+
+			if (asprintf(&longer, "%s,guestfwd=%s", netdev, c->guestfwd[i][j]) < 0)
+				abort();
+			free(netdev);
+			netdev = longer;
+		}
+		option(a, "-netdev", "%s", netdev);
+		free(netdev);
+		option(a, "-object", "filter-dump,id=dump%u,netdev=up%u,file=%s", i, i, rig_pcap(rig, i));
+		option(a, "-device", "pcie-root-port,id=rp%u,bus=pcie.0,chassis=%u,addr=%u.0", i, i + 1, i + 2);
+		option(a, "-device", "e1000e,bus=rp%u,netdev=up%u,romfile=,mac=52:54:00:4c:5a:%02x", i, i, i + 1);
+	}
+	if (!c->no_nvme) {
+		option(a, "-drive", "if=none,id=nvme,format=raw,file=%s", c->nvme ? c->nvme : rig_path(rig, "nvme.img"));
+		option(a, "-device", "nvme,bus=pcie.0,addr=4.0,drive=nvme,serial=lazaret");
+	}
+	if (c->screen)
+		option(a, "-device", "VGA,bus=pcie.0,addr=5.0,romfile=");
+	if (c->esp) {
+		option(a, "-drive", "if=none,id=esp,format=raw,file=%s,snapshot=on", c->esp);
+		option(a, "-device", "ide-hd,drive=esp,bootindex=0");
+	}
+	if (!c->no_tpm) {
+		option(a, "-chardev", "socket,id=tpmsock,path=%s/tpm", rig->sockets);
+		option(a, "-tpmdev", "emulator,id=tpm0,chardev=tpmsock");
+		option(a, "-device", "tpm-tis,tpmdev=tpm0");
+	}
+	for (unsigned i = 0; c->extra && c->extra[i]; i++)
+		arg(a, "%s", c->extra[i]);
+}
+
+static bool make_dir(struct rig *rig, const struct rig_config *c)
+{
+	char dir[PATH_MAX], *make[] = { "mkdir", "-p", (char *)c->dir, NULL };
+	const char *vars = c->firmware && strstr(c->firmware, "snakeoil") ? "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"
+									  : OVMF_VARS;
+	int fd;
+
+	if (!run_program(make, 10, NULL, 0) || !realpath(c->dir, dir)) {
+		fprintf(stderr, "rig: %s: the run directory cannot be made: %s\n", c->dir, strerror(errno));
+		return false;
+	}
+	rig->dir = strdup(dir);
+	if (c->esp && access(c->esp, R_OK)) {
+		fprintf(stderr, "rig: %s: %s\n", c->esp, strerror(errno));
+		return false;
+	}
+	unlink(rig_path(rig, "serial.log"));
+	if (access(rig_path(rig, "vars.fd"), R_OK) && !copy_file(vars, rig_path(rig, "vars.fd")))
+		return false;
+	if (!c->no_nvme && !c->nvme && access(rig_path(rig, "nvme.img"), R_OK)) {
+		FILE *f = fopen(rig_path(rig, "nvme.img"), "wb");
+
+		fd = f ? fileno(f) : -1;
+		if (fd < 0 || ftruncate(fd, 64 << 20) || fclose(f)) {
+			fprintf(stderr, "rig: %s/nvme.img: %s\n", rig->dir, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static void time_over(int number, siginfo_t *info, void *context)
+{
+	struct rig *rig = info->si_value.sival_ptr;
+
+	(void)number;
+	(void)context;
+	if (rig && rig->qemu > 0)
+		kill(rig->qemu, SIGKILL);
+}
+
+static void start_limit(struct rig *rig, unsigned seconds)
+{
+	struct sigaction action = { .sa_sigaction = time_over, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = LIMIT_SIGNAL,
+				  .sigev_value.sival_ptr = rig };
+	struct itimerspec time = { .it_value.tv_sec = seconds };
+
+	sigaction(LIMIT_SIGNAL, &action, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, &rig->limit) || timer_settime(rig->limit, 0, &time, NULL))
+		abort();
+	rig->limited = true;
+}
+
+/* Once both ends are connected nobody needs their names, and nothing is left behind when this process is killed. */
+static void remove_sockets(struct rig *rig)
+{
+	char path[sizeof(rig->sockets) + 16];
+
+	if (!rig->sockets[0])
+		return;
+	snprintf(path, sizeof(path), "%s/qmp", rig->sockets);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/tpm", rig->sockets);
+	unlink(path);
+	rmdir(rig->sockets);
+	rig->sockets[0] = 0;
+}
+
+struct rig *rig_start(const struct rig_config *c)
+{
+	struct arguments a = { .count = 0 };
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	if (!rig)
+		abort();
+	rig->qmp = -1;
+	rig->screen = c->screen;
+	strcpy(rig->sockets, "/tmp/lzr-rig-XXXXXX");    /* socket paths must be short */
+	if (!mkdtemp(rig->sockets)) {
+		fprintf(stderr, "rig: %s: %s\n", rig->sockets, strerror(errno));
+		rig->sockets[0] = 0;
+		rig_stop(rig);
+		return NULL;
+	}
+	if (!make_dir(rig, c) || (!c->no_tpm && !rig_tpm_start(rig))) {
+		rig_stop(rig);
+		return NULL;
+	}
+	args_machine(&a, rig, c);
+	args_devices(&a, rig, c);
+	rig->qemu = run_start(a.list, rig_path(rig, "qemu.log"));
+	for (unsigned i = 0; i < a.count; i++)
+		free(a.list[i]);
+	start_limit(rig, c->seconds ? c->seconds : 120);
+	if (rig->qemu < 0 || !rig_qmp_connect(rig)) {
+		fprintf(stderr, "rig: QEMU did not start, see %s\n", rig_path(rig, "qemu.log"));
+		rig_stop(rig);
+		return NULL;
+	}
+	remove_sockets(rig);
+	return rig;
+}
+
+void rig_stop(struct rig *rig)
+{
+	if (!rig)
+		return;
+	if (rig->qmp >= 0 && rig_running(rig)) {
+		rig_qmp(rig, "{\"execute\":\"quit\"}", NULL, 0);
+		rig_wait_end(rig, 5);
+	}
+	if (rig->limited)
+		timer_delete(rig->limit);
+	run_stop(rig->qemu);
+	run_stop(rig->swtpm);
+	if (rig->qmp >= 0)
+		close(rig->qmp);
+	remove_sockets(rig);
+	while (rig->strings) {
+		struct rig_string *next = rig->strings->next;
+
+		free(rig->strings);
+		rig->strings = next;
+	}
+	free(rig->serial);
+	free(rig->dir);
+	free(rig);
+}
+
+bool rig_running(struct rig *rig)
+{
+	int status;
+
+	if (rig->qemu > 0 && waitpid(rig->qemu, &status, WNOHANG) != 0)
+		rig->qemu = 0;
+	return rig->qemu > 0;
+}
+
+bool rig_wait_end(struct rig *rig, unsigned seconds)
+{
+	double deadline = rig_now() + seconds;
+
+	while (rig_running(rig)) {
+		if (rig_now() > deadline)
+			return false;
+		usleep(20000);
+	}
+	return true;
+}
+
+const char *rig_serial(struct rig *rig)
+{
+	FILE *f = fopen(rig_path(rig, "serial.log"), "rb");
+	struct stat st;
+	size_t got;
+
+	if (f && !fstat(fileno(f), &st) && (size_t)st.st_size > rig->serial_length) {
+		size_t want = (size_t)st.st_size - rig->serial_length;
+
+		rig->serial = realloc(rig->serial, (size_t)st.st_size + 1);
+		if (!rig->serial || fseek(f, (long)rig->serial_length, SEEK_SET))
+			abort();
+		got = fread(rig->serial + rig->serial_length, 1, want, f);
+		for (size_t i = 0; i < got; i++) {
+			if (!rig->serial[rig->serial_length + i])
+				rig->serial[rig->serial_length + i] = '?';
+		}
+		rig->serial_length += got;
+		rig->serial[rig->serial_length] = 0;
+	}
+	if (f)
+		fclose(f);
+	return rig->serial ? rig->serial : "";
+}
+
+bool rig_seen(struct rig *rig, const char *text)
+{
+	return strstr(rig_serial(rig), text) != NULL;
+}
+
+/* Looks behind the mark for a whole line with `text`; moves the mark. */
+static bool find_line(struct rig *rig, const char *text, char *line, size_t capacity)
+{
+	const char *serial = rig_serial(rig);
+	const char *hit = strlen(serial) > rig->mark ? strstr(serial + rig->mark, text) : NULL;
+	const char *start = hit, *end = hit ? strchr(hit, '\n') : NULL;
+	size_t length;
+
+	if (!end)
+		return false;
+	while (start > serial + rig->mark && start[-1] != '\n')
+		start--;
+	length = (size_t)(end - start);
+	if (length && start[length - 1] == '\r')
+		length--;
+	if (line && capacity)
+		snprintf(line, capacity, "%.*s", (int)length, start);
+	rig->mark = (size_t)(end + 1 - serial);
+	return true;
+}
+
+bool rig_wait_line(struct rig *rig, const char *text, unsigned seconds, char *line, size_t capacity)
+{
+	double deadline = rig_now() + seconds;
+
+	for (;;) {
+		bool running = rig_running(rig);
+
+		if (find_line(rig, text, line, capacity))
+			return true;
+		if (!running || rig_now() > deadline)
+			return false;
+		usleep(20000);
+	}
+}
