@@ -165,6 +165,11 @@ enum eventlog_error eventlog_next(const struct eventlog *log, size_t *offset, st
 	return EVENTLOG_OK;
 }
 
+bool eventlog_has_bank(const struct eventlog *log, uint16_t algorithm)
+{
+	return find_algorithm(log, algorithm) < log->algorithm_count;
+}
+
 const uint8_t *eventlog_digest(const struct eventlog *log, const struct eventlog_event *event, uint16_t algorithm)
 {
 	unsigned index = find_algorithm(log, algorithm);

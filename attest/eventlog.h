@@ -63,6 +63,7 @@ struct eventlog_event {
 enum eventlog_error eventlog_open(struct eventlog *log, const uint8_t *data, size_t length);
 /* Parses the event at *offset (start with log->first) and moves *offset behind it. */
 enum eventlog_error eventlog_next(const struct eventlog *log, size_t *offset, struct eventlog_event *event);
+bool eventlog_has_bank(const struct eventlog *log, uint16_t algorithm);
 /* The event's digest for an algorithm, NULL when the log has none. */
 const uint8_t *eventlog_digest(const struct eventlog *log, const struct eventlog_event *event, uint16_t algorithm);
 const char *eventlog_error_text(enum eventlog_error error);
