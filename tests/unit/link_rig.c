@@ -10,7 +10,7 @@ struct machine_config machine;
 struct vm vms[LZR_VM_MAX];
 unsigned rig_msis[VM_COUNT], rig_audits[32], rig_says;
 uint8_t rig_vector[VM_COUNT];
-uint64_t rig_audit_arg1;
+uint64_t rig_fault;
 bool rig_no_memory;
 uint8_t *rig_ram[VM_COUNT];
 
@@ -44,7 +44,8 @@ void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1
 	assert_true(vm < VM_COUNT);
 	(void)arg0;
 	rig_audits[event]++;
-	rig_audit_arg1 = arg1;
+	if (event == LZR_AUDIT_RING_FAULT)
+		rig_fault = arg1;
 }
 
 void say(const char *format, ...)

@@ -291,7 +291,7 @@ static void broken_device_tells_its_driver(void **state)
 	assert_int_equal(rig_vector[RED], 0x31);
 	assert_int_equal(io_read(red.vdev, 0x38, 1), 2);
 	assert_int_equal(rig_audits[LZR_AUDIT_RING_FAULT], 1);
-	assert_int_equal(rig_audit_arg1, LZR_RING_INDEX);
+	assert_int_equal(rig_fault, LZR_RING_INDEX);
 	driver_kick(&red.queues[1]);
 	assert_int_equal(rig_audits[LZR_AUDIT_RING_FAULT], 1);
 	driver_start(&red, red.vdev, 64);
