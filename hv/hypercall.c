@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hypercalls: a const table of what each call needs and does (lazaret/hypercall.h). */
+#include "vcpu.h"
+
+struct call {
+	bool (*allowed)(const struct vm *vm, uint64_t first);
+	enum lzr_status (*run)(struct vcpu *vcpu);
+};
+
+static bool anyone(const struct vm *vm, uint64_t first)
+{
+	(void)vm;
+	(void)first;
+	return true;
+}
+
+static bool may_read(const struct vm *vm, uint64_t stream)
+{
+	return vm->config->flags & (stream == LZR_STREAM_AUDIT ? VM_ATTESTS | VM_READS_AUDIT : VM_ATTESTS);
+}
+
+static bool is_service(const struct vm *vm, uint64_t first)
+{
+	(void)first;
+	return vm->config->flags & VM_SERVICE;
+}
+
+static bool controls_any(const struct vm *vm, uint64_t first)
+{
+	(void)first;
+	return vm->config->controls;
+}
+
+static enum lzr_status call_version(struct vcpu *vcpu)
+{
+	vcpu->regs.gpr[RBX] = LZR_ABI_VERSION;
+	vcpu->regs.gpr[RCX] = vcpu->vm->number;
+	vcpu->regs.gpr[RDX] = vcpu->vm->instance;
+	return LZR_OK;
+}
+
+static void return_32_bytes(struct vcpu *vcpu, uint64_t bytes[4])
+{
+	vcpu->regs.gpr[RBX] = bytes[0];
+	vcpu->regs.gpr[RCX] = bytes[1];
+	vcpu->regs.gpr[RDX] = bytes[2];
+	vcpu->regs.gpr[RSI] = bytes[3];
+	for (unsigned i = 0; i < 4; i++)
+		((volatile uint64_t *)bytes)[i] = 0;
+}
+
+static enum lzr_status call_read(struct vcpu *vcpu)
+{
+	uint64_t bytes[4], stream = vcpu->regs.gpr[RDI], offset = vcpu->regs.gpr[RSI];
+
+	if (offset % sizeof(bytes))
+		return LZR_INVALID;
+	if (stream > UINT32_MAX || !records_read((enum lzr_stream)stream, offset, bytes))
+		return LZR_UNKNOWN;
+	return_32_bytes(vcpu, bytes);
+	return LZR_OK;
+}
+
+static enum lzr_status call_seed(struct vcpu *vcpu)
+{
+	uint64_t bytes[4];
+
+	if (__atomic_exchange_n(&vm_private(vcpu->vm)->seeded, true, __ATOMIC_ACQ_REL))
+		return LZR_DENIED;
+	if (!records_seed(bytes))
+		return LZR_BUSY;
+	return_32_bytes(vcpu, bytes);
+	return LZR_OK;
+}
+
+static enum lzr_status call_clock(struct vcpu *vcpu)
+{
+	vcpu->regs.gpr[RBX] = time_ns();
+	return LZR_OK;
+}
+
+static enum lzr_status call_control(struct vcpu *vcpu)
+{
+	uint64_t number = vcpu->regs.gpr[RDI], operation = vcpu->regs.gpr[RSI];
+
+	if (number >= machine.vm_count)
+		return LZR_UNKNOWN;
+	if (!(vcpu->vm->config->controls >> number & 1))
+		return LZR_DENIED;
+	switch (operation) {
+	case LZR_CONTROL_STOP: return vm_control(&vms[number], false);
+	case LZR_CONTROL_RESTART: return vm_control(&vms[number], true);
+	}
+	return LZR_UNKNOWN;
+}
+
+static const struct call calls[] = {
+	[LZR_CALL_VERSION] = { anyone, call_version },
+	[LZR_CALL_READ] = { may_read, call_read },
+	[LZR_CALL_SEED] = { is_service, call_seed },
+	[LZR_CALL_CLOCK] = { anyone, call_clock },
+	[LZR_CALL_CONTROL] = { controls_any, call_control },
+};
+
+void hypercall(struct vcpu *vcpu)
+{
+	uint64_t number = vcpu->regs.gpr[RAX];
+	enum lzr_status status = LZR_UNKNOWN;
+
+	if (number < ARRAY_LENGTH(calls))
+		status = calls[number].allowed(vcpu->vm, vcpu->regs.gpr[RDI]) ? calls[number].run(vcpu) : LZR_DENIED;
+	vcpu->regs.gpr[RAX] = status;
+	if (status == LZR_DENIED && once_first(&vm_private(vcpu->vm)->calls, (uint32_t)number))
+		audit(vcpu->vm->number, LZR_AUDIT_HYPERCALL_DENIED, number, 0);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SVM backend, the half that runs: state of a vCPU, entry and exit, what an exit code means.
+ * AMD64 Architecture Programmer's Manual, volume 2, "Secure Virtual Machine", and volume 3 for instruction lengths.
+ */
+#include <arch_x86.h>
+
+#include "percpu.h"
+#include "svm.h"
+
+HV_SEALED struct svm_cpu svm_cpus[LZR_CPU_MAX];
+
+#define HELD_TRIES 8u
+
+static struct vmcb *vmcb_of(const struct vcpu *vcpu)
+{
+	return ((const struct svm_vcpu *)vcpu->arch)->vmcb;
+}
+
+static enum hv_err svm_cpu_init(void)
+{
+	const struct svm_cpu *cpu = &svm_cpus[cpu_current()];
+
+	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) | EFER_SVME);
+	arch_wrmsr(MSR_VM_HSAVE_PA, cpu->hsave);
+	__asm__ volatile("vmsave %%rax" : : "a"(cpu->host) : "memory");
+	this_cpu()->backend = (void *)(uintptr_t)cpu->host;
+	return HV_OK;
+}
+
+static struct vmcb_segment segment(uint16_t selector, uint16_t attributes, uint32_t limit, uint64_t base)
+{
+	return (struct vmcb_segment){ .selector = selector, .attributes = attributes, .limit = limit, .base = base };
+}
+
+static void set_segments(struct vmcb *vmcb, struct vmcb_segment code, struct vmcb_segment data)
+{
+	vmcb->cs = code;
+	vmcb->es = vmcb->ss = vmcb->ds = vmcb->fs = vmcb->gs = data;
+	vmcb->gdtr = vmcb->idtr = segment(0, 0, 0xffff, 0);
+	vmcb->ldtr = segment(0, SEGMENT_LDT, 0xffff, 0);
+	vmcb->tr = segment(0, SEGMENT_TSS, 0xffff, 0);
+}
+
+/* Selectors of the flat start states: as the Linux 64-bit boot protocol wants them (__BOOT_CS, __BOOT_DS). */
+#define START_CS 0x10
+#define START_DS 0x18
+
+static void set_mode(struct vmcb *vmcb, const struct vcpu_start *start)
+{
+	switch (start->mode) {
+	case START_REAL:
+		set_segments(vmcb, segment((uint16_t)(start->rip >> 4), SEGMENT_CODE16, 0xffff, start->rip),
+			     segment(0, SEGMENT_DATA16, 0xffff, 0));
+		vmcb->cr0 = 0x10;
+		break;
+	case START_PROTECTED32:
+		set_segments(vmcb, segment(START_CS, SEGMENT_CODE32, 0xffffffff, 0),
+			     segment(START_DS, SEGMENT_DATA32, 0xffffffff, 0));
+		vmcb->cr0 = 0x11;
+		break;
+	case START_LONG64:
+		set_segments(vmcb, segment(START_CS, SEGMENT_CODE64, 0xffffffff, 0),
+			     segment(START_DS, SEGMENT_DATA32, 0xffffffff, 0));
+		vmcb->cr0 = 0x80000011;
+		vmcb->cr3 = start->cr3;
+		vmcb->cr4 = 0x20;
+		vmcb->efer |= EFER_LME | EFER_LMA;
+		break;
+	}
+}
+
+static void svm_vcpu_reset(struct vcpu *vcpu, const struct vcpu_start *start)
+{
+	struct svm_vcpu *svm = vcpu->arch;
+	struct vmcb *vmcb = svm->vmcb;
+
+	__builtin_memset(&vmcb->es, 0, sizeof(*vmcb) - offsetof(struct vmcb, es));
+	vmcb->efer = EFER_SVME;
+	vmcb->dr6 = 0xffff0ff0;
+	vmcb->dr7 = 0x400;
+	vmcb->pat = 0x0007040600070406;
+	vmcb->vintr = VINTR_MASKING;
+	vmcb->interrupt_shadow = 0;
+	vmcb->event_inject = 0;
+	vmcb->rflags = 2;
+	vmcb->rsp = start->rsp;
+	set_mode(vmcb, start);
+	__builtin_memset(&vcpu->regs, 0, sizeof(vcpu->regs));
+	vcpu->regs.rip = start->mode == START_REAL ? 0 : start->rip;
+	vcpu->regs.rflags = 2;
+	vcpu->regs.gpr[RSI] = start->rsi;
+	vcpu->regs.gpr[RBX] = start->rbx;
+	vcpu->shadow = false;
+	svm->held = false;
+	svm->flush = true;
+}
+
+static void svm_load(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->arch;
+
+	svm->flush |= svm->shares_asid;
+}
+
+/*
+ * Exit code -> kind, and the length of the instruction where it is stepped over.  There is no next-RIP everywhere, so the
+ * unprefixed length counts; a prefixed form harms only the guest that used it.
+ */
+static const struct exit_row { uint8_t kind, length; } exit_rows[SVM_EXIT_TABLE] = {
+	[SVM_EXIT_INTR] = { EXIT_INTERRUPT, 0 },
+	[SVM_EXIT_NMI] = { EXIT_INTERRUPT, 0 },
+	[SVM_EXIT_VINTR] = { EXIT_WINDOW, 0 },
+	[SVM_EXIT_CPUID] = { EXIT_CPUID, 2 },
+	[SVM_EXIT_MSR] = { EXIT_MSR, 2 },
+	[SVM_EXIT_HLT] = { EXIT_HLT, 1 },
+	[SVM_EXIT_IOIO] = { EXIT_IO, 0 },
+	[SVM_EXIT_VMMCALL] = { EXIT_HYPERCALL, 3 },
+	[SVM_EXIT_XSETBV] = { EXIT_XSETBV, 3 },
+	[SVM_EXIT_INVD] = { EXIT_IGNORE, 2 },
+	[SVM_EXIT_WBINVD] = { EXIT_IGNORE, 2 },
+	[SVM_EXIT_RDPMC] = { EXIT_PROTECTION, 0 },
+	[SVM_EXIT_SHUTDOWN] = { EXIT_SHUTDOWN, 0 },
+	[SVM_EXIT_RSM] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_INVLPGA] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_VMRUN] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_VMLOAD] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_VMSAVE] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_STGI] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_CLGI] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_SKINIT] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_MONITOR] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_MWAIT] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_MWAIT_ARMED] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_RDPRU] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_INVLPGB] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_INVLPGB_ILLEGAL] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_MCOMMIT] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_TLBSYNC] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_EXCEPTION + VECTOR_DB] = { EXIT_REFLECT, 0 },
+	[SVM_EXIT_EXCEPTION + VECTOR_AC] = { EXIT_REFLECT, 0 },
+	[SVM_EXIT_EXCEPTION + VECTOR_MC] = { EXIT_MACHINE_CHECK, 0 },
+};
+
+static void decode_io(const struct vcpu *vcpu, const struct vmcb *vmcb, struct vcpu_exit *exit)
+{
+	uint32_t info = (uint32_t)vmcb->exit_info_1;
+
+	exit->port = (uint16_t)(info >> IOIO_PORT_SHIFT);
+	exit->size = info >> IOIO_SIZE_SHIFT & IOIO_SIZE;
+	exit->write = !(info & IOIO_IN);
+	exit->string = info & (IOIO_STRING | IOIO_REP);
+	exit->length = (uint8_t)(vmcb->exit_info_2 - vcpu->regs.rip);
+}
+
+static void decode(const struct vcpu *vcpu, const struct vmcb *vmcb, struct vcpu_exit *exit)
+{
+	uint32_t code = (uint32_t)vmcb->exit_code;
+
+	exit->detail = code;
+	if (code >= SVM_EXIT_TABLE) {
+		exit->kind = code == SVM_EXIT_NPF ? EXIT_MEMORY : code == SVM_EXIT_INVALID ? EXIT_BAD_STATE : EXIT_UNKNOWN;
+		if (code == SVM_EXIT_NPF)
+			exit->detail = vmcb->exit_info_2;
+		return;
+	}
+	exit->kind = exit_rows[code].kind;
+	exit->length = exit_rows[code].length;
+	if (exit->kind == EXIT_MSR)
+		exit->write = vmcb->exit_info_1 & 1;
+	else if (exit->kind == EXIT_IO)
+		decode_io(vcpu, vmcb, exit);
+	else if (exit->kind == EXIT_REFLECT)
+		exit->detail = code - SVM_EXIT_EXCEPTION;
+}
+
+/* An event whose delivery the exit cut short goes in again; software interrupts are executed again instead. */
+static void keep_event(struct vmcb *vmcb)
+{
+	uint64_t info = vmcb->exit_int_info, type = info & EVENT_TYPE, vector = info & EVENT_VECTOR;
+
+	if (type == EVENT_TYPE_IRQ || type == EVENT_TYPE_NMI ||
+	    (type == EVENT_TYPE_EXCEPTION && vector != VECTOR_BP && vector != VECTOR_OF))
+		vmcb->event_inject = info;
+}
+
+/*
+ * The emulator's VMRUN does not load the interrupt shadow.  An exit that did not get past the shadowed instruction would
+ * lose it, so it is kept until RIP has moved, a bounded number of times.
+ */
+static void keep_shadow(struct vcpu *vcpu, struct svm_vcpu *svm, const struct vcpu_exit *exit)
+{
+	bool same = svm->held && vcpu->regs.rip == svm->held_rip;
+
+	if (!vcpu->shadow && same && exit->kind == EXIT_INTERRUPT && svm->held_tries < HELD_TRIES) {
+		vcpu->shadow = true;
+		svm->vmcb->interrupt_shadow |= SHADOW_STI;
+	}
+	svm->held_tries = same ? svm->held_tries + 1 : 0;
+	svm->held = false;
+}
+
+static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	struct svm_vcpu *svm = vcpu->arch;
+	struct vmcb *vmcb = svm->vmcb;
+
+	vmcb->rax = vcpu->regs.gpr[RAX];
+	vmcb->rip = vcpu->regs.rip;
+	if (vcpu->shadow) {
+		svm->held = true;
+		svm->held_rip = vcpu->regs.rip;
+	} else {
+		vmcb->interrupt_shadow = 0;
+	}
+	vmcb->tlb_control = svm->flush ? TLB_FLUSH_ALL : TLB_FLUSH_NONE;
+	svm->flush = false;
+	svm_enter(&vcpu->regs, svm->vmcb_address, (uint64_t)(uintptr_t)this_cpu()->backend);
+	vcpu->regs.gpr[RAX] = vmcb->rax;
+	vcpu->regs.rip = vmcb->rip;
+	vcpu->regs.rflags = vmcb->rflags;
+	vcpu->shadow = vmcb->interrupt_shadow & SHADOW_STI;
+	vmcb->event_inject = 0;
+	if (vmcb->exit_int_info & EVENT_VALID)
+		keep_event(vmcb);
+	decode(vcpu, vmcb, exit);
+	if (svm->held)
+		keep_shadow(vcpu, svm, exit);
+}
+
+static void svm_inject_irq(struct vcpu *vcpu, uint8_t vector)
+{
+	vmcb_of(vcpu)->event_inject = EVENT_VALID | EVENT_TYPE_IRQ | vector;
+}
+
+static void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error)
+{
+	vmcb_of(vcpu)->event_inject = EVENT_VALID | EVENT_TYPE_EXCEPTION | vector |
+				      (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+}
+
+static bool svm_event_pending(const struct vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->event_inject & EVENT_VALID;
+}
+
+static void svm_request_window(struct vcpu *vcpu, uint8_t priority)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	vmcb->vintr &= ~(VINTR_IRQ | VINTR_PRIORITY);
+	if (priority)
+		vmcb->vintr |= VINTR_IRQ | (uint64_t)(priority & 15) << VINTR_PRIORITY_SHIFT;
+}
+
+static uint8_t svm_get_tpr(const struct vcpu *vcpu)
+{
+	return (uint8_t)((vmcb_of(vcpu)->vintr & 15) << 4);
+}
+
+static void svm_set_tpr(struct vcpu *vcpu, uint8_t tpr)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	vmcb->vintr = (vmcb->vintr & ~VINTR_TPR) | tpr >> 4;
+}
+
+static uint64_t svm_get_cr4(const struct vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->cr4;
+}
+
+static unsigned svm_get_cpl(const struct vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->cpl;
+}
+
+static uint64_t svm_get_efer(const struct vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->efer & ~(uint64_t)EFER_SVME;
+}
+
+static bool svm_set_efer(struct vcpu *vcpu, uint64_t value)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+	uint64_t allowed = EFER_SCE | EFER_LME | EFER_NXE;
+
+	if (value & ~(allowed | EFER_LMA))
+		return false;
+	if (vmcb->cr0 >> 31 & 1 && (value ^ vmcb->efer) & EFER_LME)
+		return false;
+	vmcb->efer = (vmcb->efer & EFER_LMA) | (value & allowed) | EFER_SVME;
+	return true;
+}
+
+static uint64_t svm_get_pat(const struct vcpu *vcpu)
+{
+	return vmcb_of(vcpu)->pat;
+}
+
+static void svm_set_pat(struct vcpu *vcpu, uint64_t value)
+{
+	vmcb_of(vcpu)->pat = value;
+}
+
+const struct cpu_backend svm_backend = {
+	.name = "SVM",
+	.cpu_init = svm_cpu_init,
+	.vcpu_reset = svm_vcpu_reset,
+	.load = svm_load,
+	.run = svm_run,
+	.inject_irq = svm_inject_irq,
+	.inject_exception = svm_inject_exception,
+	.event_pending = svm_event_pending,
+	.request_window = svm_request_window,
+	.get_tpr = svm_get_tpr,
+	.set_tpr = svm_set_tpr,
+	.get_cr4 = svm_get_cr4,
+	.get_cpl = svm_get_cpl,
+	.get_efer = svm_get_efer,
+	.set_efer = svm_set_efer,
+	.get_pat = svm_get_pat,
+	.set_pat = svm_set_pat,
+};
