@@ -6,6 +6,7 @@
 #include <arch_x86.h>
 
 #include "acpi.h"
+#include "images.h"
 #include "paging.h"
 #include "plat.h"
 
@@ -40,6 +41,9 @@ void hv_main(uint64_t boot_info)
 	say("Lazaret hypervisor");
 	take_over(boot_info);
 	smp_start(handoff.info.ap_page);
+	crypto_init();
+	if (!files_verify(&handoff))
+		panic("refused: nothing was started");
 	struct seal_plan plan = paging_prepare_seal();
 
 	stack_switch(cpus[0].stack_top, seal_finish, &plan);

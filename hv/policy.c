@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the signed policy (include/lazaret/policy.h) into `machine`.  Its compiler has checked what it means; what is
+ * checked here again is what isolation rests on: every number in range, everything named exists once, no device and no
+ * queue pair given twice, labels of link ends.
+ */
+#include <string.h>
+
+#include "images.h"
+
+struct label_limits {
+	uint32_t levels, categories;
+};
+
+static struct label_limits limits;
+static struct { struct lzr_label label; uint32_t uplink; } networks[LZR_NETWORK_MAX];
+static uint32_t network_count;
+
+static uint32_t count_names(const struct dt_blob *list)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < list->length; i++)
+		count += !list->data[i];
+	return count;
+}
+
+static bool check_label(const struct dt *dt, int node, const char *property, const struct lzr_label *label)
+{
+	if (label->level >= limits.levels)
+		return dt_refuse(dt, node, property, "level %u of %u", label->level, limits.levels);
+	if (limits.categories < 64 && label->categories >> limits.categories)
+		return dt_refuse(dt, node, property, "categories %lx of %u", label->categories, limits.categories);
+	return true;
+}
+
+static const struct image_config *find_image(const char *name)
+{
+	for (uint32_t i = 0; i < machine.image_count; i++)
+		if (!strcmp(machine.images[i].name, name))
+			return &machine.images[i];
+	return NULL;
+}
+
+struct vm_fields {
+	char image[LZR_NAME_MAX];
+	uint8_t measurement[LZR_DIGEST_SIZE];
+	bool measure_only, service, attests, reads_audit;
+	struct lzr_label label;
+	uint32_t range[6];
+	uint64_t memory;
+	uint32_t vcpus, budget_us, period_us, max_restarts;
+	struct dt_blob cpus, controls;
+};
+
+enum { VM_MEASUREMENT = 1, VM_RANGE = 4 };      /* bits of the optional ones, in the order of the table below */
+static const struct dt_field vm_fields[] = {
+	DT_FIELD("image", DT_NAME, struct vm_fields, image),
+	[VM_MEASUREMENT] = { .name = "measurement", .type = DT_BYTES, .size = LZR_DIGEST_SIZE, .optional = true,
+		.offset = offsetof(struct vm_fields, measurement) },
+	DT_FIELD("measure-only", DT_FLAG, struct vm_fields, measure_only),
+	DT_FIELD("label", DT_LABEL, struct vm_fields, label),
+	[VM_RANGE] = { .name = "trusted-range", .type = DT_CELLS, .size = 6, .optional = true,
+		.offset = offsetof(struct vm_fields, range) },
+	DT_FIELD("memory", DT_U64, struct vm_fields, memory),
+	DT_FIELD("vcpus", DT_U32, struct vm_fields, vcpus),
+	DT_SIZED("cpus", DT_BLOB, struct vm_fields, cpus, 4 * LZR_VCPU_MAX),
+	DT_FIELD("budget-us", DT_U32, struct vm_fields, budget_us),
+	DT_FIELD("period-us", DT_U32, struct vm_fields, period_us),
+	DT_FIELD("max-restarts", DT_U32, struct vm_fields, max_restarts),
+	DT_FIELD("service", DT_FLAG, struct vm_fields, service),
+	DT_FIELD("attests", DT_FLAG, struct vm_fields, attests),
+	DT_FIELD("reads-audit", DT_FLAG, struct vm_fields, reads_audit),
+	DT_SIZED_OPTION("controls", DT_BLOB, struct vm_fields, controls, 4 * LZR_VM_MAX),
+};
+
+static struct lzr_label label_from(const uint32_t cells[3])
+{
+	return (struct lzr_label){
+		.level = (uint8_t)cells[0], .categories = (uint64_t)cells[1] << 32 | cells[2],
+	};
+}
+
+static bool check_image(const struct dt *dt, int node, const struct vm_fields *f, uint32_t present,
+	const struct image_config *image)
+{
+	if (!image)
+		return dt_refuse(dt, node, "image", "no manifest %s in the boot list", f->image);
+	if (f->measure_only == !!(present & 1u << VM_MEASUREMENT))
+		return dt_refuse(dt, node, "measurement", "expected either measurement or measure-only");
+	if (!f->measure_only && memcmp(f->measurement, image->measurement, LZR_DIGEST_SIZE)) {
+		const uint8_t *e = f->measurement, *m = image->measurement;
+
+		return dt_refuse(dt, node, "measurement", "expected %x%x%x%x.., manifest %s has %x%x%x%x..", e[0], e[1], e[2],
+			e[3], f->image, m[0], m[1], m[2], m[3]);
+	}
+	if (f->memory != image->memory || f->vcpus != image->vcpus)
+		return dt_refuse(dt, node, "memory", "expected %lx bytes and %u vCPUs, manifest %s has %lx and %u", f->memory,
+			f->vcpus, f->image, image->memory, image->vcpus);
+	return true;
+}
+
+static bool take_labels(const struct dt *dt, int node, const struct vm_fields *f, uint32_t present, struct vm_config *vm)
+{
+	vm->label = vm->range_low = vm->range_high = f->label;
+	if (present & 1u << VM_RANGE) {
+		if (f->range[0] > UINT8_MAX || f->range[3] > UINT8_MAX)
+			return dt_refuse(dt, node, "trusted-range", "level above 255");
+		vm->range_low = label_from(f->range);
+		vm->range_high = label_from(f->range + 3);
+	}
+	if (!lzr_label_dominates(&vm->range_high, &vm->label) || !lzr_label_dominates(&vm->label, &vm->range_low))
+		return dt_refuse(dt, node, "trusted-range", "does not include the label");
+	return check_label(dt, node, "label", &vm->label) && check_label(dt, node, "trusted-range", &vm->range_low) &&
+		check_label(dt, node, "trusted-range", &vm->range_high);
+}
+
+static bool read_vm(const struct dt *dt, int node)
+{
+	struct vm_fields f = { 0 };
+	uint32_t present;
+
+	if (machine.vm_count == LZR_VM_MAX)
+		return dt_refuse(dt, node, NULL, "more than %u VMs", LZR_VM_MAX);
+	struct vm_config *vm = &machine.vms[machine.vm_count];
+
+	if (!dt_node_name(dt, node, vm->name) || !dt_is_leaf(dt, node) ||
+	    !dt_read(dt, node, vm_fields, ARRAY_LENGTH(vm_fields), &f, &present))
+		return false;
+	for (uint32_t i = 0; i < machine.vm_count; i++)
+		if (!strcmp(machine.vms[i].name, vm->name))
+			return dt_refuse(dt, node, NULL, "two VMs have this name");
+	vm->image = find_image(f.image);
+	if (!check_image(dt, node, &f, present, vm->image) || !take_labels(dt, node, &f, present, vm))
+		return false;
+	if (f.cpus.length != 4 * f.vcpus)
+		return dt_refuse(dt, node, "cpus", "expected %u cells, found %u bytes", f.vcpus, f.cpus.length);
+	for (uint32_t i = 0; i < f.vcpus; i++) {
+		uint32_t cpu = dt_cell(f.cpus.data + 4 * i);
+
+		if (cpu >= cpu_count())
+			return dt_refuse(dt, node, "cpus", "CPU %u of %u", cpu, cpu_count());
+		vm->cpus[i] = (uint8_t)cpu;
+	}
+	if (f.controls.length % 4)
+		return dt_refuse(dt, node, "controls", "expected cells, found %u bytes", f.controls.length);
+	for (uint32_t i = 0; i < f.controls.length / 4; i++) {
+		uint32_t other = dt_cell(f.controls.data + 4 * i);
+
+		if (other >= LZR_VM_MAX)
+			return dt_refuse(dt, node, "controls", "VM %u", other);
+		vm->controls |= 1u << other;
+	}
+	if (!f.budget_us || f.budget_us > f.period_us)
+		return dt_refuse(dt, node, "budget-us", "expected 1..%u (period-us), found %u", f.period_us, f.budget_us);
+	vm->budget_us = f.budget_us;
+	vm->period_us = f.period_us;
+	vm->max_restarts = f.max_restarts;
+	vm->flags = (f.service ? VM_SERVICE : 0) | (f.attests ? VM_ATTESTS : 0) | (f.reads_audit ? VM_READS_AUDIT : 0);
+	machine.vm_count++;
+	return true;
+}
+
+static bool read_device(const struct dt *dt, int node)
+{
+	struct {
+		struct device_config d;
+		uint32_t pci[3], id[2], mmio[4], vm;
+		struct dt_blob reset;
+	} f = { 0 };
+	enum { PCI, ID, MMIO, RESET };
+	static const struct dt_field fields[] = {
+		[PCI] = { "pci", DT_CELLS, true, offsetof(__typeof__(f), pci), 3 },
+		[ID] = { "id", DT_CELLS, true, offsetof(__typeof__(f), id), 2 },
+		[MMIO] = { "mmio", DT_CELLS, true, offsetof(__typeof__(f), mmio), 4 },
+		[RESET] = { "reset", DT_TEXT, true, offsetof(__typeof__(f), reset), 0 },
+		DT_FIELD("vm", DT_U32, __typeof__(f), vm), DT_FIELD("name", DT_NAME, __typeof__(f), d.name),
+		DT_FIELD("label", DT_LABEL, __typeof__(f), d.label),
+		DT_FIELD("bypasses-firewall", DT_FLAG, __typeof__(f), d.bypasses_firewall),
+	};
+	uint32_t present;
+
+	if (machine.device_count == LZR_DEVICE_MAX)
+		return dt_refuse(dt, node, NULL, "more than %u devices", LZR_DEVICE_MAX);
+	if (!dt_is_leaf(dt, node) || !dt_read(dt, node, fields, ARRAY_LENGTH(fields), &f, &present))
+		return false;
+	present &= 1u << PCI | 1u << ID | 1u << MMIO | 1u << RESET;
+	f.d.mmio = present == 1u << MMIO;
+	if (!f.d.mmio && present != (1u << PCI | 1u << ID | 1u << RESET))
+		return dt_refuse(dt, node, NULL, "expected either pci, id and reset, or mmio");
+	if (f.pci[0] > 255 || f.pci[1] > 31 || f.pci[2] > 7 || f.id[0] > 0xffff || f.id[1] > 0xffff)
+		return dt_refuse(dt, node, "pci", "bus, device, function or id out of range");
+	if (f.vm >= machine.vm_count)
+		return dt_refuse(dt, node, "vm", "VM %u of %u", f.vm, machine.vm_count);
+	if (!check_label(dt, node, "label", &f.d.label))
+		return false;
+	f.d.bus = (uint8_t)f.pci[0];
+	f.d.device = (uint8_t)f.pci[1];
+	f.d.function = (uint8_t)f.pci[2];
+	f.d.vendor_id = (uint16_t)f.id[0];
+	f.d.device_id = (uint16_t)f.id[1];
+	f.d.base = (uint64_t)f.mmio[0] << 32 | f.mmio[1];
+	f.d.length = (uint64_t)f.mmio[2] << 32 | f.mmio[3];
+	f.d.vm = (uint8_t)f.vm;
+	if (f.d.mmio && (!f.d.length || f.d.base % PAGE_SIZE || f.d.length % PAGE_SIZE || f.d.base + f.d.length < f.d.base))
+		return dt_refuse(dt, node, "mmio", "[%lx, +%lx) is not whole pages", f.d.base, f.d.length);
+	if (!f.d.mmio) {
+		f.d.flr = !strcmp((const char *)f.reset.data, "flr");
+		if (!f.d.flr && strcmp((const char *)f.reset.data, "bus"))
+			return dt_refuse(dt, node, "reset", "expected flr or bus, found %s", (const char *)f.reset.data);
+	}
+	machine.devices[machine.device_count++] = f.d;
+	return true;
+}
+
+static bool read_network(const struct dt *dt, int node)
+{
+	struct { struct lzr_label label; uint32_t uplink; } f = { .uplink = UINT32_MAX };
+	static const struct dt_field fields[] = {
+		DT_FIELD("label", DT_LABEL, __typeof__(f), label), DT_OPTION("uplink", DT_U32, __typeof__(f), uplink),
+	};
+	uint32_t present;
+
+	if (network_count == LZR_NETWORK_MAX)
+		return dt_refuse(dt, node, NULL, "more than %u networks", LZR_NETWORK_MAX);
+	if (!dt_is_leaf(dt, node) || !dt_read(dt, node, fields, ARRAY_LENGTH(fields), &f, &present) ||
+	    !check_label(dt, node, "label", &f.label))
+		return false;
+	if (present & 2) {
+		if (f.uplink >= machine.device_count)
+			return dt_refuse(dt, node, "uplink", "device %u of %u", f.uplink, machine.device_count);
+		if (!lzr_label_equal(&machine.devices[f.uplink].label, &f.label))
+			return dt_refuse(dt, node, "uplink", "its label is not the network's");
+	}
+	networks[network_count].label = f.label;
+	networks[network_count++].uplink = f.uplink;
+	return true;
+}
+
+static bool read_end(const struct dt *dt, int node, struct link_end_config *end, uint32_t vm, const char *vdev, uint32_t pair,
+	const struct lzr_label *label)
+{
+	if (vm >= machine.vm_count)
+		return dt_refuse(dt, node, "a", "VM %u of %u", vm, machine.vm_count);
+	const struct vm_config *config = &machine.vms[vm];
+	uint32_t i = 0;
+
+	while (i < config->image->vdev_count && strcmp(config->image->vdevs[i].name, vdev))
+		i++;
+	if (i == config->image->vdev_count)
+		return dt_refuse(dt, node, "a-device", "VM %s has no virtual device %s", config->name, vdev);
+	if (pair >= config->image->vdevs[i].queues / 2u)
+		return dt_refuse(dt, node, "a-pair", "pair %u of %u of %s %s", pair, config->image->vdevs[i].queues / 2u,
+			config->name, vdev);
+	if (config->image->vdevs[i].service && !(config->flags & VM_SERVICE))
+		return dt_refuse(dt, node, "a-device", "%s is a service end, VM %s is no service VM", vdev, config->name);
+	if (!lzr_label_dominates(&config->range_high, label) || !lzr_label_dominates(label, &config->range_low))
+		return dt_refuse(dt, node, "label", "not within what VM %s may have", config->name);
+	*end = (struct link_end_config){ (uint8_t)vm, (uint8_t)i, (uint16_t)pair };
+	return true;
+}
+
+static bool end_is_new(const struct dt *dt, int node, const struct link_end_config *end)
+{
+	for (uint32_t i = 0; i < machine.link_count; i++)
+		for (unsigned side = 0; side < 2; side++) {
+			const struct link_end_config *other = &machine.links[i].end[side];
+
+			if (other->vm == end->vm && other->vdev == end->vdev && other->pair == end->pair)
+				return dt_refuse(dt, node, NULL, "queue pair is that of link %u", i);
+		}
+	return true;
+}
+
+static bool read_link(const struct dt *dt, int node)
+{
+	struct {
+		uint32_t vm[2], pair[2], network;
+		char device[2][LZR_NAME_MAX];
+		struct lzr_label label;
+	} f = { .network = LINK_CHANNEL };
+	static const struct dt_field fields[] = {
+		DT_FIELD("a", DT_U32, __typeof__(f), vm[0]), DT_FIELD("b", DT_U32, __typeof__(f), vm[1]),
+		DT_FIELD("a-pair", DT_U32, __typeof__(f), pair[0]), DT_FIELD("b-pair", DT_U32, __typeof__(f), pair[1]),
+		DT_FIELD("a-device", DT_NAME, __typeof__(f), device[0]),
+		DT_FIELD("b-device", DT_NAME, __typeof__(f), device[1]),
+		DT_OPTION("network", DT_U32, __typeof__(f), network), DT_FIELD("label", DT_LABEL, __typeof__(f), label),
+	};
+	struct link_config link = { 0 };
+	uint32_t present;
+
+	if (machine.link_count == LZR_LINK_MAX)
+		return dt_refuse(dt, node, NULL, "more than %u links", LZR_LINK_MAX);
+	if (!dt_is_leaf(dt, node) || !dt_read(dt, node, fields, ARRAY_LENGTH(fields), &f, &present) ||
+	    !check_label(dt, node, "label", &f.label))
+		return false;
+	for (unsigned side = 0; side < 2; side++)
+		if (!read_end(dt, node, &link.end[side], f.vm[side], f.device[side], f.pair[side], &f.label) ||
+		    !end_is_new(dt, node, &link.end[side]))
+			return false;
+	if (f.vm[0] == f.vm[1])
+		return dt_refuse(dt, node, "b", "both ends are VM %u", f.vm[0]);
+	if (f.network != LINK_CHANNEL && (f.network >= network_count ||
+	    !lzr_label_equal(&networks[f.network].label, &f.label)))
+		return dt_refuse(dt, node, "network", "network %u of %u, or not of the link's label", f.network, network_count);
+	link.network = f.network;
+	link.label = f.label;
+	machine.links[machine.link_count++] = link;
+	return true;
+}
+
+static bool read_list(const struct dt *dt, int parent, bool (*read)(const struct dt *dt, int node))
+{
+	if (!dt_read(dt, parent, NULL, 0, NULL, NULL))
+		return false;
+	for (int node = dt_child(dt, parent); node >= 0; node = dt_next(dt, node))
+		if (!read(dt, node))
+			return false;
+	return true;
+}
+
+static bool read_nodes(const struct dt *dt)
+{
+	static const struct {
+		const char *name;
+		bool (*read)(const struct dt *dt, int node);
+	} lists[] = {   /* each refers only to what was read before it */
+		{ "vms", read_vm }, { "devices", read_device }, { "networks", read_network }, { "links", read_link },
+	};
+	int nodes[ARRAY_LENGTH(lists)];
+
+	for (unsigned i = 0; i < ARRAY_LENGTH(lists); i++)
+		nodes[i] = -1;
+	for (int node = dt_child(dt, 0); node >= 0; node = dt_next(dt, node)) {
+		unsigned i = 0;
+
+		while (i < ARRAY_LENGTH(lists) && !dt_node_is(dt, node, lists[i].name))
+			i++;
+		if (i == ARRAY_LENGTH(lists))
+			return dt_refuse(dt, node, NULL, "unknown node");
+		if (nodes[i] >= 0)
+			return dt_refuse(dt, node, NULL, "given twice");
+		nodes[i] = node;
+	}
+	for (unsigned i = 0; i < ARRAY_LENGTH(lists); i++)
+		if (nodes[i] >= 0 && !read_list(dt, nodes[i], lists[i].read))
+			return false;
+	return machine.vm_count || dt_refuse(dt, 0, "vms", "no VM");
+}
+
+static bool check_device(const struct dt *dt, uint32_t number)
+{
+	const struct device_config *d = &machine.devices[number];
+	const struct vm_config *vm = &machine.vms[d->vm];
+	uint32_t i = 0;
+
+	while (i < vm->image->assign_count &&
+	       (vm->image->assigns[i].mmio != d->mmio || strcmp(vm->image->assigns[i].name, d->name)))
+		i++;
+	if (i == vm->image->assign_count)
+		return dt_refuse(dt, 0, "devices", "%s: image %s has no place for it", d->name, vm->image->name);
+	if (d->mmio && d->length != vm->image->assigns[i].length)
+		return dt_refuse(dt, 0, "devices", "%s: %lx bytes, the place in image %s has %lx", d->name, d->length,
+			vm->image->name, vm->image->assigns[i].length);
+	for (uint32_t j = 0; j < number; j++) {
+		const struct device_config *e = &machine.devices[j];
+		bool same = d->mmio && e->mmio ? d->base < e->base + e->length && e->base < d->base + d->length :
+			!d->mmio && !e->mmio && d->bus == e->bus && d->device == e->device && d->function == e->function;
+
+		if (same)
+			return dt_refuse(dt, 0, "devices", "%s and %s are the same device", d->name, e->name);
+		if (d->vm == e->vm && !strcmp(d->name, e->name))
+			return dt_refuse(dt, 0, "devices", "two devices for place %s of VM %s", d->name, vm->name);
+	}
+	return true;
+}
+
+static bool check_machine(const struct dt *dt)
+{
+	uint64_t seeds = 0;
+
+	for (uint32_t i = 0; i < machine.vm_count; i++)
+		if (machine.vms[i].flags & VM_SERVICE)
+			seeds += machine.vms[i].max_restarts + 1ul;
+	if (seeds > SEED_MAX)
+		return dt_refuse(dt, 0, "vms", "service VMs start up to %lu times together, expected up to %u", seeds, SEED_MAX);
+	for (uint32_t i = 0; i < machine.vm_count; i++)
+		if (machine.vm_count < LZR_VM_MAX && machine.vms[i].controls >> machine.vm_count)
+			return dt_refuse(dt, 0, "vms", "%s controls a VM that is not there", machine.vms[i].name);
+	for (uint32_t i = 0; i < machine.device_count; i++) {
+		if (!check_device(dt, i))
+			return false;
+		if (machine.devices[i].bypasses_firewall)
+			machine.vms[machine.devices[i].vm].flags |= VM_FIREWALL_BYPASS;
+	}
+	for (uint32_t i = 0; i < machine.image_count; i++) {
+		uint32_t vm = 0;
+
+		while (vm < machine.vm_count && machine.vms[vm].image != &machine.images[i])
+			vm++;
+		if (vm == machine.vm_count)
+			return dt_refuse(dt, 0, "vms", "no VM uses manifest %s of the boot list", machine.images[i].name);
+	}
+	return true;
+}
+
+bool policy_read(void *fdt, uint64_t length)
+{
+	struct { struct dt_blob compatible, levels, categories; uint64_t version; bool without_iommu; } root = { 0 };
+	static const struct dt_field fields[] = {
+		DT_FIELD("compatible", DT_TEXT, __typeof__(root), compatible),
+		DT_FIELD("version", DT_U64, __typeof__(root), version),
+		DT_FIELD("levels", DT_TEXT, __typeof__(root), levels),
+		DT_OPTION("categories", DT_TEXT, __typeof__(root), categories),
+		DT_FIELD("allow-without-iommu", DT_FLAG, __typeof__(root), without_iommu),
+	};
+	struct dt dt;
+
+	if (!dt_open(&dt, "policy", "", fdt, length) ||
+	    !dt_read(&dt, 0, fields, ARRAY_LENGTH(fields), &root, NULL) ||
+	    !dt_compatible(&dt, &root.compatible, LZR_POLICY_COMPATIBLE))
+		return false;
+	limits = (struct label_limits){ count_names(&root.levels), count_names(&root.categories) };
+	network_count = 0;
+	machine.policy_version = root.version;
+	machine.allow_without_iommu = root.without_iommu;
+	return read_nodes(&dt) && check_machine(&dt);
+}
