@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole files in and out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "policy.h"
+
+void *file_load(const char *path, size_t limit, size_t *size, char *why, size_t why_size)
+{
+	struct stat status;
+	FILE *file = fopen(path, "rb");
+	uint8_t *bytes = NULL;
+
+	if (!file) {
+		snprintf(why, why_size, "%s: cannot open: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (fstat(fileno(file), &status) || !S_ISREG(status.st_mode) || (uint64_t)status.st_size > limit) {
+		snprintf(why, why_size, "%s: expected a regular file of at most %zu bytes", path, limit);
+	} else {
+		*size = (size_t)status.st_size;
+		bytes = malloc(*size + 1);
+		if (bytes && fread(bytes, 1, *size, file) != *size) {
+			snprintf(why, why_size, "%s: cannot read", path);
+			free(bytes);
+			bytes = NULL;
+		}
+	}
+	fclose(file);
+	return bytes;
+}
+
+bool file_store(const char *path, const void *data, size_t size, unsigned mode)
+{
+	char temporary[4200];
+
+	snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	if (fd < 0)
+		return false;
+	bool good = write(fd, data, size) == (ssize_t)size;
+	if (close(fd) != 0)
+		good = false;
+	if (good && rename(temporary, path) == 0)
+		return true;
+	unlink(temporary);
+	return false;
+}
