@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a quoted event log says about the boot: replayed against the quoted registers, and in PCR 8, 9 and 11 exactly the
+ * loader's grammar (lazaret/boot.h): descriptor, file, descriptor, file .., one cap, nothing else, nothing after it.
+ */
+#ifndef ATTEST_BOOTLOG_H
+#define ATTEST_BOOTLOG_H
+
+#include <lazaret/boot.h>
+
+#include "evidence.h"
+
+struct bootlog_manifest {
+	char image[LZR_NAME_MAX];
+	uint64_t length;
+	uint8_t digest[SHA384_SIZE];
+};
+
+struct bootlog {
+	uint8_t hypervisor[SHA384_SIZE];
+	uint8_t signer[SHA384_SIZE];
+	uint8_t boot_list[SHA384_SIZE];
+	uint8_t policy[SHA384_SIZE];
+	size_t manifest_count;
+	struct bootlog_manifest manifest[LZR_BOOT_LIST_MAX];
+};
+
+/* `pcr`: the values that the quote vouches for, in the order of evidence_pcr. */
+bool bootlog_check(struct bytes log, const uint8_t pcr[EVIDENCE_PCR_COUNT][SHA384_SIZE], struct bootlog *out,
+		   struct fault *f);
+const struct bootlog_manifest *bootlog_find(const struct bootlog *b, const char *image);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool file_read(const char *path, size_t max, struct bytes *out, struct fault *f)
+{
+	FILE *in = fopen(path, "rb");
+	uint8_t *data = NULL;
+	size_t used = 0, size = 0;
+
+	*out = (struct bytes){ NULL, 0 };
+	if (!in)
+		return fault_set(f, FAULT_INPUT, path, "a readable file", strerror(errno));
+	while (used <= max) {
+		size_t n;
+
+		if (used == size) {
+			size = size ? size * 2 : 4096;
+			uint8_t *more = realloc(data, size);
+
+			if (!more)
+				break;
+			data = more;
+		}
+		n = fread(data + used, 1, size - used, in);
+		used += n;
+		if (n == 0)
+			break;
+	}
+	if (ferror(in) || !feof(in) || used > max) {
+		fclose(in);
+		free(data);
+		return fault_set_text(f, FAULT_INPUT, path, "a whole file within the limit", "more than %zu bytes or an error",
+				      max);
+	}
+	fclose(in);
+	*out = (struct bytes){ data, used };
+	return true;
+}
+
+void file_free(struct bytes *b)
+{
+	free((void *)b->data);
+	*b = (struct bytes){ NULL, 0 };
+}
+
+bool file_write(const char *path, struct bytes content, struct fault *f)
+{
+	char temporary[4096 + 32];
+	FILE *out;
+	bool ok;
+
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld.new", path, (long)getpid()) >= sizeof(temporary))
+		return fault_set(f, FAULT_INPUT, path, "a shorter path", "too long");
+	out = fopen(temporary, "wb");
+	if (!out)
+		return fault_set(f, FAULT_INPUT, temporary, "a file that can be written", strerror(errno));
+	ok = content.length == 0 || fwrite(content.data, 1, content.length, out) == content.length;
+	ok = fclose(out) == 0 && ok;
+	if (ok && rename(temporary, path) == 0)
+		return true;
+	unlink(temporary);
+	return fault_set(f, FAULT_INPUT, path, "a file that can be written", strerror(errno));
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lzr-verify: the remote verifier's command. */
+#include "command.h"
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+	"usage: lzr-verify COMMAND OPTIONS\n"
+	"\n"
+	"  serve      --stdio --state DIR --reference FILE --key FILE [--ek-roots FILE] [--lease SECONDS]\n"
+	"             [--allow-development-key]\n"
+	"             one attestor's session on standard input and output; with --ek-roots it enrols attestation keys of\n"
+	"             TPMs whose EK certificate leads to one of these roots\n"
+	"  check      --bundle FILE --nonce HEX --reference FILE --state DIR [--release network|channel]\n"
+	"             [--allow-development-key] [--json]\n"
+	"             appraises one evidence bundle against the nonce that was sent for it\n"
+	"  result     --state DIR [--json]\n"
+	"             the last appraisal\n"
+	"  revoke     --state DIR --key FILE --vm NAME [--undo]\n"
+	"             ends the VM's lease at once and gives no other; --undo allows leases again\n"
+	"  send       --state DIR --file RESULT [--port N]\n"
+	"             hands a signed result file to the running session as it is\n"
+	"  reference  --loader PE --hypervisor ELF --boot-list FILE --signer FILE --policy FILE --manifest FILE..\n"
+	"             [--pcr 'N VALUE'].. --out FILE\n"
+	"             writes reference values computed from the build's outputs; --pcr adds or replaces firmware registers,\n"
+	"             the others say unchecked\n"
+	"  log        --file LOG\n"
+	"             replays a TCG event log in its SHA-384 bank\n"
+	"\n"
+	"Exit status: 0 good, 1 refused, 2 wrong usage or an unreadable file.\n";
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "serve", command_serve },
+	{ "check", command_check },
+	{ "result", command_result },
+	{ "revoke", command_revoke },
+	{ "send", command_send },
+	{ "reference", command_reference },
+	{ "log", command_log },
+};
+
+enum option_kind { TEXT, FLAG, MANY };
+
+static const struct {
+	const char *name;
+	enum option_kind kind;
+	size_t offset, count_offset;
+} known[] = {
+	{ "state", TEXT, offsetof(struct options, state), 0 },
+	{ "reference", TEXT, offsetof(struct options, reference), 0 },
+	{ "key", TEXT, offsetof(struct options, key), 0 },
+	{ "ek-roots", TEXT, offsetof(struct options, roots), 0 },
+	{ "bundle", TEXT, offsetof(struct options, bundle), 0 },
+	{ "nonce", TEXT, offsetof(struct options, nonce), 0 },
+	{ "release", TEXT, offsetof(struct options, release), 0 },
+	{ "vm", TEXT, offsetof(struct options, vm), 0 },
+	{ "out", TEXT, offsetof(struct options, out), 0 },
+	{ "lease", TEXT, offsetof(struct options, lease_seconds), 0 },
+	{ "port", TEXT, offsetof(struct options, port), 0 },
+	{ "file", TEXT, offsetof(struct options, file), 0 },
+	{ "loader", TEXT, offsetof(struct options, loader), 0 },
+	{ "hypervisor", TEXT, offsetof(struct options, hypervisor), 0 },
+	{ "boot-list", TEXT, offsetof(struct options, boot_list), 0 },
+	{ "signer", TEXT, offsetof(struct options, signer), 0 },
+	{ "policy", TEXT, offsetof(struct options, policy), 0 },
+	{ "manifest", MANY, offsetof(struct options, manifest), offsetof(struct options, manifests) },
+	{ "pcr", MANY, offsetof(struct options, pcr), offsetof(struct options, pcrs) },
+	{ "json", FLAG, offsetof(struct options, json), 0 },
+	{ "stdio", FLAG, offsetof(struct options, stdio), 0 },
+	{ "allow-development-key", FLAG, offsetof(struct options, allow_development_key), 0 },
+	{ "undo", FLAG, offsetof(struct options, undo), 0 },
+};
+#define KNOWN (sizeof(known) / sizeof(known[0]))
+
+/* Is `name` in the list, and must it be given? */
+static bool listed(const char *list, const char *name, bool *required)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = list; *p; p += strcspn(p, " "), p += strspn(p, " ")) {
+		size_t length = strcspn(p, " ");
+
+		*required = p[length - 1] == '!';
+		if (length - (*required ? 1 : 0) == n && strncmp(p, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool store_option(struct options *o, size_t i, const char *value)
+{
+	char *base = (char *)o;
+
+	if (known[i].kind == FLAG) {
+		*(bool *)(base + known[i].offset) = true;
+	} else if (known[i].kind == TEXT) {
+		*(const char **)(base + known[i].offset) = value;
+	} else {
+		size_t *count = (size_t *)(base + known[i].count_offset);
+
+		if (*count == OPTION_REPEAT_MAX)
+			return false;
+		((const char **)(base + known[i].offset))[(*count)++] = value;
+	}
+	return true;
+}
+
+static bool given(const struct options *o, size_t i)
+{
+	const char *base = (const char *)o;
+
+	if (known[i].kind == FLAG)
+		return *(const bool *)(base + known[i].offset);
+	if (known[i].kind == TEXT)
+		return *(const char *const *)(base + known[i].offset) != NULL;
+	return *(const size_t *)(base + known[i].count_offset) > 0;
+}
+
+bool command_parse(int argc, char **argv, const char *allowed, struct options *o)
+{
+	bool required;
+
+	memset(o, 0, sizeof(*o));
+	for (int a = 1; a < argc; a++) {
+		size_t i = 0;
+
+		while (i < KNOWN && (strncmp(argv[a], "--", 2) != 0 || strcmp(argv[a] + 2, known[i].name) != 0))
+			i++;
+		if (i == KNOWN || !listed(allowed, known[i].name, &required)) {
+			fprintf(stderr, "lzr-verify %s: %s: no such option; lzr-verify without arguments tells\n", argv[0],
+				argv[a]);
+			return false;
+		}
+		if ((known[i].kind != FLAG && a + 1 == argc) || !store_option(o, i, known[i].kind == FLAG ? NULL : argv[a + 1])) {
+			fprintf(stderr, "lzr-verify %s: %s: a value is missing, or too many\n", argv[0], argv[a]);
+			return false;
+		}
+		a += known[i].kind != FLAG;
+	}
+	for (size_t i = 0; i < KNOWN; i++)
+		if (listed(allowed, known[i].name, &required) && required && !given(o, i)) {
+			fprintf(stderr, "lzr-verify %s: --%s is missing\n", argv[0], known[i].name);
+			return false;
+		}
+	return true;
+}
+
+int command_fail(const struct fault *f)
+{
+	char text[700];
+
+	fault_print(f, text, sizeof(text));
+	fprintf(stderr, "lzr-verify: %s\n", text);
+	return f->code == FAULT_INPUT || f->code == FAULT_USAGE ? 2 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	fputs(usage, argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
+	return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+}

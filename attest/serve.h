@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One attestor's session, the verifier's side: enrolment, challenges, appraisal, results. */
+#ifndef ATTEST_SERVE_H
+#define ATTEST_SERVE_H
+
+#include "enrol.h"
+#include "session.h"
+#include "store.h"
+
+struct serve_options {
+	const char *roots;              /* TPM makers' certificates; NULL: nothing is enrolled in this session */
+	bool allow_development_key;
+	uint64_t lease_ns;
+	const struct reference *reference;
+	struct key *key;                /* the verifier's, private */
+	const struct store *store;
+};
+
+/* Serves until the attestor closes, or says something that is not the protocol. */
+bool serve_session(const struct serve_options *options, int in, int out, struct fault *f);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Appraisal of a bundle.  There is no way to verify without the nonce that was sent: verify_bundle refuses a request that
+ * has none.  Checks run in a fixed order, each with its own error; the first refusal is the platform's verdict, and then no
+ * VM gets a good one.
+ */
+#ifndef ATTEST_VERIFY_H
+#define ATTEST_VERIFY_H
+
+#include "bootlog.h"
+#include "evidence.h"
+#include "policyview.h"
+#include "reference.h"
+#include "tpmwire.h"
+
+/* An attestation key that was enrolled: bound to an EK certificate by credential activation. */
+struct ak_record {
+	uint8_t name[TPM_NAME_MAX];
+	size_t name_length;
+	uint8_t area[TPM_PUBLIC_MAX];           /* TPMT_PUBLIC */
+	size_t area_length;
+	uint8_t ek_certificate[SHA384_SIZE];    /* its digest */
+	uint64_t clock_ms;                      /* of the newest good quote; a quote must not go back behind it */
+	uint32_t reset_count, restart_count;
+};
+
+struct verify_request {
+	struct bytes bundle;
+	struct bytes nonce;                     /* what was sent to this attestor, for this bundle */
+	enum evidence_release release;          /* the way it came */
+	const struct reference *reference;
+	const struct ak_record *ak;             /* the enrolled key of that name, NULL: none */
+	bool allow_development_key;
+};
+
+struct vm_report {
+	struct fault fault;
+	struct evidence evidence;               /* valid once the signature was good: `decoded` */
+	bool decoded;
+	char label[128];
+};
+
+struct verify_report {
+	struct fault platform;
+	bool development_key;
+	struct quote quote;                     /* spans into the request's bundle */
+	struct bootlog log;
+	struct policyview policy;
+	size_t vm_count;
+	struct vm_report vm[LZR_VM_MAX];        /* in the bundle's order */
+};
+
+/* True when the platform is good; each VM's own verdict is in its report. */
+bool verify_bundle(const struct verify_request *request, struct verify_report *report);
+/* The AK name in a bundle, to look the record up; an empty span for bytes that are no bundle. */
+struct bytes verify_ak_name(struct bytes bundle);
+
+#endif
