@@ -25,16 +25,20 @@ static bool load_key(const uint8_t x[48], const uint8_t y[48])
 	       mbedtls_ecp_check_pubkey(&group, &verifier) == 0;
 }
 
+static void release(void)
+{
+	mbedtls_ecp_group_free(&group);
+	mbedtls_ecp_point_free(&verifier);
+	mbedtls_hmac_drbg_free(&generator);
+}
+
 bool crypto_init(const uint8_t seed[CRYPTO_SEED_SIZE], const uint8_t x[48], const uint8_t y[48])
 {
 	static const char purpose[] = "Lazaret port nonces 1";
 	uint8_t material[CRYPTO_SEED_SIZE + sizeof(purpose)];
 
-	if (ready) {
-		mbedtls_ecp_group_free(&group);
-		mbedtls_ecp_point_free(&verifier);
-		mbedtls_hmac_drbg_free(&generator);
-	}
+	if (ready)
+		release();
 	mbedtls_ecp_group_init(&group);
 	mbedtls_ecp_point_init(&verifier);
 	mbedtls_hmac_drbg_init(&generator);
@@ -43,6 +47,8 @@ bool crypto_init(const uint8_t seed[CRYPTO_SEED_SIZE], const uint8_t x[48], cons
 	ready = load_key(x, y) && mbedtls_hmac_drbg_seed_buf(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA384), material,
 							     sizeof(material)) == 0;
 	mbedtls_platform_zeroize(material, sizeof(material));
+	if (!ready)
+		release();
 	return ready;
 }
 
