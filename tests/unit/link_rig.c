@@ -205,14 +205,18 @@ void rig_setup(void)
 		links_vm_started(&vms[i]);
 }
 
+static void check_canary(const uint8_t *at)
+{
+	assert_int_equal(at[0], CANARY);
+	assert_int_equal(memcmp(at, at + 1, CANARY_SIZE - 1), 0);
+}
+
 void rig_teardown(void)
 {
 	assert_int_equal(locks_held, 0);
 	for (unsigned i = 0; i < VM_COUNT; i++) {
-		for (unsigned at = 0; at < CANARY_SIZE; at++) {
-			assert_int_equal(ram_block[i][at], CANARY);
-			assert_int_equal(ram_block[i][CANARY_SIZE + RAM_SIZE + at], CANARY);
-		}
+		check_canary(ram_block[i]);
+		check_canary(ram_block[i] + CANARY_SIZE + RAM_SIZE);
 		free(ram_block[i]);
 	}
 	while (allocation_count)
