@@ -55,12 +55,13 @@ static void end_finish(struct link_end *end)
 	vdev_raise_queue(end->vdev, link_end_transmit(end));
 }
 
-#define FROM_FIRST 1u
-#define FROM_SECOND 2u
-#define FROM_BOTH (FROM_FIRST | FROM_SECOND)
+#define BOTH_DIRECTIONS 3u      /* bit n: what end n transmits */
 
-/* Moves chains in the given directions.  No lock held. */
-static void link_run(struct link *link, unsigned directions)
+/*
+ * Moves chains in the given directions, on the time of `runner`; no lock held.  What is left is the sender's to go on
+ * with, and the runner's, for the sender may be asleep.
+ */
+static void link_run(struct link *link, unsigned directions, const struct vm *runner)
 {
 	link_lock(link);
 	for (unsigned i = 0; i < 2; i++) {
@@ -68,8 +69,10 @@ static void link_run(struct link *link, unsigned directions)
 		link_tell(&link->end[i]);
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		if ((directions & (1u << i)) && link_move(&link->end[i]))
+		if ((directions & (1u << i)) && link_move(&link->end[i])) {
 			todo_set(link->end[i].vdev->vm, link);
+			todo_set(runner, link);
+		}
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		link_tell(&link->end[i]);
@@ -112,7 +115,7 @@ void link_notify(struct vdev *vdev, unsigned queue)
 	side = end == &end->link->end[1];
 	if (queue % 2 == 0)
 		side ^= 1;      /* new receive chains: what the peer has waiting can come */
-	link_run(end->link, 1u << side);
+	link_run(end->link, 1u << side, vdev->vm);
 }
 
 void link_deliver(struct vdev *vdev)
@@ -163,8 +166,17 @@ void links_poll(struct vm *vm)
 
 		if (number == LZR_LINK_MAX)
 			return;
-		link_run(&links[number], FROM_BOTH);
+		link_run(&links[number], BOTH_DIRECTIONS, vm);
 	}
+}
+
+bool links_pending(const struct vm *vm)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < TODO_WORDS; i++)
+		bits |= __atomic_load_n(&todo[vm->number].links[i], __ATOMIC_RELAXED);
+	return bits;
 }
 
 /* All devices of a VM to their first state; then its peers hear of it at once, for nobody polls for a stopped VM. */
@@ -176,9 +188,11 @@ static void vm_power_on(struct vm *vm)
 			vdev_power_on(vm->vdevs[i]);
 	}
 	spin_unlock(&vm->lock);
+	for (unsigned i = 0; i < TODO_WORDS; i++)
+		__atomic_store_n(&todo[vm->number].links[i], 0, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < machine.link_count; i++) {
 		if (links[i].end[0].vdev->vm == vm || links[i].end[1].vdev->vm == vm)
-			link_run(&links[i], 0);
+			link_run(&links[i], 0, vm);
 	}
 }
 

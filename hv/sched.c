@@ -159,6 +159,10 @@ static bool is_ready(struct cpu_queue *queue, struct vcpu *vcpu, uint64_t now)
 	uint32_t attention;
 
 	vlapic_tick(vcpu, now);
+	if (vcpu->state == VCPU_HALTED && links_pending(vcpu->vm)) {
+		links_poll(vcpu->vm);
+		queue->wake_ns = now;
+	}
 	attention = __atomic_load_n(&vcpu->attention, __ATOMIC_ACQUIRE);
 	if (vcpu->state != VCPU_READY && attention & (ATTENTION_INIT | ATTENTION_SIPI)) {
 		take_init_sipi(vcpu, attention);

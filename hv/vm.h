@@ -79,6 +79,8 @@ void links_vm_started(struct vm *vm);
 /* Retries what is pending for a VM (chains left on rings, masked interrupts); at every VM exit that may have changed it
  * and at every tick; bounded work, cheap when there is none. */
 void links_poll(struct vm *vm);
+/* True when links_poll has chains to move: a VM whose vCPUs all sleep still needs it. */
+bool links_pending(const struct vm *vm);
 
 /* --- assign.c, vtd.c: assigned devices ------------------------------------------------------------------------------- */
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/mman.h>
+
 #include "link_rig.h"
 
 #define CANARY 0xa5
-#define CANARY_SIZE (64u << 10)
+#define CANARY_SIZE (16u << 10)
+#define GUARD_SIZE 4096u                /* not accessible, outside the canaries */
+#define BLOCK_SIZE (RAM_SIZE + 2 * CANARY_SIZE)
 #define MSIX_GPA 0xfe000000ull
 #define ALLOCATIONS_MAX 64
 
@@ -154,6 +158,18 @@ static void link_configure(uint8_t vm0, uint8_t dev0, uint16_t pair0, uint8_t vm
 	};
 }
 
+static uint8_t *ram_alloc(void)
+{
+	uint8_t *block = mmap(NULL, BLOCK_SIZE + 2 * GUARD_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(block, MAP_FAILED);
+	block += GUARD_SIZE;
+	assert_int_equal(mprotect(block, BLOCK_SIZE, PROT_READ | PROT_WRITE), 0);
+	memset(block, CANARY, CANARY_SIZE);
+	memset(block + CANARY_SIZE + RAM_SIZE, CANARY, CANARY_SIZE);
+	return block;
+}
+
 void rig_configure(void)
 {
 	static const char *const names[VM_COUNT] = { "red", "blue", "svc", "svc2" };
@@ -169,10 +185,8 @@ void rig_configure(void)
 	machine.vm_count = VM_COUNT;
 	memset(machine.policy_digest, 0x77, sizeof(machine.policy_digest));
 	for (unsigned i = 0; i < VM_COUNT; i++) {
-		ram_block[i] = aligned_alloc(4096, RAM_SIZE + 2 * CANARY_SIZE);
-		memset(ram_block[i], CANARY, RAM_SIZE + 2 * CANARY_SIZE);
+		ram_block[i] = ram_alloc();
 		rig_ram[i] = ram_block[i] + CANARY_SIZE;
-		memset(rig_ram[i], 0, RAM_SIZE);
 		images[i].memory = RAM_SIZE;
 		memset(images[i].measurement, (int)(0x10 + i), sizeof(images[i].measurement));
 		snprintf(machine.vms[i].name, sizeof(machine.vms[i].name), "%s", names[i]);
@@ -217,7 +231,7 @@ void rig_teardown(void)
 	for (unsigned i = 0; i < VM_COUNT; i++) {
 		check_canary(ram_block[i]);
 		check_canary(ram_block[i] + CANARY_SIZE + RAM_SIZE);
-		free(ram_block[i]);
+		munmap(ram_block[i] - GUARD_SIZE, BLOCK_SIZE + 2 * GUARD_SIZE);
 	}
 	while (allocation_count)
 		free(allocations[--allocation_count]);

@@ -205,7 +205,11 @@ static void full_ring_is_worked_off_in_turns(void **state)
 	assert_int_equal(rx->used[1], 64);      /* a bounded share at a time */
 	links_poll(&vms[BLUE]);                 /* not on the receiver's time */
 	assert_int_equal(rx->used[1], 64);
+	assert_false(links_pending(&vms[BLUE]));
+	assert_true(links_pending(&vms[RED]));
 	links_poll(&vms[RED]);
+	while (links_pending(&vms[RED]))
+		links_poll(&vms[RED]);
 	while (driver_used(tx, NULL, NULL))
 		sent++;
 	assert_int_equal(sent, 256);
