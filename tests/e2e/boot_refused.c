@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boots that must not happen: each says why, records it in the TPM, starts nothing and resets. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <mbedtls/sha256.h>
+
+#include <lazaret/boot.h>
+
+#include "boot.h"
+#include "esp.h"
+
+#define WAIT 50u
+#define SMALL_MIB 512u
+
+static void expect_refusal(const struct rig_config *changes, const char *reason)
+{
+	struct rig *rig = boot_start(changes);
+	char line[512];
+
+	if (!rig_wait_line(rig, "REFUSED: ", WAIT, line, sizeof(line)))
+		fail_msg("no refusal:\n%s", rig_serial(rig));
+	if (!strstr(line, reason))
+		fail_msg("refused for another reason than \"%s\": %s", reason, line);
+	if (!rig_wait_end(rig, 20))
+		fail_msg("the machine did not reset");
+	assert_false(rig_seen(rig, "probe:"));
+	assert_false(rig_seen(rig, "leaving the firmware"));
+	rig_stop(rig);
+}
+
+static void without_a_tpm(void **state)
+{
+	const struct rig_config changes = { .no_tpm = true };
+
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	expect_refusal(&changes, "no TPM 2.0");
+}
+
+static void without_acpi(void **state)
+{
+	static const char *const extra[] = { "-machine", "acpi=off", NULL };
+	const struct rig_config changes = { .extra = extra };
+
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	expect_refusal(&changes, "no ACPI 2.0 tables");
+}
+
+static void a_lab_build_starts_without_acpi(void **state)
+{
+	static const char *const extra[] = { "-machine", "acpi=off", NULL };
+	const struct rig_config changes = { .extra = extra, .no_tpm = true };
+	struct rig *rig;
+
+	(void)state;
+	boot_make_volume("lazaret-probe-lab");
+	rig = boot_start(&changes);
+	assert_true(rig_wait_line(rig, "probe: end", WAIT, NULL, 0));
+	assert_false(rig_seen(rig, "probe: BAD"));
+	assert_int_equal(boot_field(rig, "rsdp"), 0);
+	assert_int_equal(boot_field(rig, "flags"), LZR_BOOT_LAB);
+	rig_stop(rig);
+}
+
+static void a_missing_file(void **state)
+{
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	assert_true(esp_remove(BOOT_ESP, "lazaret/blue"));
+	expect_refusal(NULL, "\\lazaret\\blue: cannot be opened");
+}
+
+static void a_missing_list(void **state)
+{
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	assert_true(esp_remove(BOOT_ESP, "lazaret/boot.list"));
+	expect_refusal(NULL, "\\lazaret\\boot.list: cannot be opened");
+}
+
+static void a_file_of_another_length(void **state)
+{
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	boot_replace("kernel", "short", 5);
+	expect_refusal(NULL, "\\lazaret\\kernel: has 5 bytes, boot.list says 300000");
+}
+
+static void a_list_with_an_oversized_file(void **state)
+{
+	uint8_t list[16 + 6 * 64];
+	struct lzr_boot_list_entry entry;
+
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	assert_int_equal(boot_read_list(list, sizeof(list)), sizeof(list));
+	memcpy(&entry, list + 16 + 5 * 64, sizeof(entry));
+	entry.length = LZR_BOOT_FILE_MAX + 1;
+	memcpy(list + 16 + 5 * 64, &entry, sizeof(entry));
+	boot_replace("boot.list", list, sizeof(list));
+	expect_refusal(NULL, "entry 5 (kernel): length 268435457");
+}
+
+static void a_damaged_list(void **state)
+{
+	uint8_t list[16 + 6 * 64];
+
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	assert_int_equal(boot_read_list(list, sizeof(list)), sizeof(list));
+	boot_replace("boot.list", list, sizeof(list) - 1);
+	expect_refusal(NULL, "boot.list: 399 bytes, 6 entries need 400");
+}
+
+/* Firmware's record of EV_SEPARATOR 01 00 00 00 in a PCR, anywhere in memory. */
+static bool has_error_cap(const uint8_t *memory, size_t size, uint32_t pcr)
+{
+	static const uint8_t cap[4] = { 1, 0, 0, 0 };
+	uint8_t record[14 + 32] = { (uint8_t)pcr, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 0x0b, 0 };
+
+	mbedtls_sha256_ret(cap, sizeof(cap), record + 14, 0);
+	return memmem(memory, size, record, sizeof(record)) != NULL;
+}
+
+static bool screen_shows_something(struct rig *rig)
+{
+	const char *path = rig_path(rig, "screen.ppm");
+	unsigned bright = 0;
+	int c;
+	FILE *f;
+
+	assert_true(rig_screendump(rig, path));
+	f = fopen(path, "rb");
+	assert_non_null(f);
+	while ((c = fgetc(f)) != EOF)
+		bright += c > 0x60;
+	fclose(f);
+	return bright > 3000;
+}
+
+/* The machine is held at its reset, so that what the firmware logged and what the screen shows can still be looked at. */
+static void a_failed_measurement(void **state)
+{
+	static const char *const extra[] = { "-no-shutdown", NULL };
+	const struct rig_config changes = { .extra = extra, .memory_mib = SMALL_MIB, .screen = true };
+	size_t size = (size_t)SMALL_MIB << 20;
+	uint8_t *memory = malloc(size);
+	char line[512];
+	struct rig *rig;
+
+	(void)state;
+	assert_non_null(memory);
+	boot_make_volume("lazaret-probe-tpm");
+	rig = boot_start(&changes);
+	assert_true(rig_wait_line(rig, "REFUSED: ", WAIT, line, sizeof(line)));
+	assert_non_null(strstr(line, "boot.list: its measurement into PCR 9 failed"));
+	assert_true(rig_wait_line(rig, "the machine resets", 5, NULL, 0));
+	assert_true(screen_shows_something(rig));
+	assert_true(rig_memory_read(rig, 0, memory, size));
+	assert_true(has_error_cap(memory, size, 8));
+	assert_true(has_error_cap(memory, size, 9));
+	assert_true(has_error_cap(memory, size, 11));
+	assert_false(has_error_cap(memory, size, 10));
+	rig_stop(rig);
+	free(memory);
+}
+
+static void a_lab_build_starts_without_a_tpm(void **state)
+{
+	const struct rig_config changes = { .no_tpm = true };
+	struct rig *rig;
+
+	(void)state;
+	boot_make_volume("lazaret-probe-lab");
+	rig = boot_start(&changes);
+	assert_true(rig_wait_line(rig, "NOT measured", WAIT, NULL, 0));
+	assert_true(rig_wait_line(rig, "probe: end", WAIT, NULL, 0));
+	assert_false(rig_seen(rig, "probe: BAD"));
+	assert_int_equal(boot_field(rig, "flags"), LZR_BOOT_LAB);
+	assert_int_equal(boot_field(rig, "length"), 0);
+	assert_int_equal(boot_field(rig, "entropy"), 0);
+	rig_stop(rig);
+}
+
+static void a_lab_build_with_a_tpm_measures(void **state)
+{
+	struct rig *rig;
+
+	(void)state;
+	boot_make_volume("lazaret-probe-lab");
+	rig = boot_start(NULL);
+	assert_true(rig_wait_line(rig, "LAB BUILD", WAIT, NULL, 0));
+	assert_true(rig_wait_line(rig, "probe: end", WAIT, NULL, 0));
+	assert_int_equal(boot_field(rig, "flags"), LZR_BOOT_LAB | LZR_BOOT_MEASURED);
+	rig_stop(rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_tpm), cmocka_unit_test(without_acpi), cmocka_unit_test(a_missing_file),
+		cmocka_unit_test(a_missing_list), cmocka_unit_test(a_file_of_another_length),
+		cmocka_unit_test(a_list_with_an_oversized_file), cmocka_unit_test(a_damaged_list),
+		cmocka_unit_test(a_failed_measurement), cmocka_unit_test(a_lab_build_starts_without_a_tpm),
+		cmocka_unit_test(a_lab_build_with_a_tpm_measures), cmocka_unit_test(a_lab_build_starts_without_acpi),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
