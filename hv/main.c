@@ -9,6 +9,8 @@
 #include "images.h"
 #include "paging.h"
 #include "plat.h"
+#include "records.h"
+#include "vm.h"
 
 void hv_main(uint64_t boot_info) __attribute__((noreturn));
 
@@ -35,15 +37,35 @@ static void take_over(uint64_t boot_info)
 	timer_init();
 }
 
+static void refuse_on(enum hv_err err, const char *what)
+{
+	if (err)
+		panic("refused: %s (error %u): nothing was started", what, (unsigned)err);
+}
+
+static void create_all(void)
+{
+	refuse_on(vms_create(), "VMs cannot be created");
+	refuse_on(links_create(), "links cannot be created");
+	refuse_on(devices_create(), "devices cannot be assigned");
+}
+
 void hv_main(uint64_t boot_info)
 {
 	console_init();
 	say("Lazaret hypervisor");
 	take_over(boot_info);
+	enum hv_err dma = dma_block_all();
+
 	smp_start(handoff.info.ap_page);
 	crypto_init();
 	if (!files_verify(&handoff))
 		panic("refused: nothing was started");
+	if (!machine.allow_without_iommu)
+		refuse_on(dma, "DMA cannot be confined");
+	if (!dma)
+		records_platform(LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP);
+	create_all();
 	struct seal_plan plan = paging_prepare_seal();
 
 	stack_switch(cpus[0].stack_top, seal_finish, &plan);

@@ -5,15 +5,12 @@
  */
 #include <arch_x86.h>
 
+#include "config.h"
 #include "paging.h"
+#include "plat.h"
+#include "vm.h"
 
 static volatile uint32_t sealed;
-
-static void __attribute__((noreturn)) run(void)
-{
-	for (;;)
-		cpu_idle(UINT64_MAX);
-}
 
 /* An application processor is ready; nothing it has seen of the address space may survive the seal. */
 void cpu_wait_for_seal(struct cpu *cpu)
@@ -22,7 +19,7 @@ void cpu_wait_for_seal(struct cpu *cpu)
 	while (!__atomic_load_n(&sealed, __ATOMIC_ACQUIRE))
 		arch_pause();
 	arch_write_cr3(host_cr3());
-	run();
+	sched_run();
 }
 
 void seal_finish(void *context)
@@ -33,7 +30,12 @@ void seal_finish(void *context)
 		plan.boot_entries[i] = 0;
 	*plan.pool_entry &= ~PTE_WRITE;
 	arch_write_cr3(host_cr3());
+	records_sealed(time_ns());
+	audit(AUDIT_HV, LZR_AUDIT_SEALED, 0, 0);
 	say("sealed at %lu ms", time_ns() / 1000000);
+	for (unsigned i = 0; i < machine.vm_count; i++)
+		if (vm_start(&vms[i]))
+			say("%s: not started", vms[i].config->name);
 	__atomic_store_n(&sealed, 1, __ATOMIC_RELEASE);
-	run();
+	sched_run();
 }

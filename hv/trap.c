@@ -6,6 +6,7 @@
 #include <arch_x86.h>
 
 #include "plat.h"
+#include "vm.h"
 
 /* AMD64 Architecture Programmer's Manual, volume 2, "Long-Mode Interrupt Control Transfers". */
 struct gate {
@@ -95,6 +96,10 @@ void trap_handle(const struct trap_frame *frame)
 		exception(frame);
 	if (vector == HOST_VECTOR_SPURIOUS)
 		return;
+	if (vector >= HOST_VECTOR_DEVICE_FIRST && vector <= HOST_VECTOR_DEVICE_LAST)
+		devices_irq(vector);
+	else if (vector == HOST_VECTOR_IOMMU)
+		dma_fault_irq();
 	apic_eoi();
 }
 
