@@ -4,11 +4,8 @@
 
 #include "config.h"
 #include "plat.h"
-#include "vm.h"
 
 HV_SEALED struct machine_config machine;
-__attribute__((weak)) struct vm vms[LZR_VM_MAX];
-
 struct cpu cpus[LZR_CPU_MAX];
 
 void spin_lock(struct spinlock *lock)

@@ -6,22 +6,25 @@
 #include <arch_x86.h>
 
 #include "acpi.h"
+#include "derive.h"
 #include "images.h"
+#include "iommu.h"
 #include "paging.h"
 #include "plat.h"
-#include "records.h"
 #include "vm.h"
 
 void hv_main(uint64_t boot_info) __attribute__((noreturn));
 
 static struct handoff handoff;
 
+#define NOTHING_STARTED "refused: nothing was started"
+
 static void take_over(uint64_t boot_info)
 {
 	const char *wrong = handoff_copy(&handoff, hpa_ptr(hpa(boot_info)), 1 << 20);
 
 	if (wrong)
-		panic("hand-off at %lx: %s", boot_info, wrong);
+		panic("refused: hand-off at %lx: %s", boot_info, wrong);
 	image_base_set(handoff.info.image_base);
 	trap_init();
 	cpu_load(&cpus[0]);
@@ -29,7 +32,7 @@ static void take_over(uint64_t boot_info)
 	paging_init(&handoff);
 	say("memory: %lu MiB free", mem_free_bytes() >> 20);
 	if (!acpi_init(&handoff))
-		panic("ACPI tables are not usable");
+		panic(NOTHING_STARTED);
 	apic_init();
 	apic_enable();
 	cpus[0].apic_id = apic_id();
@@ -37,17 +40,30 @@ static void take_over(uint64_t boot_info)
 	timer_init();
 }
 
-static void refuse_on(enum hv_err err, const char *what)
+/* The policy may allow a lab machine to go on without an IOMMU; nothing may go on with one that failed. */
+static void check_dma(enum hv_err err)
 {
-	if (err)
-		panic("refused: %s (error %u): nothing was started", what, (unsigned)err);
+	if (err != HV_OK && err != HV_UNSUPPORTED)
+		panic("refused: DMA cannot be blocked (error %u)", (unsigned)err);
+	records_platform((dma_state.ops ? LZR_PLATFORM_IOMMU : 0) |
+		(dma_state.ops && dma_state.irq_remapped ? LZR_PLATFORM_IRQ_REMAP : 0));
+	if (err == HV_OK)
+		return;
+	if (!machine.allow_without_iommu)
+		panic("refused: no IOMMU or no interrupt remapping, and the policy does not say allow-without-iommu");
+	say("lab: going on without full DMA and interrupt remapping, as the policy allows");
 }
 
-static void create_all(void)
+static void build_machine(void)
 {
-	refuse_on(vms_create(), "VMs cannot be created");
-	refuse_on(links_create(), "links cannot be created");
-	refuse_on(devices_create(), "devices cannot be assigned");
+	enum hv_err err = vms_create();
+
+	if (err == HV_OK)
+		err = links_create();
+	if (err == HV_OK)
+		err = devices_create();
+	if (err != HV_OK)
+		panic("refused: the policy's machine cannot be built (error %u)", (unsigned)err);
 }
 
 void hv_main(uint64_t boot_info)
@@ -60,12 +76,13 @@ void hv_main(uint64_t boot_info)
 	smp_start(handoff.info.ap_page);
 	crypto_init();
 	if (!files_verify(&handoff))
-		panic("refused: nothing was started");
-	if (!machine.allow_without_iommu)
-		refuse_on(dma, "DMA cannot be confined");
-	if (!dma)
-		records_platform(LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP);
-	create_all();
+		panic(NOTHING_STARTED);
+	check_dma(dma);
+	build_machine();
+	if (!derive_all(&handoff.info))
+		panic(NOTHING_STARTED);
+	for (uint32_t i = 0; i < handoff.info.file_count; i++)
+		paging_protect(hpa(handoff.files[i].address), handoff.files[i].length);
 	struct seal_plan plan = paging_prepare_seal();
 
 	stack_switch(cpus[0].stack_top, seal_finish, &plan);

@@ -58,7 +58,4 @@ void smp_start(uint64_t page);
 void cpu_wait_for_seal(struct cpu *cpu) __attribute__((noreturn));
 void seal_finish(void *plan);                           /* struct seal_plan *; does not return */
 
-/* --- records.c --- */
-void records_sealed(uint64_t ns);
-
 #endif

@@ -5,9 +5,8 @@
  */
 #include <arch_x86.h>
 
-#include "config.h"
 #include "paging.h"
-#include "plat.h"
+#include "records.h"
 #include "vm.h"
 
 static volatile uint32_t sealed;
@@ -34,8 +33,8 @@ void seal_finish(void *context)
 	audit(AUDIT_HV, LZR_AUDIT_SEALED, 0, 0);
 	say("sealed at %lu ms", time_ns() / 1000000);
 	for (unsigned i = 0; i < machine.vm_count; i++)
-		if (vm_start(&vms[i]))
-			say("%s: not started", vms[i].config->name);
+		if (vm_start(&vms[i]) != HV_OK)
+			say("%s: not started", machine.vms[i].name);
 	__atomic_store_n(&sealed, 1, __ATOMIC_RELEASE);
 	sched_run();
 }

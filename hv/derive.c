@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What needs a hash, computed before the seal: the flow digest, the digests of what the VMs' devices can reach, and a seed
+ * for every start of a service VM that the policy allows.
+ */
+#include <string.h>
+
+#include "derive.h"
+#include "images.h"
+#include "vm.h"
+
+#define DESCRIPTION_MAX (256u << 10)
+
+/*
+ * The flow digest is SHA-384 over these, without anything between or around them: a struct flow_vm per VM, then a struct
+ * flow_link per link, each in the policy's order, little-endian.
+ */
+struct flow_vm {
+	char name[LZR_NAME_MAX];
+	struct lzr_label label, low, high;
+	uint32_t flags;                 /* VM_* of config.h */
+	uint32_t controls;
+};
+_Static_assert(sizeof(struct flow_vm) == 104, "flow record layout");
+
+struct flow_link {
+	uint32_t network;               /* or LINK_CHANNEL */
+	struct { uint32_t vm, pair; char device[LZR_NAME_MAX]; } end[2];
+	uint32_t reserved;
+	struct lzr_label label;
+};
+_Static_assert(sizeof(struct flow_link) == 136, "flow record layout");
+
+static void flow_digest(void)
+{
+	static struct { struct flow_vm vms[LZR_VM_MAX]; } v;
+	static struct { struct flow_link links[LZR_LINK_MAX]; } l;
+	static uint8_t bytes[sizeof(v) + sizeof(l)];
+	uint64_t vm_bytes = machine.vm_count * sizeof(v.vms[0]), link_bytes = machine.link_count * sizeof(l.links[0]);
+
+	for (uint32_t i = 0; i < machine.vm_count; i++) {
+		const struct vm_config *vm = &machine.vms[i];
+
+		v.vms[i] = (struct flow_vm){
+			.label = vm->label, .low = vm->range_low, .high = vm->range_high, .flags = vm->flags,
+			.controls = vm->controls,
+		};
+		memcpy(v.vms[i].name, vm->name, LZR_NAME_MAX);
+	}
+	for (uint32_t i = 0; i < machine.link_count; i++) {
+		const struct link_config *link = &machine.links[i];
+
+		l.links[i] = (struct flow_link){ .network = link->network, .label = link->label };
+		for (unsigned side = 0; side < 2; side++) {
+			const struct link_end_config *end = &link->end[side];
+
+			l.links[i].end[side].vm = end->vm;
+			l.links[i].end[side].pair = end->pair;
+			memcpy(l.links[i].end[side].device, machine.vms[end->vm].image->vdevs[end->vdev].name, LZR_NAME_MAX);
+		}
+	}
+	memcpy(bytes, &v, vm_bytes);
+	memcpy(bytes + vm_bytes, &l, link_bytes);
+	crypto_sha384(bytes, vm_bytes + link_bytes, machine.flow_digest);
+}
+
+static bool has_device(uint32_t vm)
+{
+	for (uint32_t i = 0; i < machine.device_count; i++)
+		if (machine.devices[i].vm == vm)
+			return true;
+	return false;
+}
+
+static void dma_digests(void)
+{
+	static uint8_t description[DESCRIPTION_MAX];
+
+	for (uint32_t i = 0; i < machine.vm_count; i++) {
+		uint8_t digest[LZR_DIGEST_SIZE];
+
+		if (!has_device(i))
+			continue;
+		uint32_t length = devices_describe(&vms[i], description, sizeof(description));
+
+		CHECK(length <= sizeof(description));
+		crypto_sha384(description, length, digest);
+		records_dma(i, digest);
+	}
+}
+
+static bool make_seeds(const struct lzr_boot_info *info)
+{
+	struct { uint8_t entropy[64]; uint64_t tsc; uint32_t number; char purpose[12]; } input = { .purpose = "seed" };
+	uint8_t digest[LZR_DIGEST_SIZE];
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < machine.vm_count; i++)
+		if (machine.vms[i].flags & VM_SERVICE)
+			count += machine.vms[i].max_restarts + 1ul;
+	if (count && info->entropy_length < 32) {
+		if (info->flags & LZR_BOOT_MEASURED) {
+			say("refused: hand-off: %u bytes of entropy, expected 32 or more: service VMs need seeds", info->entropy_length);
+			return false;
+		}
+		say("lab: no entropy: the seeds of service VMs can be guessed");
+	}
+	memcpy(input.entropy, info->entropy, info->entropy_length);
+	input.tsc = info->loader_tsc;
+	for (; count; count--) {
+		input.number++;
+		crypto_sha384(&input, sizeof(input), digest);
+		records_add_seed(digest);
+	}
+	memset(&input, 0, sizeof(input));
+	__asm__ volatile("" : : "r"(&input) : "memory");
+	return true;
+}
+
+bool derive_all(struct lzr_boot_info *info)
+{
+	flow_digest();
+	dma_digests();
+	bool made = make_seeds(info);
+
+	memset(info->entropy, 0, sizeof(info->entropy));
+	return made;
+}
