@@ -42,7 +42,7 @@ static const char *check_header(const struct lzr_switch_header *h)
 		return "number of ports is out of range";
 	if (h->endpoint_count > LZR_SWITCH_ENDPOINT_MAX)
 		return "number of endpoints is out of range";
-	if (h->control_pair >= SWCONF_PAIR_MAX)
+	if (h->control_pair >= SWCONF_PAIR_MAX && h->control_pair != LZR_SWITCH_NONE)
 		return "control pair is out of range";
 	if (h->reserved != 0)
 		return "reserved field of the header is not zero";

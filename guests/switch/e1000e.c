@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <lazaret/manifest.h>
+
 #include "io.h"
 #include "pci.h"
 #include "rt.h"
@@ -135,8 +137,8 @@ const char *e1000e_open(struct e1000e *nic, unsigned slot)
 		return "no Intel network card in the slot";
 	pci_write16(slot, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	nic->registers = pci_bar(slot, 0, &is_io);
-	if (is_io || nic->registers == 0 || nic->registers >= 1ull << 32)
-		return "BAR 0 does not lie below 4 GiB";
+	if (is_io || nic->registers < LZR_WINDOW32_BASE || nic->registers >= LZR_WINDOW32_END)
+		return "BAR 0 does not lie in the 32-bit window";
 	if (!reset(nic))
 		return "card does not come out of reset";
 	if (!pci_enable_message(slot, trap_msi_address(), trap_msi_data(), &nic->msix))

@@ -349,7 +349,7 @@ const char *plane_open(struct plane *plane, uint32_t *where)
 
 	*where = 0;
 	plane->lines = LINES_MAX;
-	plane->end_count = config->header.port_count + 1;
+	plane->end_count = config->header.port_count + (config->header.control_pair != LZR_SWITCH_NONE);
 	wrong = vdev_open(&plane->device, LZR_VIRTIO_PCI_LINK);
 	for (i = 0; wrong == NULL && i < plane->end_count; i++) {
 		bool is_control = i == config->header.port_count;
