@@ -171,6 +171,7 @@ static bool read_links(const void *fdt, struct policyview *v, struct fault *f)
 		if (!v->vm[b].service || (v->firewall != POLICYVIEW_NONE && v->firewall != b))
 			return refuse(f, "/links", "networks that end in one service VM");
 		v->firewall = b;
+		v->ports++;
 		if (a == v->attestor && !network_label(fdt, network, &v->release))
 			return refuse(f, "/links", "the number of a network");
 	}

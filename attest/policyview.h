@@ -32,6 +32,7 @@ struct policyview {
 	size_t vm_count;
 	struct policyview_vm vm[LZR_VM_MAX];
 	uint32_t attestor, firewall;    /* VM numbers; POLICYVIEW_NONE: none */
+	uint32_t ports;                 /* links into networks: at most so many ports has the switch */
 	struct lzr_label release;       /* of the network that the attestor's port is on; the lowest if there is none */
 	size_t level_count, category_count;
 	char level[POLICYVIEW_NAMES_MAX][LZR_NAME_MAX];

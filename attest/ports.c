@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ports.h"
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_MS 10000u
+
+static struct agent_port *port_of(struct ports *p, const struct lzr_control_message *m)
+{
+	return m->vm < p->agent->view.vm_count ? &p->agent->port[m->vm] : NULL;
+}
+
+/* Keeps what the switch said about a port, under the VM that is on it. */
+static void note(struct ports *p, const struct lzr_control_message *m)
+{
+	struct agent_port *port = port_of(p, m);
+
+	if (!port || m->status == LZR_CTL_NO_PORT)
+		return;
+	port->known = true;
+	port->state = *m;
+}
+
+void ports_refresh(struct ports *p)
+{
+	struct lzr_control_message answer;
+
+	for (size_t i = 0; i < p->agent->view.vm_count; i++)
+		p->agent->port[i].known = false;
+	for (uint32_t i = 0; i < p->agent->view.ports; i++) {
+		if (!control_ask(&p->control, LZR_CONTROL_STATE, i, NULL, &answer))
+			return;
+		note(p, &answer);
+	}
+}
+
+static bool takes_lease(const struct agent_port *port)
+{
+	return port->known && port->state.state != LZR_PORT_DOWN && port->state.state != LZR_PORT_INFRASTRUCTURE;
+}
+
+void ports_draw_nonces(void *ports)
+{
+	struct ports *p = ports;
+	struct lzr_control_message answer;
+
+	ports_refresh(p);
+	for (size_t i = 0; i < p->agent->view.vm_count; i++)
+		if (takes_lease(&p->agent->port[i]) &&
+		    control_ask(&p->control, LZR_CONTROL_NONCE, p->agent->port[i].state.port, NULL, &answer))
+			note(p, &answer);
+}
+
+void ports_deliver(void *ports, uint32_t port, const uint8_t result[LZR_RESULT_SIZE], uint64_t answer[5])
+{
+	struct ports *p = ports;
+	struct lzr_control_message reply = { .status = LZR_CTL_NO_PORT };
+	struct lzr_result r;
+
+	memcpy(&r, result + LZR_RESULT_HEAD_SIZE, sizeof(r));
+	if (port == LZR_PORT_OF_VM && r.vm < p->agent->view.vm_count && p->agent->port[r.vm].known)
+		port = p->agent->port[r.vm].state.port;
+	if (port != LZR_PORT_OF_VM && control_ask(&p->control, LZR_CONTROL_RESULT, port, result, &reply)) {
+		note(p, &reply);
+		if (reply.status == LZR_CTL_OK && reply.vm < LZR_VM_MAX)
+			p->lease_ns[reply.vm] = reply.lease_left_ns;
+	}
+	answer[0] = r.serial;
+	answer[1] = r.vm;
+	answer[2] = reply.status;
+	answer[3] = reply.state;
+	answer[4] = reply.lease_left_ns;
+	fprintf(stderr, "attestor: result %llu for VM %u: switch says %u, port state %u\n", (unsigned long long)r.serial, r.vm,
+		reply.status, reply.state);
+}
+
+static bool port_wants(struct ports *p, size_t vm, uint64_t now_ms)
+{
+	const struct agent_port *port = &p->agent->port[vm];
+
+	if (!takes_lease(port))
+		return false;
+	if (port->state.state == LZR_PORT_ADMITTED && port->state.lease_left_ns > p->lease_ns[vm] / 2)
+		return false;
+	if (port->state.instance == p->tried_instance[vm] && port->state.state != LZR_PORT_ADMITTED &&
+	    now_ms < p->retry_ms[vm])
+		return false;
+	p->tried_instance[vm] = port->state.instance;
+	p->retry_ms[vm] = now_ms + RETRY_MS;
+	return true;
+}
+
+bool ports_want_challenge(struct ports *p, uint64_t now_ms)
+{
+	bool want = false;
+
+	for (size_t i = 0; i < p->agent->view.vm_count; i++)
+		want = port_wants(p, i, now_ms) || want;
+	return want;
+}
