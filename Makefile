@@ -32,7 +32,6 @@ endef
 -include hv/Makefile
 -include policy/Makefile
 -include netfilter/Makefile
--include guests/switch/Makefile
 -include guests/Makefile
 -include attest/Makefile
 -include tools/Makefile
