@@ -2,12 +2,12 @@
 /*
  * Parser and replayer of TCG crypto-agile event logs (TCG PC Client Platform Firmware Profile, "Event Logging").
  *
- * The bytes are hostile: nothing outside [data, data + length) is read, nothing is allocated, every size is checked before
- * use, and anything that the format does not allow is an error.  eventlog.c needs only memcpy and memcmp and is linked into
- * the loader too; eventlog_replay.c needs mbedTLS.  Neither touches a file.
+ * The bytes are hostile: nothing outside [data, data + length) is read, nothing is allocated, every size is checked
+ * before use, and anything that the format does not allow is an error.  eventlog.c needs only memcpy and memcmp and
+ * is linked into the loader too; eventlog_replay.c needs mbedTLS.  Neither touches a file.
  *
- * Note that an event's type is not part of its digest: a caller that gives a type a meaning must either check the digest
- * against the event's data (eventlog_data_matches) or allow-list (PCR, type, digest).
+ * Note that an event's type is not part of its digest: a caller that gives a type a meaning must either check the
+ * digest against the event's data (eventlog_data_matches) or allow-list (PCR, type, digest).
  */
 #ifndef EVENTLOG_H
 #define EVENTLOG_H
@@ -68,12 +68,12 @@ bool eventlog_has_bank(const struct eventlog *log, uint16_t algorithm);
 const uint8_t *eventlog_digest(const struct eventlog *log, const struct eventlog_event *event, uint16_t algorithm);
 const char *eventlog_error_text(enum eventlog_error error);
 
-/* --- eventlog_replay.c ----------------------------------------------------------------------------------------------- */
+/* --- eventlog_replay.c -------------------------------------------------------------------------------------------- */
 
 /*
- * Replays the whole log in one bank.  pcrs[n] gets the value of PCR n, of the bank's digest size.  *extended gets a bit for
- * each PCR that an event extended.  EV_NO_ACTION events extend nothing; a StartupLocality event sets PCR 0's start value.
- * On error *at holds the offset of the event.
+ * Replays the whole log in one bank.  pcrs[n] gets the value of PCR n, of the bank's digest size.  *extended gets a
+ * bit for each PCR that an event extended.  EV_NO_ACTION events extend nothing; a StartupLocality event sets PCR
+ * 0's start value. On error *at holds the offset of the event.
  */
 enum eventlog_error eventlog_replay(const struct eventlog *log, uint16_t algorithm,
 				    uint8_t pcrs[EVENTLOG_PCRS][EVENTLOG_DIGEST_MAX], uint32_t *extended, size_t *at);

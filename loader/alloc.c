@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that the hypervisor gets.  All of it is EfiLoaderData, which the loader uses for nothing else, so the final memory
- * map shows it as LZR_MEMORY_LOADER.
+ * Memory that the hypervisor gets.  All of it is EfiLoaderData, which the loader uses for nothing else, so the
+ * final memory map shows it as LZR_MEMORY_LOADER.
  */
 #include <string.h>
 

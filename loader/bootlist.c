@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The boot list, checked whole before any file that it names is touched.  Kinds come in one order: key, policy, signature,
- * manifests, segments.  Names are those of files on a FAT volume, so two that differ only in case are the same.
+ * The boot list, checked whole before any file that it names is touched.  Kinds come in one order: key, policy,
+ * signature, manifests, segments.  Names are those of files on a FAT volume, so two that differ only in case are
+ * the same.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines on COM1 and on the screen.  The firmware's console may itself copy to COM1, so the screen is reached through the
- * text consoles that sit on a graphics device; only when there are neither those nor a COM1 does the firmware's own console
- * get the line.
+ * Lines on COM1 and on the screen.  The firmware's console may itself copy to COM1, so the screen is reached
+ * through the text consoles that sit on a graphics device; only when there are neither those nor a COM1 does the
+ * firmware's own console get the line.
  */
 #include "loader.h"
 

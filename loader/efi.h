@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of UEFI that the loader uses, in its own words.  Names follow the UEFI Specification 2.10, sections "EFI System
- * Table", "EFI Boot Services Table", "EFI Runtime Services Table", "Simple File System Protocol", "Graphics Output
- * Protocol".  Members that the loader never touches are gaps.
+ * The part of UEFI that the loader uses, in its own words.  Names follow the UEFI Specification 2.10, sections "EFI
+ * System Table", "EFI Boot Services Table", "EFI Runtime Services Table", "Simple File System Protocol", "Graphics
+ * Output Protocol".  Members that the loader never touches are gaps.
  */
 #ifndef LOADER_EFI_H
 #define LOADER_EFI_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Leaving boot services.  UEFI lets ExitBootServices fail when the map changed since it was read; then only memory services
- * may be called, so the buffer has slack and the map is read again.
+ * Leaving boot services.  UEFI lets ExitBootServices fail when the map changed since it was read; then only memory
+ * services may be called, so the buffer has slack and the map is read again.
  */
 #include "loader.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way through: find the files, measure them, build the hand-off, leave the firmware, jump.  docs/boot.md tells what is
- * measured where.
+ * The way through: find the files, measure them, build the hand-off, leave the firmware, jump.  docs/boot.md tells
+ * what is measured where.
  */
 #include <string.h>
 

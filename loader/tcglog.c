@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The event log that the hypervisor gets: a copy of what the firmware has logged when the caps are in, and behind it the
- * events that came later, taken from the final events table.
+ * The event log that the hypervisor gets: a copy of what the firmware has logged when the caps are in, and behind
+ * it the events that came later, taken from the final events table.
  *
- * The firmware adds to that table from the first GetEventLog on, so it may hold events that the copy already has (someone
- * before us asked for the log) and it holds those of a failed ExitBootServices.  What counts is where the table stood at the
- * copy: everything behind that mark, and nothing before it, is appended.
+ * The firmware adds to that table from the first GetEventLog on, so it may hold events that the copy already has
+ * (someone before us asked for the log) and it holds those of a failed ExitBootServices.  What counts is where the
+ * table stood at the copy: everything behind that mark, and nothing before it, is appended.
  */
 #include <string.h>
 

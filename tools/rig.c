@@ -16,8 +16,7 @@
 #include "rig_internal.h"
 #include "run.h"
 
-#define OVMF_CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
-#define OVMF_VARS "/usr/share/OVMF/OVMF_VARS_4M.fd"
+#define OVMF "/usr/share/OVMF/OVMF_"
 #define ARGS_MAX 160
 #define LIMIT_SIGNAL SIGRTMIN
 
@@ -97,11 +96,9 @@ static bool copy_file(const char *from, const char *to)
 
 static void args_machine(struct arguments *a, struct rig *rig, const struct rig_config *c)
 {
-	const char *code = c->firmware ? c->firmware : OVMF_CODE;
-
 	arg(a, "qemu-system-x86_64");
 	option(a, "-accel", "tcg%s", c->icount ? ",thread=single" : "");
-	option(a, "-M", "q35%s", strstr(code, "secboot") || strstr(code, "snakeoil") ? ",smm=on" : "");
+	option(a, "-M", "q35%s", c->secure_boot ? ",smm=on" : "");
 	option(a, "-cpu", "EPYC,+svm,+npt,-smap,-monitor");
 	option(a, "-smp", "%u", c->icount ? 1 : c->cpus ? c->cpus : 2);
 	option(a, "-m", "%u", c->memory_mib ? c->memory_mib : 3072);
@@ -117,11 +114,11 @@ static void args_machine(struct arguments *a, struct rig *rig, const struct rig_
 		arg(a, "-S");
 	if (c->gdb_port)
 		option(a, "-gdb", "tcp:127.0.0.1:%u", c->gdb_port);
-	if (strstr(code, "secboot") || strstr(code, "snakeoil"))
+	if (c->secure_boot)
 		option(a, "-global", "driver=cfi.pflash01,property=secure,value=on");
 	if (!c->no_iommu)
 		option(a, "-device", "intel-iommu,intremap=%s", c->no_intremap ? "off" : "on");
-	option(a, "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s", code);
+	option(a, "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s", c->secure_boot ? OVMF "CODE_4M.secboot.fd" : OVMF "CODE_4M.fd");
 	option(a, "-drive", "if=pflash,format=raw,unit=1,file=%s/vars.fd", rig->dir);
 	option(a, "-serial", "file:%s/serial.log", rig->dir);
 	option(a, "-qmp", "unix:%s/qmp,server=on,wait=off", rig->sockets);
@@ -170,8 +167,7 @@ static void args_devices(struct arguments *a, struct rig *rig, const struct rig_
 static bool make_dir(struct rig *rig, const struct rig_config *c)
 {
 	char dir[PATH_MAX], *make[] = { "mkdir", "-p", (char *)c->dir, NULL };
-	const char *vars = c->firmware && strstr(c->firmware, "snakeoil") ? "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"
-									  : OVMF_VARS;
+	const char *vars = c->secure_boot ? OVMF "VARS_4M.snakeoil.fd" : OVMF "VARS_4M.fd";
 	int fd;
 
 	if (!run_program(make, 10, NULL, 0) || !realpath(c->dir, dir)) {

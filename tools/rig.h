@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The emulated machine that everything is tried on: QEMU (TCG, q35) with OVMF, swtpm, VT-d with interrupt remapping, two
- * e1000e cards, an NVMe disk, and an EFI system partition on AHCI.
+ * The emulated machine that everything is tried on: QEMU (TCG, q35) with OVMF, swtpm, VT-d with interrupt
+ * remapping, two e1000e cards, an NVMe disk, and an EFI system partition on AHCI.
  *
  *   00:02.0 root port, behind it 01:00.0 e1000e: uplink RIG_RESTRICTED, 10.0.3.0/24
  *   00:03.0 root port, behind it 02:00.0 e1000e: uplink RIG_UNTRUSTED, 10.0.2.0/24
@@ -9,9 +9,9 @@
  *   0xfed40000 TPM (tpm-tis)   0xfed90000 VT-d
  *   00:05.0 VGA, only with `screen`
  *
- * Each network is QEMU's user network with restrict=on: nothing gets out of it but what `guestfwd` names.  Every uplink is
- * captured.  A machine lives in a run directory: serial.log, qemu.log, uplink0.pcap, uplink1.pcap, vars.fd, tpm/.  It dies
- * with the process that started it, or when its time is over.
+ * Each network is QEMU's user network with restrict=on: nothing gets out of it but what `guestfwd` names.  Every
+ * uplink is captured.  A machine lives in a run directory: serial.log, qemu.log, uplink0.pcap, uplink1.pcap,
+ * vars.fd, tpm/.  It dies with the process that started it, or when its time is over.
  */
 #ifndef TOOLS_RIG_H
 #define TOOLS_RIG_H
@@ -30,11 +30,11 @@ struct rig_config {
 	const char *nvme;               /* raw image, written to; NULL: a fresh empty one of 64 MiB in the run directory */
 	const char *guestfwd[RIG_UPLINKS][RIG_GUESTFWD_MAX];    /* "tcp:10.0.3.5:4433-cmd:/path/program", see qemu(1) */
 	const char *const *extra;       /* more QEMU arguments, NULL-terminated; may be NULL */
-	const char *firmware;           /* OVMF code image; NULL: the usual one */
 	unsigned cpus, memory_mib;      /* 0: 2 CPUs, 3072 MiB */
 	unsigned seconds;               /* the machine's time; 0: 120 */
 	unsigned gdb_port;              /* QEMU waits for gdb on this TCP port of 127.0.0.1 before the first instruction */
 	bool no_tpm, no_iommu, no_intremap, no_nics, no_nvme;
+	bool secure_boot;               /* firmware that starts only what Debian's published snakeoil key signed */
 	bool screen;                    /* a VGA card, so that rig_screendump has something to see */
 	bool icount;                    /* one CPU, -icount shift=0,sleep=off: time is executed instructions */
 	bool reboot;                    /* a reset starts the machine again instead of ending QEMU */
@@ -49,8 +49,8 @@ struct rig *rig_start(const struct rig_config *config);
 void rig_stop(struct rig *rig);
 
 /*
- * Waits until a line of the serial log contains `text`; looks behind the line that the last successful wait found.  The line
- * goes to `line` (may be NULL).  False when the time is over or the machine ended without it.
+ * Waits until a line of the serial log contains `text`; looks behind the line that the last successful wait found.
+ * The line goes to `line` (may be NULL).  False when the time is over or the machine ended without it.
  */
 bool rig_wait_line(struct rig *rig, const char *text, unsigned seconds, char *line, size_t capacity);
 /* True if any line so far contains `text`; does not move the mark of rig_wait_line. */
@@ -75,8 +75,9 @@ const char *rig_path(struct rig *rig, const char *name);
 const char *rig_pcap(struct rig *rig, unsigned uplink);
 
 /*
- * Folder with what the TPM's maker left: ca/swtpm-localca-rootca-cert.pem and ca/issuercert.pem.  Made once and shared by all
- * machines that start with a fresh TPM (each then has the same endorsement key).  NULL after an error message.
+ * Folder with what the TPM's maker left: ca/swtpm-localca-rootca-cert.pem and ca/issuercert.pem.  Made once and
+ * shared by all machines that start with a fresh TPM (each then has the same endorsement key).  NULL after an error
+ * message.
  */
 const char *rig_tpm_maker(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPMs: manufactured once (keys, endorsement certificates, platform certificate, own certificate authority), then copied into
- * each new run directory.
+ * TPMs: manufactured once (keys, endorsement certificates, platform certificate, own certificate authority), then
+ * copied into each new run directory.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -19,7 +19,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* --- memory map ------------------------------------------------------------------------------------------------------- */
+/* --- memory map --------------------------------------------------------------------------------------------------- */
 
 #define DESCRIPTOR 48u          /* as real firmware has it: larger than the structure */
 #define RANGES 16u
@@ -109,7 +109,7 @@ static void bad_memory_maps_are_refused(void **state)
 	assert_string_equal(error, "descriptors of a wrong size");
 }
 
-/* --- tables that the hypervisor is entered with ------------------------------------------------------------------------ */
+/* --- tables that the hypervisor is entered with ------------------------------------------------------------------- */
 
 static uint64_t walk(uint64_t root, uint64_t address)
 {
@@ -149,7 +149,7 @@ static void tables_map_what_is_promised(void **state)
 	}
 }
 
-/* --- leaving boot services --------------------------------------------------------------------------------------------- */
+/* --- leaving boot services ---------------------------------------------------------------------------------------- */
 
 static unsigned exits, exits_failing, maps_read;
 static uint64_t map_key;
@@ -203,7 +203,7 @@ static void exit_is_tried_again(void **state)
 	assert_int_equal(exit_map.size, DESCRIPTOR);
 }
 
-/* --- event log ---------------------------------------------------------------------------------------------------------- */
+/* --- event log ---------------------------------------------------------------------------------------------------- */
 
 static uint8_t firmware_log[4096], final_table[8192];
 static uint64_t log_used, log_last, final_used;
@@ -365,7 +365,7 @@ static void bad_logs_are_refused(void **state)
 	assert_refused(tcglog_finish(), "holds 0 events");
 }
 
-/* --- measuring ------------------------------------------------------------------------------------------------------------ */
+/* --- measuring ---------------------------------------------------------------------------------------------------- */
 
 static struct { uint32_t pcr, type; uint64_t length; } seen[32];
 static unsigned seen_count, extend_fails_at;
@@ -432,7 +432,7 @@ static void unusable_tpms_are_refused(void **state)
 	assert_refused(measure_init(), "no crypto-agile event log");
 }
 
-/* --- TPM answers ---------------------------------------------------------------------------------------------------------- */
+/* --- TPM answers -------------------------------------------------------------------------------------------------- */
 
 static uint8_t answers[4][256], sent[4][128];
 static unsigned answer_sizes[4], answer_count, answer_next;
@@ -572,7 +572,7 @@ static void bad_rollback_indices_are_refused(void **state)
 	assert_refused(tpm_read_rollback(&floor, signer), "cannot be read");
 }
 
-/* --- ACPI, clock, screen ---------------------------------------------------------------------------------------------------- */
+/* --- ACPI, clock, screen ------------------------------------------------------------------------------------------ */
 
 static uint8_t rsdp[36];
 

@@ -151,7 +151,7 @@ static void bad_names_are_refused(void **state)
 	assert_refused(check(), "names the list itself");
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------ */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static struct efi_file volume, opened;
 static uint64_t told_size, given, attribute;
@@ -284,7 +284,7 @@ static void bad_files_are_refused(void **state)
 	assert_refused(files_open(), "no file system");
 }
 
-/* --- events ----------------------------------------------------------------------------------------------------------- */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 static void events_have_the_documented_bytes(void **state)
 {
@@ -307,7 +307,7 @@ static void events_have_the_documented_bytes(void **state)
 	assert_int_equal(u.event.size, EVENT_MAX);
 }
 
-/* --- ELF -------------------------------------------------------------------------------------------------------------- */
+/* --- ELF ---------------------------------------------------------------------------------------------------------- */
 
 static uint8_t elf[4096];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What boot tests put in the hypervisor's place: it checks how it was entered, tells the hand-off and the PCRs on COM1, and
- * halts, so that the host can look at memory.
+ * What boot tests put in the hypervisor's place: it checks how it was entered, tells the hand-off and the PCRs on
+ * COM1, and halts, so that the host can look at memory.
  */
 #include <lazaret/boot.h>
 
