@@ -117,6 +117,7 @@ bool acpi_init(const struct handoff *handoff)
 	static uint8_t xsdt[XSDT_MAX] __attribute__((aligned(8)));
 	uint32_t length;
 
+	table_count = copy_used = 0;
 	if (!handoff->info.rsdp) {
 		say("ACPI: none");
 		return true;

@@ -13,6 +13,7 @@ unsigned fake_cpus = 2;
 char fake_said[16384];
 jmp_buf fake_panic;
 bool fake_panic_expected;
+void fake_halt(void);
 
 int fake_reset(void **state)
 {
@@ -32,6 +33,14 @@ bool fake_has_said(const char *text)
 		return true;
 	fprintf(stderr, "expected: %s\nsaid:\n%s", text, fake_said);
 	return false;
+}
+
+void fake_halt(void)
+{
+	if (fake_panic_expected)
+		longjmp(fake_panic, 1);
+	fprintf(stderr, "panic: %s", fake_said);
+	abort();
 }
 
 static void keep(const char *format, va_list args)
@@ -58,9 +67,7 @@ __attribute__((weak)) void panic(const char *format, ...)
 	va_start(args, format);
 	keep(format, args);
 	va_end(args);
-	if (fake_panic_expected)
-		longjmp(fake_panic, 1);
-	fprintf(stderr, "panic: %s", fake_said);
+	fake_halt();
 	abort();
 }
 

@@ -57,7 +57,7 @@ static size_t format(char *out, size_t capacity, const char *text, ...)
 
 static void test_format(void **state)
 {
-	char out[64];
+	char out[128];
 
 	(void)state;
 	format(out, sizeof(out), "%s|%u|%x|%lu|%lx|%c|%%", "text", 4294967295u, 0xdeadbeefu, UINT64_MAX, UINT64_MAX, 'c');

@@ -4,7 +4,6 @@
 #define HV_ARCH_X86_H
 
 #include <stdint.h>
-#include <stdlib.h>
 
 #define MSR_FS_BASE 0xc0000100u
 #define CR0_MP (1ull << 1)
@@ -15,11 +14,12 @@
 
 uint8_t fake_in8(uint16_t port);
 void fake_out8(uint16_t port, uint8_t value);
+void fake_halt(void);
 
 static inline uint8_t arch_in8(uint16_t port) { return fake_in8(port); }
 static inline void arch_out8(uint16_t port, uint8_t value) { fake_out8(port, value); }
 static inline void arch_pause(void) {}
-static inline void arch_halt_forever(void) { abort(); }
+static inline void arch_halt_forever(void) { fake_halt(); }
 static inline uint64_t arch_rdtsc(void) { return 1; }
 static inline void arch_wrmsr(uint32_t msr, uint64_t value) { (void)msr; (void)value; }
 static inline uint64_t arch_read_cr0(void) { return 0; }
