@@ -22,7 +22,8 @@ bool dt_refuse(const struct dt *dt, int node, const char *property, const char *
 	va_start(args, format);
 	print_format(text, sizeof(text), format, args);
 	va_end(args);
-	say("refused: %s %s: %s%s%s: %s", dt->file, dt->name, path, property ? " " : "", property ? property : "", text);
+	say("refused: %s%s%s: %s%s%s: %s", dt->file, *dt->name ? " " : "", dt->name, path, property ? " " : "",
+		property ? property : "", text);
 	return false;
 }
 

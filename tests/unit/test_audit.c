@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit ring's quota and gaps, and the streams that are read in pieces of 32 bytes. */
+#include <string.h>
+
+#include "plat.h"
+#include "plat_fake.h"
+#include "records.h"
+#include "vm.h"
+
+struct machine_config machine;
+struct vm vms[LZR_VM_MAX];
+static struct image_config image;
+static struct handoff handoff;
+
+static void read_stream(enum lzr_stream stream, void *out, uint64_t length)
+{
+	uint64_t piece[4];
+
+	for (uint64_t at = 0; at < length; at += 32) {
+		memset(piece, 0xee, sizeof(piece));
+		assert_true(records_read(stream, at, piece));
+		memcpy((uint8_t *)out + at, piece, length - at < 32 ? length - at : 32);
+	}
+}
+
+static struct lzr_audit_record record(uint64_t number)
+{
+	struct lzr_audit_record r;
+	uint64_t piece[4];
+
+	for (unsigned half = 0; half < 2; half++) {
+		assert_true(records_read(LZR_STREAM_AUDIT, number % AUDIT_SLOTS * 64 + 32 * half, piece));
+		memcpy((uint8_t *)&r + 32 * half, piece, 32);
+	}
+	return r;
+}
+
+static void test_quota(void **state)
+{
+	uint64_t first = audit_next();
+
+	(void)state;
+	fake_now = 100000000000;
+	for (unsigned i = 0; i < 100; i++)
+		audit(3, LZR_AUDIT_PORT_UNCLAIMED, i, 0);
+	audit(4, LZR_AUDIT_VM_START, 7, 0);
+	audit(AUDIT_HV, LZR_AUDIT_SEALED, 0, 0);
+	assert_int_equal(audit_next(), first + 34);
+	for (unsigned i = 0; i < 32; i++) {
+		struct lzr_audit_record r = record(first + i);
+
+		assert_int_equal(r.sequence, first + i);
+		assert_int_equal(r.vm, 3);
+		assert_int_equal(r.arg0, i);
+		assert_int_equal(r.time_ns, fake_now);
+	}
+	assert_int_equal(record(first + 32).vm, 4);
+	assert_int_equal(record(first + 33).vm, AUDIT_HV);
+	fake_now += 999999999;
+	assert_int_equal(audit_next(), first + 34);
+	fake_now += 1;
+	assert_int_equal(audit_next(), first + 35);     /* room for one: the gap, told without a new event */
+	struct lzr_audit_record gap = record(first + 34);
+
+	assert_int_equal(gap.event, LZR_AUDIT_GAP);
+	assert_int_equal(gap.vm, 3);
+	assert_int_equal(gap.arg0, 68);
+	audit(3, LZR_AUDIT_PORT_UNCLAIMED, 100, 0);
+	assert_int_equal(audit_next(), first + 35);     /* lost: the gap took the room */
+	fake_now += 3000000000;
+	audit(3, LZR_AUDIT_PORT_UNCLAIMED, 101, 0);
+	assert_int_equal(audit_next(), first + 37);
+	assert_int_equal(record(first + 35).event, LZR_AUDIT_GAP);
+	assert_int_equal(record(first + 35).arg0, 1);
+	assert_int_equal(record(first + 36).arg0, 101);
+}
+
+static void test_wrap(void **state)
+{
+	(void)state;
+	uint64_t first = audit_next();
+
+	for (unsigned i = 0; i < AUDIT_SLOTS + 5; i++) {
+		fake_now += 1000000000;
+		audit(i % LZR_VM_MAX, LZR_AUDIT_LINK_DROP, i, 1);
+	}
+	uint64_t next = audit_next();
+
+	assert_true(next >= first + AUDIT_SLOTS + 5);
+	for (uint64_t n = next - AUDIT_SLOTS; n < next; n++)
+		assert_int_equal(record(n).sequence, n);
+	assert_panics(audit(LZR_VM_MAX, LZR_AUDIT_SEALED, 0, 0));
+}
+
+static void set_machine(void)
+{
+	static const char log[] = "this is the event log, not a multiple of 32 bytes";
+
+	fake_reset(NULL);
+	memcpy(fake_ram + 0x1000, log, sizeof(log));
+	memset(fake_ram + 0x2000, 0x77, 64);
+	handoff.info.log_address = 0x1000;
+	handoff.info.log_length = sizeof(log);
+	handoff.info.flags = LZR_BOOT_MEASURED | LZR_BOOT_SECURE_BOOT;
+	handoff.info.wall_clock = 1700000000;
+	struct lzr_boot_file policy = { .address = 0x2000, .length = 64 }, key = { .address = 0x1000, .length = 5 };
+
+	records_files(&handoff, &policy, &key, true);
+	records_platform(LZR_PLATFORM_IOMMU);
+	machine.vm_count = 3;
+	machine.policy_version = 9;
+	machine.device_count = 1;
+	machine.devices[0].vm = 2;
+	memset(machine.flow_digest, 0x33, LZR_DIGEST_SIZE);
+	memset(image.measurement, 0x44, LZR_DIGEST_SIZE);
+	for (unsigned i = 0; i < 3; i++) {
+		machine.vms[i].image = &image;
+		machine.vms[i].name[0] = (char)('a' + i);
+		vms[i].instance = 100 + i;
+		vms[i].starts = i;
+	}
+	machine.vms[1].flags = VM_SERVICE | VM_FIREWALL_BYPASS;
+	machine.vms[2].label.level = 2;
+	records_dma(2, (uint8_t[LZR_DIGEST_SIZE]){ 1, 2, 3 });
+	records_sealed(12345);
+}
+
+static void test_streams(void **state)
+{
+	struct lzr_platform_record p;
+	struct lzr_vm_record records[3];
+	uint8_t text[96], zero[32] = { 0 };
+	uint64_t piece[4];
+
+	(void)state;
+	set_machine();
+	read_stream(LZR_STREAM_PLATFORM, &p, sizeof(p));
+	assert_int_equal(p.version, LZR_ABI_VERSION);
+	assert_int_equal(p.flags, LZR_PLATFORM_MEASURED | LZR_PLATFORM_SECURE_BOOT | LZR_PLATFORM_DEVELOPMENT_KEY |
+		LZR_PLATFORM_IOMMU);
+	assert_int_equal(p.vm_count, 3);
+	assert_int_equal(p.audit_slots, AUDIT_SLOTS);
+	assert_int_equal(p.audit_next, audit_next());
+	assert_int_equal(p.policy_version, 9);
+	assert_int_equal(p.seal_ns, 12345);
+	assert_int_equal(p.wall_clock, 1700000000);
+	assert_int_equal(records_wall_clock(), 1700000000);
+	assert_int_equal(p.flow[47], 0x33);
+	uint64_t before = p.epoch;
+
+	epoch_raise();
+	read_stream(LZR_STREAM_PLATFORM, &p, sizeof(p));
+	assert_int_equal(p.epoch, before + 1);
+	read_stream(LZR_STREAM_VMS, records, sizeof(records));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(records[i].vm, i);
+		assert_int_equal(records[i].instance, 100 + i);
+		assert_int_equal(records[i].starts, i);
+		assert_int_equal(records[i].name[0], 'a' + i);
+		assert_int_equal(records[i].measurement[0], 0x44);
+	}
+	assert_int_equal(records[0].flags, 0);
+	assert_int_equal(records[1].flags, LZR_VM_SERVICE | LZR_VM_FIREWALL_BYPASS);
+	assert_int_equal(records[2].flags, LZR_VM_HAS_DEVICE);
+	assert_int_equal(records[2].label.level, 2);
+	assert_int_equal(records[2].dma[2], 3);
+	assert_int_equal(records[1].dma[0], 0);
+	read_stream(LZR_STREAM_LOG, text, sizeof(text));
+	assert_string_equal((char *)text, "this is the event log, not a multiple of 32 bytes");
+	assert_memory_equal(text + 64, zero, 32);
+	read_stream(LZR_STREAM_KEY, text, 32);
+	assert_memory_equal(text, "this ", 5);
+	assert_int_equal(text[5], 0);
+	read_stream(LZR_STREAM_POLICY, text, 64);
+	assert_int_equal(text[63], 0x77);
+	static const uint64_t far[] = { 1 << 20, 1ull << 40, UINT64_MAX - 31 };
+
+	for (unsigned stream = LZR_STREAM_PLATFORM; stream <= LZR_STREAM_KEY; stream++)
+		for (unsigned i = 0; i < ARRAY_LENGTH(far); i++) {
+			memset(piece, 1, sizeof(piece));
+			assert_true(records_read(stream, far[i], piece));
+			assert_memory_equal(piece, zero, 32);
+		}
+	assert_false(records_read(0, 0, piece));
+	assert_false(records_read(LZR_STREAM_KEY + 1, 0, piece));
+	assert_memory_equal(piece, zero, 32);
+}
+
+static void test_seeds(void **state)
+{
+	uint64_t out[4];
+	uint8_t seed[32];
+
+	(void)state;
+	assert_false(records_seed(out));
+	for (unsigned i = 1; i <= 3; i++) {
+		memset(seed, (int)i, sizeof(seed));
+		records_add_seed(seed);
+	}
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_true(records_seed(out));
+		assert_int_equal(out[3], 0x0101010101010101ull * i);
+	}
+	assert_false(records_seed(out));
+	assert_false(records_seed(out));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_quota, fake_reset), cmocka_unit_test_setup(test_wrap, fake_reset),
+		cmocka_unit_test(test_streams), cmocka_unit_test(test_seeds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
