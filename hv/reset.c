@@ -42,14 +42,19 @@ void reset_wait_quiet(const struct assigned *device)
 		arch_pause();
 }
 
+static bool register_keeps(struct pci_address at, unsigned offset, uint8_t value)
+{
+	pci_set(at, offset, 1, value);
+	return pci_get(at, offset, 1) == value;
+}
+
 /* Offset of the register that took the canary, 0: none did. */
 static uint8_t canary_write(struct pci_address at)
 {
 	static const uint8_t registers[] = { PCI_INTERRUPT_LINE, PCI_CACHE_LINE };
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(registers); i++) {
-		pci_set(at, registers[i], 1, CANARY);
-		if (pci_get(at, registers[i], 1) == CANARY)
+		if (register_keeps(at, registers[i], (uint8_t)~CANARY) && register_keeps(at, registers[i], CANARY))
 			return registers[i];
 	}
 	return 0;

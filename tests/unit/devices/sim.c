@@ -167,8 +167,8 @@ static unsigned capability(const struct sim_function *f, uint8_t id)
 {
 	unsigned at = f->config[PCI_CAPABILITIES];
 
-	while (at && f->config[at] != id)
-		at = f->config[at + 1];
+	for (unsigned i = 0; at && f->config[at] != id; i++)
+		at = i < 64 ? f->config[at + 1] : 0;    /* a test may have bent the list into a circle */
 	return at;
 }
 
