@@ -120,8 +120,10 @@ volatile void *mmio_map(hpa_t base, uint64_t length)
 
 		if (!entry)
 			paging_map(DIRECT_BASE + at, at, step, PAGE_DEVICE);
-		else
+		else if (*entry & PTE_PCD)
 			step = PAGE_SIZE;
+		else
+			return NULL;
 		at += step;
 	}
 	return hpa_ptr(base);

@@ -30,7 +30,7 @@ struct handoff;
 void mem_init(const struct handoff *handoff);
 void mem_owner_array(hpa_t *base, uint64_t *length);
 uint64_t mem_free_bytes(void);
-bool mem_is_ram(uint64_t base, uint64_t length);        /* any page of it */
+bool mem_is_ram(uint64_t base, uint64_t length);        /* any page of it; firmware's may be registers */
 
 /* --- trap.c, trap.S --- */
 void trap_init(void);

@@ -102,6 +102,9 @@ static void test_claims(void **state)
 	assert_int_equal(mem_claim_mmio(hpa(6 * MIB), PAGE_SIZE, OWNER_VM0 + 2), HV_CONFLICT);
 	assert_int_equal(mem_claim_mmio(hpa(7 * MIB), PAGE_SIZE, OWNER_VM0 + 2), HV_CONFLICT);
 	assert_int_equal(mem_claim_mmio(hpa(64 * MIB), PAGE_SIZE, OWNER_VM0 + 2), HV_CONFLICT);
+	assert_int_equal(mem_claim_mmio(hpa(7 * MIB), PAGE_SIZE, OWNER_HV), HV_OK);
+	assert_int_equal(mem_claim_mmio(hpa(64 * MIB), PAGE_SIZE, OWNER_HV), HV_OK);
+	assert_int_equal(mem_claim_mmio(hpa(4 * MIB), PAGE_SIZE, OWNER_HV), HV_CONFLICT);
 	assert_int_equal(mem_claim_mmio(hpa(9 * MIB), 2 * MIB, OWNER_VM0 + 2), HV_CONFLICT);
 	assert_int_equal(mem_claim_mmio(hpa(0xf0000800), PAGE_SIZE, OWNER_VM0), HV_BAD_INPUT);
 	assert_int_equal(mem_claim_mmio(hpa(0xf0000000), UINT64_MAX - PAGE_SIZE + 1, OWNER_VM0), HV_BAD_INPUT);
@@ -112,7 +115,7 @@ static void test_claims(void **state)
 	assert_int_equal(mem_claim_mmio(hpa(at), PAGE_SIZE, OWNER_HV), HV_NO_MEMORY);
 	assert_true(mem_is_ram(5 * MIB, PAGE_SIZE));
 	assert_true(mem_is_ram(0, 1ull << 40));
-	assert_false(mem_is_ram(8 * MIB, MIB));
+	assert_false(mem_is_ram(7 * MIB, 2 * MIB));
 	assert_false(mem_is_ram(0xfed40000, PAGE_SIZE));
 }
 
