@@ -40,5 +40,7 @@ uint64_t trap_msi_address(void);
 uint32_t trap_msi_data(void);
 /* Waits for an interrupt.  Look for work, with interrupts asked for, immediately before. */
 void cpu_idle(void);
+/* Waits for `ns` nanoseconds, or until an interrupt. */
+void rt_sleep(uint64_t ns);
 
 #endif

@@ -8,7 +8,11 @@
 #define MSR_X2APIC_ID 0x802u
 #define MSR_X2APIC_TPR 0x808u
 #define MSR_X2APIC_SPURIOUS 0x80fu
+#define MSR_X2APIC_LVT_TIMER 0x832u
+#define MSR_TSC_DEADLINE 0x6e0u
 #define APIC_ENABLE 0x100u
+#define TIMER_TSC_DEADLINE (2u << 17)
+#define LEAF_TIMING 0x40000010u
 #define VECTOR_SPURIOUS 0xffu
 #define CODE_SELECTOR 0x08u
 #define GATE_INTERRUPT 0x8eu
@@ -71,6 +75,21 @@ uint64_t trap_msi_address(void)
 uint32_t trap_msi_data(void)
 {
 	return RT_VECTOR;
+}
+
+void rt_sleep(uint64_t ns)
+{
+	static uint64_t khz;
+	uint32_t a = LEAF_TIMING, b, c = 0, d;
+
+	if (khz == 0) {
+		__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+		khz = a;
+		msr_write(MSR_X2APIC_LVT_TIMER, TIMER_TSC_DEADLINE | RT_VECTOR);
+	}
+	__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
+	msr_write(MSR_TSC_DEADLINE, ((uint64_t)d << 32 | a) + ns / 1000 * khz / 1000);
+	cpu_idle();
 }
 
 void trap_fatal(uint64_t vector, const struct trap_frame *frame, uint64_t cr2)
