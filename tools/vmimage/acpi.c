@@ -125,7 +125,7 @@ bool acpi_build(const struct image *image, struct blob *out)
 	uint32_t tables = image->tpm ? 3 : 2, xsdt_size = HEADER_SIZE + 8 * tables;
 
 	if (dsdt_at + dsdt_size > ACPI_MAX)
-		return fail("%s: the ACPI tables do not fit in %u bytes", image->name, ACPI_MAX);
+		return refuse("%s: the ACPI tables do not fit in %u bytes", image->name, ACPI_MAX);
 	if (!blob_alloc(out, dsdt_at + dsdt_size))
 		return false;
 	uint8_t *base = out->data;

@@ -27,14 +27,14 @@ static bool within(const struct blob *elf, uint64_t offset, uint64_t size)
 static bool elf_header(const struct blob *elf, const char *path, Elf64_Ehdr *header)
 {
 	if (elf->size < sizeof(*header))
-		return fail("%s: expected an ELF64 file, found %zu bytes", path, elf->size);
+		return refuse("%s: expected an ELF64 file, found %zu bytes", path, elf->size);
 	memcpy(header, elf->data, sizeof(*header));
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG) || header->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != EM_X86_64)
-		return fail("%s: expected an ELF64 file for x86-64", path);
+		return refuse("%s: expected an ELF64 file for x86-64", path);
 	if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
 	    !within(elf, header->e_phoff, (uint64_t)header->e_phnum * sizeof(Elf64_Phdr)))
-		return fail("%s: truncated: program headers lie outside the file", path);
+		return refuse("%s: truncated: program headers lie outside the file", path);
 	return true;
 }
 
@@ -62,15 +62,15 @@ static bool collect_loads(const struct image *image, const struct blob *elf, con
 	*out = loads;
 	*count = 0;
 	if (!loads)
-		return fail("out of memory");
+		return refuse("out of memory");
 	for (unsigned i = 0; i < header->e_phnum; i++) {
 		Elf64_Phdr ph = program_header(elf, header, i);
 		if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
 			continue;
 		if (ph.p_filesz > ph.p_memsz || !within(elf, ph.p_offset, ph.p_filesz))
-			return fail("%s: truncated: program header %u lies outside the file", path, i);
+			return refuse("%s: truncated: program header %u lies outside the file", path, i);
 		if (ph.p_paddr > image->memory || ph.p_memsz > image->memory - ph.p_paddr)
-			return fail("%s: program header %u needs RAM up to 0x%" PRIx64 ", found 0x%" PRIx64
+			return refuse("%s: program header %u needs RAM up to 0x%" PRIx64 ", found 0x%" PRIx64
 				    "; give more --memory",
 				    path, i, ph.p_paddr + ph.p_memsz, image->memory);
 		loads[(*count)++] = ph;
@@ -78,8 +78,8 @@ static bool collect_loads(const struct image *image, const struct blob *elf, con
 	qsort(loads, *count, sizeof(*loads), compare_loads);
 	for (unsigned i = 1; i < *count; i++)
 		if (loads[i - 1].p_paddr + loads[i - 1].p_memsz > loads[i].p_paddr)
-			return fail("%s: two program headers overlap at 0x%" PRIx64, path, loads[i].p_paddr);
-	return *count ? true : fail("%s: expected at least one PT_LOAD program header", path);
+			return refuse("%s: two program headers overlap at 0x%" PRIx64, path, loads[i].p_paddr);
+	return *count ? true : refuse("%s: expected at least one PT_LOAD program header", path);
 }
 
 /* One segment from loads[first] as far as the gaps stay small; returns the index behind the last, 0 on failure. */
@@ -159,11 +159,11 @@ bool elf_build(struct image *image, const struct blob *elf, const char *path)
 	if (!elf_header(elf, path, &header) || !add_loads(image, elf, path, &header, &end))
 		return false;
 	if (!find_symbol(elf, &header, "boot_pml4", &image->cr3))
-		return fail("%s: expected a symbol boot_pml4: the page tables that the guest starts on", path);
+		return refuse("%s: expected a symbol boot_pml4: the page tables that the guest starts on", path);
 	if (image->cr3 % PAGE || image->cr3 >= image->memory)
-		return fail("%s: boot_pml4 at 0x%" PRIx64 ": expected a page inside RAM", path, image->cr3);
+		return refuse("%s: boot_pml4 at 0x%" PRIx64 ": expected a page inside RAM", path, image->cr3);
 	if (header.e_entry >= image->memory)
-		return fail("%s: entry 0x%" PRIx64 " lies outside RAM", path, header.e_entry);
+		return refuse("%s: entry 0x%" PRIx64 " lies outside RAM", path, header.e_entry);
 	image->long64 = true;
 	image->rip = header.e_entry;
 	image->uart = UART_PORT;
@@ -210,7 +210,7 @@ static bool add_start_info(struct image *image, uint64_t initrd_gpa, size_t init
 	size_t length = strlen(cmdline);
 
 	if (length >= CMDLINE_MAX)
-		return fail("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1, length);
+		return refuse("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1, length);
 	put32(info, START_MAGIC);
 	put32(info + 4, 1);                             /* version */
 	put32(info + 12, initrd_size ? 1 : 0);          /* modules */
@@ -237,9 +237,9 @@ bool pvh_build(struct image *image, const struct blob *elf, const char *path, co
 	if (!elf_header(elf, path, &header))
 		return false;
 	if (!find_pvh_entry(elf, &header, &image->rip))
-		return fail("%s: expected a PVH entry (Xen note 18); a bzImage hides it, unpack the kernel first", path);
+		return refuse("%s: expected a PVH entry (Xen note 18); a bzImage hides it, unpack the kernel first", path);
 	if (image->rip >= image->memory)
-		return fail("%s: PVH entry 0x%" PRIx64 " lies outside RAM", path, image->rip);
+		return refuse("%s: PVH entry 0x%" PRIx64 " lies outside RAM", path, image->rip);
 	if (!add_loads(image, elf, path, &header, &end) || !platform_add_initrd(image, initrd, end, &initrd_gpa) ||
 	    !add_start_info(image, initrd_gpa, initrd->size, cmdline) || !platform_add_acpi(image) ||
 	    !platform_add_reset(image))

@@ -15,9 +15,9 @@
 bool image_add_segment(struct image *image, const char *stem, uint64_t gpa, const void *data, size_t size)
 {
 	if (image->segment_count == LZR_SEGMENT_MAX)
-		return fail("%s: expected at most %u segments", image->name, LZR_SEGMENT_MAX);
+		return refuse("%s: expected at most %u segments", image->name, LZR_SEGMENT_MAX);
 	if (size == 0)
-		return fail("%s: segment %s is empty", image->name, stem);
+		return refuse("%s: segment %s is empty", image->name, stem);
 	struct segment *segment = &image->segments[image->segment_count];
 	char digest[2 * 8 + 1];
 
@@ -27,7 +27,7 @@ bool image_add_segment(struct image *image, const char *stem, uint64_t gpa, cons
 	hex(segment->sha384, 8, digest);
 	if ((size_t)snprintf(segment->file, LZR_NAME_MAX, "%s-%s.seg", stem, digest) >= LZR_NAME_MAX ||
 	    !name_valid(segment->file))
-		return fail("%s: segment name %s: expected letters, digits, - _ . and at most %d characters", image->name,
+		return refuse("%s: segment name %s: expected letters, digits, - _ . and at most %d characters", image->name,
 			    stem, LZR_NAME_MAX - 1 - 21);
 	if (!blob_alloc(&segment->blob, size))
 		return false;
@@ -41,13 +41,13 @@ static bool check_segments(const struct image *image)
 	for (unsigned i = 0; i < image->segment_count; i++) {
 		const struct segment *a = &image->segments[i];
 		if (a->gpa >= image->memory || a->blob.size > image->memory - a->gpa)
-			return fail("%s: segment %s at 0x%" PRIx64 " with %zu bytes is not inside RAM of %" PRIu64
+			return refuse("%s: segment %s at 0x%" PRIx64 " with %zu bytes is not inside RAM of %" PRIu64
 				    " bytes; give more --memory",
 				    image->name, a->file, a->gpa, a->blob.size, image->memory);
 		for (unsigned j = 0; j < i; j++) {
 			const struct segment *b = &image->segments[j];
 			if (a->gpa < b->gpa + b->blob.size && b->gpa < a->gpa + a->blob.size)
-				return fail("%s: segment %s at 0x%" PRIx64 " overlaps segment %s at 0x%" PRIx64,
+				return refuse("%s: segment %s at 0x%" PRIx64 " overlaps segment %s at 0x%" PRIx64,
 					    image->name, a->file, a->gpa, b->file, b->gpa);
 		}
 	}
@@ -57,9 +57,9 @@ static bool check_segments(const struct image *image)
 static bool claim_slot(const struct image *image, uint32_t *used, const char *name, unsigned slot)
 {
 	if (slot < 1 || slot > 31)
-		return fail("%s: device %s: expected a slot from 1 to 31, found %u", image->name, name, slot);
+		return refuse("%s: device %s: expected a slot from 1 to 31, found %u", image->name, name, slot);
 	if (*used & 1u << slot)
-		return fail("%s: device %s: slot %u is used twice", image->name, name, slot);
+		return refuse("%s: device %s: slot %u is used twice", image->name, name, slot);
 	*used |= 1u << slot;
 	return true;
 }
@@ -67,18 +67,18 @@ static bool claim_slot(const struct image *image, uint32_t *used, const char *na
 static bool check_vdev(const struct image *image, const struct vdev *v)
 {
 	if (v->queues < 2 || v->queues % 2 || v->queues > 256)
-		return fail("%s: device %s: expected an even number of queues from 2 to 256, found %u", image->name,
+		return refuse("%s: device %s: expected an even number of queues from 2 to 256, found %u", image->name,
 			    v->name, v->queues);
 	if (v->queue_size < 2 || v->queue_size > LZR_VIRTIO_QUEUE_MAX || (v->queue_size & (v->queue_size - 1)))
-		return fail("%s: device %s: expected a queue size that is a power of two up to %u, found %u", image->name,
+		return refuse("%s: device %s: expected a queue size that is a power of two up to %u, found %u", image->name,
 			    v->name, LZR_VIRTIO_QUEUE_MAX, v->queue_size);
 	if (v->type != VDEV_LINK && v->queues != 2)
-		return fail("%s: device %s: a net or console device has 2 queues, found %u", image->name, v->name,
+		return refuse("%s: device %s: a net or console device has 2 queues, found %u", image->name, v->name,
 			    v->queues);
 	if (v->type == VDEV_NET && !v->service && !v->has_mac)
-		return fail("%s: device %s: a net device needs mac=", image->name, v->name);
+		return refuse("%s: device %s: a net device needs mac=", image->name, v->name);
 	if (v->has_mac && (v->mac[0] & 1))
-		return fail("%s: device %s: the MAC address is a group address", image->name, v->name);
+		return refuse("%s: device %s: the MAC address is a group address", image->name, v->name);
 	return true;
 }
 
@@ -89,7 +89,7 @@ static bool check_devices(const struct image *image)
 	uint32_t used = 0;
 
 	if (image->vdev_count + image->assign_count > LZR_VDEV_MAX)
-		return fail("%s: expected at most %u devices, found %u", image->name, LZR_VDEV_MAX,
+		return refuse("%s: expected at most %u devices, found %u", image->name, LZR_VDEV_MAX,
 			    image->vdev_count + image->assign_count);
 	for (unsigned i = 0; i < image->vdev_count; i++) {
 		const struct vdev *v = &image->vdevs[i];
@@ -102,15 +102,15 @@ static bool check_devices(const struct image *image)
 		if (!a->mmio && !claim_slot(image, &used, a->name, a->slot))
 			return false;
 		if (a->mmio && (a->gpa % PAGE || a->length % PAGE || a->length == 0 || a->gpa < image->memory))
-			return fail("%s: device %s: expected whole pages outside RAM", image->name, a->name);
+			return refuse("%s: device %s: expected whole pages outside RAM", image->name, a->name);
 		names[count++] = a->name;
 	}
 	for (unsigned i = 0; i < count; i++) {
 		if (!name_valid(names[i]))
-			return fail("%s: device name \"%s\": expected letters, digits, - _ .", image->name, names[i]);
+			return refuse("%s: device name \"%s\": expected letters, digits, - _ .", image->name, names[i]);
 		for (unsigned j = 0; j < i; j++)
 			if (!strcmp(names[i], names[j]))
-				return fail("%s: two devices are named %s", image->name, names[i]);
+				return refuse("%s: two devices are named %s", image->name, names[i]);
 	}
 	return true;
 }
@@ -118,13 +118,13 @@ static bool check_devices(const struct image *image)
 bool image_check(const struct image *image)
 {
 	if (!name_valid(image->name))
-		return fail("--name: expected 1 to %d letters, digits, - _ . , found \"%s\"", LZR_NAME_MAX - 1,
+		return refuse("--name: expected 1 to %d letters, digits, - _ . , found \"%s\"", LZR_NAME_MAX - 1,
 			    image->name);
 	if (image->memory == 0 || image->memory % LZR_MEMORY_GRANULE || image->memory > LZR_WINDOW32_BASE)
-		return fail("%s: --memory: expected a multiple of 2 MiB up to 2 GiB, found %" PRIu64 " bytes", image->name,
+		return refuse("%s: --memory: expected a multiple of 2 MiB up to 2 GiB, found %" PRIu64 " bytes", image->name,
 			    image->memory);
 	if (image->vcpus < 1 || image->vcpus > LZR_VCPU_MAX)
-		return fail("%s: --vcpus: expected 1 to %u, found %u", image->name, LZR_VCPU_MAX, image->vcpus);
+		return refuse("%s: --vcpus: expected 1 to %u, found %u", image->name, LZR_VCPU_MAX, image->vcpus);
 	return check_segments(image) && check_devices(image);
 }
 
@@ -293,7 +293,7 @@ bool image_manifest(const struct image *image, struct blob *out)
 	error |= fdt_finish(fdt);
 	if (error) {
 		blob_free(out);
-		return fail("%s: the manifest does not fit in %u bytes", image->name, LZR_MANIFEST_MAX);
+		return refuse("%s: the manifest does not fit in %u bytes", image->name, LZR_MANIFEST_MAX);
 	}
 	out->size = fdt_totalsize(fdt);
 	return true;
@@ -305,7 +305,7 @@ bool image_write(const struct image *image, const char *dir)
 	struct blob manifest;
 
 	if (mkdir(dir, 0777) != 0 && errno != EEXIST)
-		return fail("%s: cannot create: %s", dir, strerror(errno));
+		return refuse("%s: cannot create: %s", dir, strerror(errno));
 	if (!image_manifest(image, &manifest))
 		return false;
 	for (unsigned i = 0; i < image->segment_count; i++)

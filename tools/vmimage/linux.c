@@ -52,21 +52,21 @@ static bool kernel_parse(const struct image *image, const struct blob *file, str
 	const uint8_t *d = file->data;
 
 	if (file->size < 1024 || get16(d + BOOT_FLAG) != 0xaa55 || memcmp(d + HEADER_MAGIC, "HdrS", 4))
-		return fail("%s: --kernel: expected a bzImage (boot flag 0xaa55 and \"HdrS\"), found %zu other bytes",
+		return refuse("%s: --kernel: expected a bzImage (boot flag 0xaa55 and \"HdrS\"), found %zu other bytes",
 			    image->name, file->size);
 	if (get16(d + VERSION) < VERSION_12)
-		return fail("%s: --kernel: expected boot protocol 2.12 or later, found %u.%02u", image->name,
+		return refuse("%s: --kernel: expected boot protocol 2.12 or later, found %u.%02u", image->name,
 			    d[VERSION + 1], d[VERSION]);
 	out->header_end = HEADER_MAGIC + d[HEADER_JUMP];
 	if (out->header_end < HEADER_END_MIN || out->header_end > PARAMS_E820)
-		return fail("%s: --kernel: expected the setup header to end between 0x264 and 0x2d0, found 0x%zx",
+		return refuse("%s: --kernel: expected the setup header to end between 0x264 and 0x2d0, found 0x%zx",
 			    image->name, out->header_end);
 	if (!(get16(d + XLOADFLAGS) & KERNEL_64) || !(d[LOADFLAGS] & LOADED_HIGH))
-		return fail("%s: --kernel: expected a bzImage with a 64-bit entry (XLF_KERNEL_64)", image->name);
+		return refuse("%s: --kernel: expected a bzImage with a 64-bit entry (XLF_KERNEL_64)", image->name);
 	size_t setup = ((d[SETUP_SECTS] ? d[SETUP_SECTS] : 4) + 1u) * 512u;
 	uint64_t size = (uint64_t)get32(d + SYSSIZE) * 16;
 	if (setup >= file->size || size < ENTRY_64 + 16 || size > file->size - setup + 15)
-		return fail("%s: --kernel: truncated: expected %zu + %" PRIu64 " bytes, found %zu", image->name, setup, size,
+		return refuse("%s: --kernel: truncated: expected %zu + %" PRIu64 " bytes, found %zu", image->name, setup, size,
 			    file->size);
 	out->code = d + setup;
 	out->code_size = size > file->size - setup ? file->size - setup : (size_t)size;
@@ -74,10 +74,10 @@ static bool kernel_parse(const struct image *image, const struct blob *file, str
 	out->init_size = get32(d + INIT_SIZE);
 	out->cmdline_size = get32(d + CMDLINE_SIZE);
 	if (out->load < HIGH_RAM || out->load % PAGE || out->init_size < out->code_size)
-		return fail("%s: --kernel: impossible preferred address 0x%" PRIx64 " or init size %" PRIu64, image->name,
+		return refuse("%s: --kernel: impossible preferred address 0x%" PRIx64 " or init size %" PRIu64, image->name,
 			    out->load, out->init_size);
 	if (out->load > image->memory || out->init_size > image->memory - out->load)
-		return fail("%s: --kernel: needs RAM up to 0x%" PRIx64 ", found 0x%" PRIx64 "; give more --memory",
+		return refuse("%s: --kernel: needs RAM up to 0x%" PRIx64 ", found 0x%" PRIx64 "; give more --memory",
 			    image->name, out->load + out->init_size, image->memory);
 	return true;
 }
@@ -117,7 +117,7 @@ bool linux_build(struct image *image, const struct blob *kernel, const struct bl
 	if (!kernel_parse(image, kernel, &k))
 		return false;
 	if (length >= CMDLINE_MAX || length > k.cmdline_size)
-		return fail("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1, length);
+		return refuse("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1, length);
 	if (!platform_add_page_tables(image) || !image_add_segment(image, "kernel", k.load, k.code, k.code_size) ||
 	    !platform_add_initrd(image, initrd, k.load + k.init_size, &initrd_gpa))
 		return false;

@@ -34,7 +34,7 @@ static bool add_extra(struct image *image, const char *text)
 	uint64_t gpa;
 
 	if (!at || at == text || (size_t)(at - text) >= sizeof(path))
-		return fail("--segment %s: expected FILE@GPA", text);
+		return refuse("--segment %s: expected FILE@GPA", text);
 	memcpy(path, text, (size_t)(at - text));
 	path[at - text] = 0;
 	if (!parse_number(at + 1, UINT64_MAX, &gpa))
@@ -93,11 +93,11 @@ static bool build(int argc, char **argv, bool measure)
 	bool good = image != NULL;
 
 	if (!good)
-		return fail("out of memory");
+		return refuse("out of memory");
 	*image = (struct image){ 0 };
 	good = options_parse(argc, argv, &options, image);
 	if (good && !measure && !options.out)
-		good = fail("expected --out DIR");
+		good = refuse("expected --out DIR");
 	good = good && fill(image, &options);
 	if (good && !measure)
 		good = image_write(image, options.out);
@@ -134,6 +134,6 @@ int main(int argc, char **argv)
 	else
 		good = build(argc - 1, argv + 1, false);
 	if (!good)
-		fprintf(stderr, "vmimage: %s\n", fail_text());
+		fprintf(stderr, "vmimage: %s\n", refuse_text());
 	return good ? 0 : 1;
 }

@@ -24,16 +24,16 @@ bool parse_number(const char *text, uint64_t max, uint64_t *out)
 		if (digit >= base)
 			break;
 		if (value > (UINT64_MAX - digit) / base)
-			return fail("%s: number too large", text);
+			return refuse("%s: number too large", text);
 		value = value * base + digit;
 	}
 	unsigned shift = *p == 'K' ? 10 : *p == 'M' ? 20 : *p == 'G' ? 30 : 0;
 	if (p == digits || (shift ? p[1] : p[0]) != 0)
-		return fail("\"%s\": expected a number such as 192M or 0x1000", text);
+		return refuse("\"%s\": expected a number such as 192M or 0x1000", text);
 	if (shift && value > UINT64_MAX >> shift)
-		return fail("%s: number too large", text);
+		return refuse("%s: number too large", text);
 	*out = value << shift;
-	return *out <= max ? true : fail("%s: expected at most %llu", text, (unsigned long long)max);
+	return *out <= max ? true : refuse("%s: expected at most %llu", text, (unsigned long long)max);
 }
 
 static bool parse_unsigned(const char *text, unsigned max, unsigned *out)
@@ -53,7 +53,7 @@ static bool parse_mac(const char *text, uint8_t mac[6])
 
 	if (strlen(text) != 17 ||
 	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6)
-		return fail("mac=%s: expected six bytes such as 02:4c:5a:00:01:01", text);
+		return refuse("mac=%s: expected six bytes such as 02:4c:5a:00:01:01", text);
 	for (unsigned i = 0; i < 6; i++)
 		mac[i] = (uint8_t)b[i];
 	return true;
@@ -62,7 +62,7 @@ static bool parse_mac(const char *text, uint8_t mac[6])
 static bool set_name(char out[LZR_NAME_MAX], const char *name)
 {
 	if (!name_valid(name))
-		return fail("\"%s\": expected a name of letters, digits, - _ .", name);
+		return refuse("\"%s\": expected a name of letters, digits, - _ .", name);
 	memset(out, 0, LZR_NAME_MAX);
 	memcpy(out, name, strlen(name));
 	return true;
@@ -84,7 +84,7 @@ static bool vdev_option(struct vdev *v, const char *option)
 		v->service = true;
 		return true;
 	}
-	return fail("--vdev %s: unknown option \"%s\"; expected slot= mac= queues= size= service", v->name, option);
+	return refuse("--vdev %s: unknown option \"%s\"; expected slot= mac= queues= size= service", v->name, option);
 }
 
 /* NAME:TYPE[,option]... */
@@ -94,11 +94,11 @@ bool options_vdev(const char *text, struct vdev *out)
 
 	*out = (struct vdev){ .queues = 2, .queue_size = 128 };
 	if (strlen(text) >= sizeof(copy))
-		return fail("--vdev: longer than %zu characters", sizeof(copy) - 1);
+		return refuse("--vdev: longer than %zu characters", sizeof(copy) - 1);
 	strcpy(copy, text);
 	char *head = strsep(&rest, ","), *type = strchr(head, ':');
 	if (!type)
-		return fail("--vdev %s: expected NAME:TYPE,slot=N", text);
+		return refuse("--vdev %s: expected NAME:TYPE,slot=N", text);
 	*type++ = 0;
 	if (!set_name(out->name, head))
 		return false;
@@ -109,14 +109,14 @@ bool options_vdev(const char *text, struct vdev *out)
 	else if (!strcmp(type, "link"))
 		out->type = VDEV_LINK;
 	else
-		return fail("--vdev %s: expected type net, console or link, found \"%s\"", out->name, type);
+		return refuse("--vdev %s: expected type net, console or link, found \"%s\"", out->name, type);
 	out->service = out->type == VDEV_LINK;
 	while (rest)
 		if (!vdev_option(out, strsep(&rest, ",")))
 			return false;
 	if (out->service && out->type == VDEV_CONSOLE)
-		return fail("--vdev %s: a console cannot be a service end", out->name);
-	return out->slot ? true : fail("--vdev %s: expected slot=1 to slot=31", out->name);
+		return refuse("--vdev %s: a console cannot be a service end", out->name);
+	return out->slot ? true : refuse("--vdev %s: expected slot=1 to slot=31", out->name);
 }
 
 /* NAME,slot=N,class=HHHHHH */
@@ -127,7 +127,7 @@ bool options_assign(const char *text, struct assign *out)
 
 	*out = (struct assign){ 0 };
 	if (strlen(text) >= sizeof(copy))
-		return fail("--assign: longer than %zu characters", sizeof(copy) - 1);
+		return refuse("--assign: longer than %zu characters", sizeof(copy) - 1);
 	strcpy(copy, text);
 	if (!set_name(out->name, strsep(&rest, ",")))
 		return false;
@@ -140,19 +140,19 @@ bool options_assign(const char *text, struct assign *out)
 			out->class_code = (uint32_t)strtoul(option + 6, &end, 16);
 			has_class = *end == 0;
 		} else {
-			return fail("--assign %s: unknown option \"%s\"; expected slot=N class=HHHHHH", out->name, option);
+			return refuse("--assign %s: unknown option \"%s\"; expected slot=N class=HHHHHH", out->name, option);
 		}
 	}
-	return out->slot && has_class ? true : fail("--assign %s: expected slot=1..31 and class= with six hex digits", out->name);
+	return out->slot && has_class ? true : refuse("--assign %s: expected slot=1..31 and class= with six hex digits", out->name);
 }
 
 static bool add_device(struct image *image, const char *option, const char *value)
 {
 	if (!strcmp(option, "--vdev"))
 		return image->vdev_count < LZR_VDEV_MAX ? options_vdev(value, &image->vdevs[image->vdev_count++])
-							: fail("--vdev: expected at most %u", LZR_VDEV_MAX);
+							: refuse("--vdev: expected at most %u", LZR_VDEV_MAX);
 	return image->assign_count < LZR_VDEV_MAX ? options_assign(value, &image->assigns[image->assign_count++])
-						  : fail("--assign: expected at most %u", LZR_VDEV_MAX);
+						  : refuse("--assign: expected at most %u", LZR_VDEV_MAX);
 }
 
 static bool set_option(const char *option, char *value, struct options *o, struct image *image)
@@ -175,11 +175,11 @@ static bool set_option(const char *option, char *value, struct options *o, struc
 		return add_device(image, option, value);
 	if (!strcmp(option, "--segment")) {
 		if (o->extra_count == LZR_SEGMENT_MAX)
-			return fail("--segment: expected at most %u", LZR_SEGMENT_MAX);
+			return refuse("--segment: expected at most %u", LZR_SEGMENT_MAX);
 		o->extra[o->extra_count++] = value;
 		return true;
 	}
-	return fail("unknown option %s; see vmimage --help", option);
+	return refuse("unknown option %s; see vmimage --help", option);
 }
 
 static bool add_tpm(struct image *image)
@@ -187,7 +187,7 @@ static bool add_tpm(struct image *image)
 	struct assign *tpm = &image->assigns[image->assign_count];
 
 	if (image->tpm || image->assign_count == LZR_VDEV_MAX)
-		return fail("--tpm: given twice, or too many devices");
+		return refuse("--tpm: given twice, or too many devices");
 	image->tpm = true;
 	*tpm = (struct assign){ .name = "tpm", .mmio = true, .gpa = TPM_GPA, .length = TPM_LENGTH };
 	image->assign_count++;
@@ -199,7 +199,7 @@ bool options_parse(int argc, char **argv, struct options *options, struct image 
 	*options = (struct options){ .kind = argv[0], .cmdline = "" };
 	*image = (struct image){ .vcpus = 1 };
 	if (strcmp(argv[0], "linux") && strcmp(argv[0], "pvh") && strcmp(argv[0], "elf"))
-		return fail("expected linux, pvh or elf, found \"%s\"; see vmimage --help", argv[0]);
+		return refuse("expected linux, pvh or elf, found \"%s\"; see vmimage --help", argv[0]);
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--tpm")) {
 			if (!add_tpm(image))
@@ -207,18 +207,18 @@ bool options_parse(int argc, char **argv, struct options *options, struct image 
 			continue;
 		}
 		if (i + 1 == argc)
-			return fail("%s: unknown option, or its value is missing; see vmimage --help", argv[i]);
+			return refuse("%s: unknown option, or its value is missing; see vmimage --help", argv[i]);
 		if (!set_option(argv[i], argv[i + 1], options, image))
 			return false;
 		i++;
 	}
 	if (!image->name[0] || !image->memory)
-		return fail("expected --name and --memory");
+		return refuse("expected --name and --memory");
 	bool bare = !strcmp(options->kind, "linux");
 	if (bare ? !options->kernel || options->elf : !options->elf || options->kernel)
-		return fail("%s: expected %s, and not %s", options->kind, bare ? "--kernel" : "--elf",
+		return refuse("%s: expected %s, and not %s", options->kind, bare ? "--kernel" : "--elf",
 			    bare ? "--elf" : "--kernel");
 	if (!strcmp(options->kind, "elf") && (options->initrd || options->cmdline[0]))
-		return fail("elf: --initrd and --cmdline are for kernels");
+		return refuse("elf: --initrd and --cmdline are for kernels");
 	return true;
 }

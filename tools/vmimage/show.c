@@ -125,7 +125,7 @@ bool manifest_show(const struct blob *manifest, const char *path)
 
 	if (manifest->size < sizeof(struct fdt_header) || fdt_check_full(fdt, manifest->size) != 0 ||
 	    fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0)
-		return fail("%s: expected a manifest (flattened device tree, compatible \"%s\")", path,
+		return refuse("%s: expected a manifest (flattened device tree, compatible \"%s\")", path,
 			    LZR_MANIFEST_COMPATIBLE);
 	if (!sha384(manifest->data, manifest->size, sha))
 		return false;

@@ -14,7 +14,7 @@
 
 static char message[512];
 
-void fail_record(const char *format, ...)
+void refuse_record(const char *format, ...)
 {
 	va_list arguments;
 
@@ -23,7 +23,7 @@ void fail_record(const char *format, ...)
 	va_end(arguments);
 }
 
-const char *fail_text(void)
+const char *refuse_text(void)
 {
 	return message;
 }
@@ -32,7 +32,7 @@ bool blob_alloc(struct blob *blob, size_t size)
 {
 	blob->data = calloc(1, size ? size : 1);
 	blob->size = blob->data ? size : 0;
-	return blob->data ? true : fail("out of memory for %zu bytes", size);
+	return blob->data ? true : refuse("out of memory for %zu bytes", size);
 }
 
 void blob_free(struct blob *blob)
@@ -48,14 +48,14 @@ bool file_read(const char *path, size_t limit, struct blob *out)
 
 	*out = (struct blob){ 0 };
 	if (!file)
-		return fail("%s: cannot open: %s", path, strerror(errno));
+		return refuse("%s: cannot open: %s", path, strerror(errno));
 	if (fstat(fileno(file), &status) || !S_ISREG(status.st_mode)) {
 		fclose(file);
-		return fail("%s: expected a regular file", path);
+		return refuse("%s: expected a regular file", path);
 	}
 	if ((uint64_t)status.st_size > limit) {
 		fclose(file);
-		return fail("%s: expected at most %zu bytes, found %lld", path, limit, (long long)status.st_size);
+		return refuse("%s: expected at most %zu bytes, found %lld", path, limit, (long long)status.st_size);
 	}
 	if (!blob_alloc(out, (size_t)status.st_size)) {
 		fclose(file);
@@ -66,7 +66,7 @@ bool file_read(const char *path, size_t limit, struct blob *out)
 	if (got != out->size) {
 		size_t expected = out->size;
 		blob_free(out);
-		return fail("%s: expected %zu bytes, read %zu", path, expected, got);
+		return refuse("%s: expected %zu bytes, read %zu", path, expected, got);
 	}
 	return true;
 }
@@ -77,17 +77,17 @@ bool file_write(const char *dir, const char *name, const struct blob *blob)
 	char path[4096], temporary[4200];
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path))
-		return fail("%s: path too long", dir);
+		return refuse("%s: path too long", dir);
 	snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
 	FILE *file = fopen(temporary, "wb");
 	if (!file)
-		return fail("%s: cannot create: %s", temporary, strerror(errno));
+		return refuse("%s: cannot create: %s", temporary, strerror(errno));
 	bool good = fwrite(blob->data, 1, blob->size, file) == blob->size;
 	if (fclose(file) != 0)
 		good = false;
 	if (!good || rename(temporary, path) != 0) {
 		unlink(temporary);
-		return fail("%s: cannot write: %s", path, strerror(errno));
+		return refuse("%s: cannot write: %s", path, strerror(errno));
 	}
 	return true;
 }
@@ -97,7 +97,7 @@ bool sha384(const void *data, size_t size, uint8_t digest[LZR_DIGEST_SIZE])
 	uint8_t full[64];
 
 	if (mbedtls_sha512_ret(data, size, full, 1) != 0)
-		return fail("SHA-384 failed");
+		return refuse("SHA-384 failed");
 	memcpy(digest, full, LZR_DIGEST_SIZE);
 	return true;
 }

@@ -4,7 +4,7 @@
  *
  * A struct image is filled by one of the front ends (linux.c, elf.c), checked as a whole by image_check, and turned into
  * the bytes of the manifest by image_manifest.  Everything is a function of the inputs: no time, no path and no machine
- * shows in the output.  Functions return false after fail() has recorded what was wrong with which file.
+ * shows in the output.  Functions return false after refuse() has recorded what was wrong with which file.
  */
 #ifndef VMIMAGE_H
 #define VMIMAGE_H
@@ -74,10 +74,10 @@ struct image {
 
 /* --- util.c ------------------------------------------------------------------------------------------------------- */
 
-/* Records the message and is false, so that `return fail(...)` ends a function. */
-#define fail(...) (fail_record(__VA_ARGS__), false)
-void fail_record(const char *format, ...) __attribute__((format(printf, 1, 2)));
-const char *fail_text(void);
+/* Records the message and is false, so that `return refuse(...)` ends a function. */
+#define refuse(...) (refuse_record(__VA_ARGS__), false)
+void refuse_record(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *refuse_text(void);
 bool blob_alloc(struct blob *blob, size_t size);        /* zeroed */
 void blob_free(struct blob *blob);
 bool file_read(const char *path, size_t limit, struct blob *out);
