@@ -21,7 +21,7 @@ TCB :=
 # $(call unit_test,NAME,SOURCES,EXTRA CFLAGS,EXTRA LIBS): build/unit/NAME from SOURCES, sanitized, with cmocka.
 define unit_test
 UNIT += $(O)/unit/$(1)
-$(O)/unit/$(1): $(2) $(MAKEFILE_LIST)
+$(O)/unit/$(1): $(2) Makefile
 	@mkdir -p $$(@D)
 	@echo "  UNIT    $(1)"
 	@$(CC) $(UNIT_CFLAGS) $(3) -o $$@ $(2) $(4) -lcmocka
