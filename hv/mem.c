@@ -132,37 +132,29 @@ static bool range_is_valid(uint64_t base, uint64_t length)
 		length <= DIRECT_LIMIT - base;
 }
 
+HV_BOOT enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner)
+{
+	if (!range_is_valid(base.a, length))
+		return HV_BAD_INPUT;
+	for (uint64_t page = base.a / PAGE_SIZE; page < (base.a + length) / PAGE_SIZE && page < page_count; page++)
+		if (owners[page] != OWNER_NONE && owners[page] != OWNER_MMIO)
+			return HV_CONFLICT;
+	for (unsigned i = 0; i < claim_count; i++)
+		if (base.a < claims[i].base + claims[i].length && claims[i].base < base.a + length)
+			return HV_CONFLICT;
+	if (claim_count == CLAIM_MAX)
+		return HV_NO_MEMORY;
+	claims[claim_count++] = (struct claim){ base.a, length, owner };
+	return HV_OK;
+}
+
+/* What the firmware reserves may be registers: PCI Express configuration space always is there. */
 HV_BOOT bool mem_is_ram(uint64_t base, uint64_t length)
 {
 	for (uint64_t page = base / PAGE_SIZE; page < page_count && page * PAGE_SIZE < base + length; page++)
 		if (owners[page] != OWNER_NONE && owners[page] != OWNER_MMIO && owners[page] != OWNER_FIRMWARE)
 			return true;
 	return false;
-}
-
-static HV_BOOT bool is_firmware(uint64_t base, uint64_t length)
-{
-	for (uint64_t page = base / PAGE_SIZE; page < page_count && page * PAGE_SIZE < base + length; page++)
-		if (owners[page] == OWNER_FIRMWARE)
-			return true;
-	return false;
-}
-
-HV_BOOT enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner)
-{
-	if (!range_is_valid(base.a, length))
-		return HV_BAD_INPUT;
-	/* Firmware lists registers, too (PCI configuration space): those are for the hypervisor, never for a VM. */
-	if (mem_is_ram(base.a, length) || (owner != OWNER_HV && is_firmware(base.a, length)))
-		return HV_CONFLICT;
-	for (unsigned i = 0; i < claim_count; i++)
-		if ((owner != OWNER_HV || claims[i].owner != OWNER_FIRMWARE) &&
-		    base.a < claims[i].base + claims[i].length && claims[i].base < base.a + length)
-			return HV_CONFLICT;
-	if (claim_count == CLAIM_MAX)
-		return HV_NO_MEMORY;
-	claims[claim_count++] = (struct claim){ base.a, length, owner };
-	return HV_OK;
 }
 
 static bool claim_holds(uint64_t page_base, unsigned owner)
