@@ -35,6 +35,7 @@ endef
 -include guests/Makefile
 -include attest/Makefile
 -include tools/Makefile
+-include tools/story/Makefile
 -include tests/Makefile
 
 .PHONY: all run shell check unit e2e tcb clean help setup

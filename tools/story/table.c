@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *mark(bool good)
+{
+	return good ? "ok" : "UNEXPECTED";
+}
+
+static const char *expected_state(const struct story *s, const struct story_vm *vm)
+{
+	if (vm->port < 0)
+		return vm->state;
+	if (s->ports[vm->port].kind == LZR_PORT_ATTESTOR)
+		return "infrastructure";
+	return vm->expect_admitted ? "admitted" : "quarantined";
+}
+
+unsigned table_vms(FILE *out, struct story *s)
+{
+	unsigned bad = 0;
+	char label[64];
+
+	fprintf(out, "\n%-10s %-12s %-15s %-18s %-10s\n", "VM", "label", "state", "measurement", "");
+	for (unsigned n = 0; n < s->view.vm_count; n++) {
+		const struct story_vm *vm = &s->vm[n];
+		const struct policyview_vm *p = vm->policy;
+		const bool good = strcmp(vm->state, expected_state(s, vm)) == 0;
+
+		policyview_label(&s->view, &p->label, label, sizeof(label));
+		fprintf(out, "%-10s %-12s %-15s ", p->name, label, vm->state);
+		for (unsigned i = 0; i < 8 && p->has_measurement; i++)
+			fprintf(out, "%02x", p->measurement[i]);
+		fprintf(out, "%s  %s\n", p->has_measurement ? "" : "(measure-only)  ", mark(good));
+		fprintf(out, "           verifier: %s\n", vm->verdict[0] ? vm->verdict : "nothing said");
+		if (vm->asked)
+			fprintf(out, "           own request over its channel: %s\n", vm->ask_good ? "answered" : "NOT answered");
+		bad += !good;
+	}
+	return bad;
+}
+
+static const char *result_name(enum story_result result)
+{
+	static const char *const names[] = { "-", "denied", "allowed" };
+
+	return names[result];
+}
+
+unsigned table_flows(FILE *out, struct story *s)
+{
+	unsigned bad = 0;
+
+	fprintf(out, "\n%-10s %-10s %-6s %-14s %-9s %-12s %-8s\n", "from", "to", "proto", "at first", "now", "decided by",
+		"arrived");
+	for (unsigned i = 0; i < s->flow_count; i++) {
+		const struct story_flow *flow = &s->flow[i];
+		const bool seen = flow->first != STORY_UNSEEN;
+		const bool target_is_vm = story_find_vm(s, flow->to) != NULL;
+		const char *rule;
+		const bool expected = story_expected(s, flow, &rule);
+		const bool good = (!seen || (flow->last == STORY_ALLOWED) == expected) && (expected || !flow->arrived);
+
+		if (!seen && !flow->arrived)
+			continue;
+		fprintf(out, "%-10s %-10s %-6s %-14s %-9s %-12s %-8s %s\n", flow->from, flow->to, story_protos[flow->proto],
+			result_name(flow->first), result_name(flow->last), rule,
+			!target_is_vm ? "-" : flow->arrived ? "yes" : "no", mark(good));
+		bad += !good;
+	}
+	return bad;
+}
+
+unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[], unsigned count)
+{
+	unsigned bad = 0;
+
+	fprintf(out, "\n%-12s %-10s %10s\n", "wire", "sender", "frames");
+	for (unsigned w = 0; w < count; w++)
+		for (unsigned n = 0; n < s->view.vm_count; n++) {
+			const struct story_vm *vm = &s->vm[n];
+			const struct lzr_switch_port *port;
+			uint64_t sent;
+			bool may;
+
+			if (vm->port < 0)
+				continue;
+			port = &s->ports[vm->port];
+			sent = pcap_sent(&wires[w], port->mac);
+			may = s->networks[port->network].uplink != LZR_SWITCH_NONE &&
+			      strcmp(s->uplinks[s->networks[port->network].uplink].name, names[w]) == 0 &&
+			      (port->kind == LZR_PORT_ATTESTOR || vm->expect_admitted);
+			fprintf(out, "%-12s %-10s %10" PRIu64 " %s\n", names[w], vm->policy->name, sent, mark(may || sent == 0));
+			bad += !may && sent != 0;
+		}
+	return bad;
+}
+
+unsigned table_checks(FILE *out, const struct table_check *checks, unsigned count)
+{
+	unsigned bad = 0;
+
+	fprintf(out, "\n");
+	for (unsigned i = 0; i < count; i++) {
+		fprintf(out, "%-58s %-10s %s\n", checks[i].what, mark(checks[i].good), checks[i].found);
+		bad += !checks[i].good;
+	}
+	return bad;
+}
+
+void table_times(FILE *out, const struct table_time *times, unsigned count)
+{
+	fprintf(out, "\n%-44s %8s %8s\n", "where the time went", "at", "took");
+	for (unsigned i = 0; i < count; i++)
+		fprintf(out, "%-44s %7.1fs %7.1fs\n", times[i].what, times[i].seconds,
+			times[i].seconds - (i ? times[i - 1].seconds : 0));
+}

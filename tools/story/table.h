@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables at the end of the story. */
+#ifndef STORY_TABLE_H
+#define STORY_TABLE_H
+
+#include <stdio.h>
+
+#include "model.h"
+#include "pcap.h"
+
+/* Each prints its table and returns the number of lines that are not as expected. */
+unsigned table_vms(FILE *out, struct story *s);
+unsigned table_flows(FILE *out, struct story *s);
+/* Frames on each wire by the VM that sent them; a VM whose port never opened must have sent none. */
+unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[], unsigned count);
+
+struct table_check {            /* one thing that was tried on the whole */
+	const char *what;
+	const char *found;
+	bool good;
+};
+unsigned table_checks(FILE *out, const struct table_check *checks, unsigned count);
+
+struct table_time {
+	const char *what;
+	double seconds;
+};
+void table_times(FILE *out, const struct table_time *times, unsigned count);
+
+#endif
