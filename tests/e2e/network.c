@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network on the emulated machine, in one boot (tests/policies/network.dts): three Linux guests that try each other from
+ * their first moment on, the switch, and the warden, which opens, closes and restarts.  What arrived is asked where it would
+ * have arrived: the guests say which frames they see, and the switch's counters must agree.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "rig.h"
+
+#define DIR "build/run/network"
+#define SECONDS 300u
+
+enum { DOWN, QUARANTINED, ADMITTED, BLOCKED };
+
+static struct rig *rig;
+static const char *const names[] = { "red", "archive", "blue" };
+
+static int boot(void **state)
+{
+	const struct rig_config config = { .dir = DIR, .esp = "build/tests/esp/network.img", .seconds = SECONDS };
+
+	(void)state;
+	rig = rig_start(&config);
+	return rig ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	rig_stop(rig);
+	return 0;
+}
+
+/* Where in the log the line is, whoever wrote what in between; waits for it. */
+static const char *wait_for(const char *text)
+{
+	static const struct timespec pause = { .tv_nsec = 200000000 };
+	const char *found;
+
+	while (!(found = strstr(rig_serial(rig), text)) && rig_running(rig))
+		nanosleep(&pause, NULL);
+	if (!found)
+		found = strstr(rig_serial(rig), text);
+	if (!found)
+		fail_msg("the machine ended without \"%s\"; see " DIR "/serial.log", text);
+	return found;
+}
+
+struct counters {
+	unsigned long state, in, out, quarantine, label, spoof, other;
+};
+
+static struct counters report(const char *when, unsigned port)
+{
+	char head[80];
+	const char *line;
+	struct counters c;
+
+	snprintf(head, sizeof(head), "WARDEN report=%s port=%u vm=%s ", when, port, names[port]);
+	line = wait_for(head) + strlen(head);
+	while (!strchr(line, '\n') && rig_running(rig))
+		line = wait_for(head) + strlen(head);
+	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu other=%lu", &c.state, &c.in, &c.out,
+		   &c.quarantine, &c.label, &c.spoof, &c.other) != 7)
+		fail_msg("%.120s", line);
+	return c;
+}
+
+/* How often `text` is in the log before `stop`. */
+static unsigned count_before(const char *text, const char *stop)
+{
+	const char *at = rig_serial(rig);
+	unsigned n = 0;
+
+	while ((at = strstr(at, text)) && at < stop) {
+		at += strlen(text);
+		n++;
+	}
+	return n;
+}
+
+static void quarantine_lets_nothing_through(void **state)
+{
+	struct counters c;
+	unsigned port;
+
+	(void)state;
+	for (port = 0; port < 3; port++) {
+		c = report("quarantine", port);
+		assert_int_equal(c.state, QUARANTINED);
+		assert_int_equal(c.in, 0);
+		assert_int_equal(c.out, 0);
+		assert_true(c.quarantine > 0);
+	}
+	assert_int_equal(count_before("LZR-ARRIVED", wait_for("WARDEN report=quarantine port=0")), 0);
+	assert_int_equal(count_before("result=allowed", wait_for("WARDEN report=quarantine port=0")), 0);
+}
+
+static void wrong_results_are_refused(void **state)
+{
+	static const char *const reasons[] = { "vm",       "instance", "measurement", "label",     "policy", "nonce",
+					       "duration", "expired",  "other-port",  "signature", "nothing", "replay" };
+	char text[64];
+	unsigned i;
+
+	(void)state;
+	wait_for("WARDEN admit port=2");
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		snprintf(text, sizeof(text), "WARDEN refused=%s status=", reasons[i]);
+		wait_for(text);
+	}
+	assert_int_equal(count_before("WRONG", wait_for("WARDEN admit port=2")), 0);
+}
+
+static void equal_labels_exchange_frames(void **state)
+{
+	static const char *const protos[] = { "arp", "icmp", "udp", "tcp" };
+	struct counters red = report("admitted", 0), archive = report("admitted", 1);
+	char text[80];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text), "LZR-ARRIVED at=archive from=red proto=%s", protos[i]);
+		wait_for(text);
+		snprintf(text, sizeof(text), "LZR-ARRIVED at=red from=archive proto=%s", protos[i]);
+		wait_for(text);
+	}
+	assert_int_equal(red.state, ADMITTED);
+	assert_int_equal(archive.state, ADMITTED);
+	assert_true(red.in > 0 && red.out > 0 && archive.in > 0 && archive.out > 0);
+	wait_for("LZR-FLOW from=red to=archive proto=tcp result=allowed");
+	wait_for("LZR-FLOW from=archive to=red proto=tcp result=allowed");
+}
+
+/* blue is admitted as well, and still reaches nobody of another label, nor they it: from the first line to the last. */
+static void different_labels_never_do(void **state)
+{
+	struct counters blue = report("admitted", 2), red = report("admitted", 0);
+	const char *stop = wait_for("WARDEN end");
+
+	(void)state;
+	assert_int_equal(blue.state, ADMITTED);
+	assert_true(blue.label > 0 && red.label > 0);
+	assert_int_equal(blue.in, 0);
+	assert_int_equal(blue.out, 0);
+	assert_int_equal(count_before("LZR-ARRIVED at=blue", stop), 0);
+	assert_int_equal(count_before("LZR-ARRIVED at=red from=blue", stop), 0);
+	assert_int_equal(count_before("LZR-ARRIVED at=archive from=blue", stop), 0);
+}
+
+static void lease_runs_out_and_revocation_closes(void **state)
+{
+	struct counters c = report("expired", 0);
+
+	(void)state;
+	assert_int_equal(c.state, QUARANTINED);
+	c = report("revoked", 1);
+	assert_int_equal(c.state, BLOCKED);
+	assert_int_equal(report("revoked", 0).state, ADMITTED);
+}
+
+static void restarted_switch_starts_closed(void **state)
+{
+	struct counters c;
+	unsigned port;
+
+	(void)state;
+	wait_for("WARDEN restart switch status=0");
+	for (port = 0; port < 3; port++) {
+		c = report("restarted", port);
+		assert_int_equal(c.state, QUARANTINED);
+		assert_int_equal(c.in, 0);
+		assert_int_equal(c.out, 0);
+		assert_true(c.quarantine > 0);
+	}
+	for (port = 0; port < 2; port++) {
+		c = report("readmitted", port);
+		assert_int_equal(c.state, ADMITTED);
+		assert_true(c.in > 0 && c.out > 0);
+	}
+	c = report("readmitted", 2);
+	assert_int_equal(c.state, QUARANTINED);
+	assert_int_equal(c.in + c.out, 0);
+}
+
+/* Nothing that this policy has no network card for left the machine; and only who was told to stop did. */
+static void nothing_else_happened(void **state)
+{
+	(void)state;
+	wait_for("WARDEN end");
+	assert_int_equal(count_before("stopped, reason", wait_for("WARDEN end")), 1);
+	assert_null(strstr(rig_serial(rig), "LZR-ERROR"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(quarantine_lets_nothing_through),      cmocka_unit_test(wrong_results_are_refused),
+		cmocka_unit_test(equal_labels_exchange_frames),         cmocka_unit_test(different_labels_never_do),
+		cmocka_unit_test(lease_runs_out_and_revocation_closes), cmocka_unit_test(restarted_switch_starts_closed),
+		cmocka_unit_test(nothing_else_happened),
+	};
+
+	return cmocka_run_group_tests(tests, boot, end);
+}
