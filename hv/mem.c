@@ -92,7 +92,7 @@ static HV_BOOT uint64_t find_free(uint64_t count, uint64_t step)
 	return page_count;
 }
 
-HV_BOOT enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, hpa_t *out)
+HV_BOOT enum hv_err mem_reserve(uint64_t length, uint64_t align, unsigned owner, hpa_t *out)
 {
 	CHECK(align >= PAGE_SIZE && !(align & (align - 1)) && owner <= UINT8_MAX);
 	if (!length || length > DIRECT_LIMIT)
@@ -106,8 +106,16 @@ HV_BOOT enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, h
 	while (first_free < page_count && owners[first_free] != OWNER_FREE)
 		first_free++;
 	*out = hpa(at * PAGE_SIZE);
-	memset(hpa_ptr(*out), 0, count * PAGE_SIZE);
 	return HV_OK;
+}
+
+HV_BOOT enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, hpa_t *out)
+{
+	enum hv_err err = mem_reserve(length, align, owner, out);
+
+	if (err == HV_OK)
+		memset(hpa_ptr(*out), 0, (length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+	return err;
 }
 
 HV_BOOT void *mem_alloc_hv(uint64_t length, uint64_t align)

@@ -21,6 +21,8 @@ hpa_t ptr_hpa(const void *pointer);
 
 /* Zeroed, contiguous, aligned to `align` (power of two >= 4096), owned by `owner`.  Only before the seal; panics after. */
 HV_MUST_CHECK enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, hpa_t *out);
+/* The same, but what was there before still is: for a VM's RAM, which each start clears before anything runs. */
+HV_MUST_CHECK enum hv_err mem_reserve(uint64_t length, uint64_t align, unsigned owner, hpa_t *out);
 /* mem_alloc for the hypervisor's own use, as a pointer; NULL when there is none. */
 void *mem_alloc_hv(uint64_t length, uint64_t align);
 /* Gives MMIO pages (outside RAM) to `owner`; HV_CONFLICT if they belong to anyone else or are RAM. */

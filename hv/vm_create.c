@@ -64,7 +64,7 @@ static enum hv_err create_vcpus(struct vm *vm)
 
 static enum hv_err create_memory(struct vm *vm)
 {
-	enum hv_err err = mem_alloc(vm->image->memory, LARGE_PAGE_SIZE, OWNER_VM0 + vm->number, &vm->ram);
+	enum hv_err err = mem_reserve(vm->image->memory, LARGE_PAGE_SIZE, OWNER_VM0 + vm->number, &vm->ram);
 
 	if (err) {
 		say("%s: %lu MiB of memory are not free", vm->config->name, vm->image->memory >> 20);
