@@ -47,7 +47,7 @@ static void link_unlock(struct link *link)
 /* News for the driver at one end: interrupts marked, notifications of receive chains asked for or not. */
 static void end_finish(struct link_end *end)
 {
-	if (virtqueue_want_notify(link_end_receive(end), end->awaited)) {
+	if (vdev_is_live(end->vdev) && virtqueue_want_notify(link_end_receive(end), end->awaited)) {
 		todo_set(end->vdev->vm, end->link);
 		todo_set(end->peer->vdev->vm, end->link);
 	}

@@ -30,8 +30,15 @@ enum lzr_msg_type {
 };
 
 /*
- * A message from a service counts only when magic, instance and generation equal the peer's present ones (and, for
- * COMPLETE, the token is outstanding and the length within its capacity); otherwise it is dropped and counted.
+ * A message from a service counts only when magic, link, peer, instance and generation are those of the UP that it was told
+ * last and that still holds (and, for COMPLETE, the token is outstanding and the length within its capacity); otherwise it
+ * is dropped and counted.
+ *
+ * UP comes before anything else of a generation, and DOWN before the next UP; changes that the service had no receive
+ * chains for become one.  A chain that carries writable bytes on a raw end's transmit queue is a REQUEST; when the service
+ * goes away, its unanswered requests end with no bytes written.  What a raw end sends while its peer is not ready is
+ * dropped.  A sender waits for receive chains of its peer, but a service never waits for a raw end: without a receive chain
+ * there, or with one that is too small, its message is dropped.
  */
 struct lzr_msg {
 	uint32_t magic;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A service that answers on every queue pair of its device: data comes back as it is, a request is completed with its
- * payload's bytes in reverse, and who comes and goes is printed.
+ * payload's bytes in reverse, "die" ends it, and who comes and goes is printed.
  */
 #include <string.h>
 
@@ -15,6 +15,7 @@
 #define POSTED 16u
 #define BUFFER_SIZE (sizeof(struct lzr_msg) + LZR_MSG_PAYLOAD_MAX)
 #define BUFFERS 64u
+#define DEADLY "die"                   /* a message that ends this instance */
 
 struct buffer { _Alignas(16) uint8_t bytes[BUFFER_SIZE]; struct buffer *next; };
 
@@ -68,6 +69,9 @@ static void take(unsigned pair, struct buffer *buffer)
 	struct lzr_msg msg;
 
 	memcpy(&msg, buffer->bytes, sizeof(msg));
+	if (msg.type == LZR_MSG_DATA && msg.length >= sizeof(DEADLY) - 1 &&
+		!memcmp(buffer->bytes + sizeof(msg), DEADLY, sizeof(DEADLY) - 1))
+		rt_panic("echo: told to die");
 	if (msg.type == LZR_MSG_DATA || msg.type == LZR_MSG_REQUEST) {
 		data[pair]++;
 		answer(pair, buffer, &msg);

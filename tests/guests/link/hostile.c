@@ -16,7 +16,7 @@
 #define STATUS_PORT 0x14u
 #define STATUS_GOOD 0x0fu
 #define STATUS_NEEDS_RESET 0x40u
-#define FLOOD_END_NS 50000000000ull     /* on the hypervisor's clock: long enough to meet the Linux guests at work */
+#define FLOOD_END_NS 70000000000ull     /* on the hypervisor's clock: long enough to meet the Linux guests at work */
 #define STORM_NS 1000000000ull
 #define RAM_END 0x4000000ull            /* 64 MiB */
 #define MSIX_PAGE (LZR_VDEV_MSIX_BASE + 2 * 4096)
