@@ -106,7 +106,8 @@ const struct lzr_boot_list_entry *bootlist_check(const void *data, uint64_t leng
 	for (uint32_t i = 0; i < header->count; i++) {
 		check_entry(entries, i);
 		if (++found[entries[i].kind] > kinds[entries[i].kind].most)
-			refuse("boot.list: entry %u (%s): a second %s", i, entries[i].name, kinds[entries[i].kind].what);
+			refuse("boot.list: entry %u (%s): a second %s", i, entries[i].name,
+			       kinds[entries[i].kind].what);
 	}
 	for (uint32_t kind = LZR_FILE_SIGNER_KEY; kind <= LZR_FILE_POLICY_SIGNATURE; kind++) {
 		if (kinds[kind].what && !found[kind])

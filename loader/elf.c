@@ -39,7 +39,8 @@ void elf_check(const uint8_t *elf, uint64_t length, struct elf_image *out)
 	struct elf_header h;
 
 	if (length < sizeof(h))
-		refuse("the hypervisor inside this loader has %llu bytes, too few for an ELF", (unsigned long long)length);
+		refuse("the hypervisor inside this loader has %llu bytes, too few for an ELF",
+		       (unsigned long long)length);
 	memcpy(&h, elf, sizeof(h));
 	if (memcmp(h.ident, ident, sizeof(ident)) || h.type != ET_EXEC || h.machine != EM_X86_64 ||
 	    h.phentsize != sizeof(struct elf_program) || h.phnum == 0 || h.phoff > length ||

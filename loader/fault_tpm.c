@@ -7,7 +7,8 @@ efi_status fault_exit_boot_services(efi_handle image, uint64_t key)
 	return efi->boot->exit_boot_services(image, key);
 }
 
-efi_status fault_hash_log_extend(struct tcg2_protocol *tcg2, const void *data, uint64_t length, struct tcg2_event *event)
+efi_status fault_hash_log_extend(struct tcg2_protocol *tcg2, const void *data, uint64_t length,
+				 struct tcg2_event *event)
 {
 	static unsigned calls;
 

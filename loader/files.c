@@ -51,7 +51,8 @@ static uint64_t file_size(struct efi_file *file, const char *name)
 	efi_status status = file->get_info(file, &guid, &size, &u);
 
 	if (status != EFI_SUCCESS || size < sizeof(u.info))
-		refuse("\\lazaret\\%s: the firmware does not tell its size (status %llx)", name, (unsigned long long)status);
+		refuse("\\lazaret\\%s: the firmware does not tell its size (status %llx)", name,
+		       (unsigned long long)status);
 	if (u.info.attribute & EFI_FILE_DIRECTORY)
 		refuse("\\lazaret\\%s: is a folder, expected a file", name);
 	return u.info.file_size;

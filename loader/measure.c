@@ -20,11 +20,12 @@ bool measure_init(void)
 	if (status != EFI_SUCCESS || !found || !capability.tpm_present) {
 		if (loader_lab)
 			return false;
-		refuse("no TPM 2.0 through the firmware's TCG2 protocol (status %llx): switch the TPM on in the firmware's "
-		       "setup, or use the lab build", (unsigned long long)status);
+		refuse("no TPM 2.0 through the firmware's TCG2 protocol (status %llx): switch the TPM on in the "
+		       "firmware's setup, or use the lab build", (unsigned long long)status);
 	}
 	if (!(capability.supported_logs & TCG2_LOG_CRYPTO_AGILE))
-		refuse("the firmware keeps no crypto-agile event log (supported formats %x)", capability.supported_logs);
+		refuse("the firmware keeps no crypto-agile event log (supported formats %x)",
+		       capability.supported_logs);
 	if (!(capability.active_banks & TCG2_BANK_SHA384))
 		refuse("the TPM's SHA-384 bank is not active (active banks %x): activate it in the firmware's setup",
 		       capability.active_banks);
@@ -78,7 +79,8 @@ void measure_caps(void)
 		efi_status status = extend(capped_pcrs[i], LZR_EV_SEPARATOR, cap, sizeof(cap), cap, sizeof(cap));
 
 		if (status != EFI_SUCCESS)
-			refuse("the cap of PCR %u failed (firmware status %llx)", capped_pcrs[i], (unsigned long long)status);
+			refuse("the cap of PCR %u failed (firmware status %llx)", capped_pcrs[i],
+			       (unsigned long long)status);
 	}
 }
 

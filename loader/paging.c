@@ -17,7 +17,7 @@ static uint64_t tables_for(uint64_t top)
 
 uint64_t paging_bytes(uint64_t top, bool huge)
 {
-	/* root, image's directory pointer table and directory, then per 512 GiB a table and, without 1 GiB pages, 512 more */
+	/* root, two for the image, then per 512 GiB one and, without 1 GiB pages, 512 more */
 	return (3 + tables_for(top) * (huge ? 1 : 1 + ENTRIES)) * PAGE;
 }
 

@@ -52,7 +52,8 @@ uint64_t platform_rsdp(void)
 	memcpy(&rsdp, table, sizeof(rsdp));
 	if (memcmp(rsdp.signature, "RSD PTR ", 8) || rsdp.revision < 2 || rsdp.length != sizeof(rsdp) || !rsdp.xsdt ||
 	    sum(&rsdp, 20) || sum(&rsdp, sizeof(rsdp)))
-		refuse("the firmware's ACPI root pointer is damaged (revision %u, length %u)", rsdp.revision, rsdp.length);
+		refuse("the firmware's ACPI root pointer is damaged (revision %u, length %u)", rsdp.revision,
+		       rsdp.length);
 	return (uint64_t)table;
 }
 
@@ -95,7 +96,8 @@ void platform_framebuffer(struct lzr_boot_info *info)
 	const struct efi_graphics_info *mode;
 	struct efi_graphics *graphics = NULL;
 
-	if (efi->boot->locate_protocol(&guid, NULL, (void **)&graphics) != EFI_SUCCESS || !graphics || !graphics->mode ||
+	if (efi->boot->locate_protocol(&guid, NULL, (void **)&graphics) != EFI_SUCCESS || !graphics ||
+	    !graphics->mode ||
 	    !graphics->mode->info)
 		return;
 	mode = graphics->mode->info;

@@ -92,7 +92,7 @@ uint32_t tpm_random(uint8_t *out, uint32_t length)
 
 static bool rollback_defined(void)
 {
-	const uint32_t fixed = RESPONSE_HEADER + 2;     /* TPM2B_NV_PUBLIC: size, index, hash, attributes, policy, size */
+	const uint32_t fixed = RESPONSE_HEADER + 2;     /* behind TPM2B_NV_PUBLIC's size */
 	uint8_t response[256];
 	struct command c;
 	uint32_t size, code = 0, policy;
@@ -137,7 +137,8 @@ bool tpm_read_rollback(uint64_t *floor, uint8_t signer[LZR_DIGEST_SIZE])
 		refuse("TPM NV index %x cannot be read (response code %x)", ROLLBACK_NV_INDEX, code);
 	memcpy(&nv, response + data, sizeof(nv));
 	if (memcmp(nv.magic, ROLLBACK_NV_MAGIC, sizeof(nv.magic)))
-		refuse("TPM NV index %x does not start with %s; it is not Lazaret's", ROLLBACK_NV_INDEX, ROLLBACK_NV_MAGIC);
+		refuse("TPM NV index %x does not start with %s; it is not Lazaret's", ROLLBACK_NV_INDEX,
+		       ROLLBACK_NV_MAGIC);
 	*floor = nv.floor;
 	memcpy(signer, nv.signer, LZR_DIGEST_SIZE);
 	return true;

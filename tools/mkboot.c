@@ -54,7 +54,8 @@ static bool set_name(struct item *item)
 	if (item->kind == LZR_FILE_MANIFEST && length > suffix && !strcmp(base + length - suffix, MANIFEST_SUFFIX))
 		length -= suffix;
 	if (length == 0 || length >= LZR_NAME_MAX) {
-		fprintf(stderr, "mkboot: %s: its name has %zu characters, expected 1 to %u: rename it\n", item->path, length,
+		fprintf(stderr, "mkboot: %s: its name has %zu characters, expected 1 to %u: rename it\n", item->path,
+			length,
 			LZR_NAME_MAX - 1);
 		return false;
 	}

@@ -118,7 +118,8 @@ static void args_machine(struct arguments *a, struct rig *rig, const struct rig_
 		option(a, "-global", "driver=cfi.pflash01,property=secure,value=on");
 	if (!c->no_iommu)
 		option(a, "-device", "intel-iommu,intremap=%s", c->no_intremap ? "off" : "on");
-	option(a, "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s", c->secure_boot ? OVMF "CODE_4M.secboot.fd" : OVMF "CODE_4M.fd");
+	option(a, "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s",
+	       c->secure_boot ? OVMF "CODE_4M.secboot.fd" : OVMF "CODE_4M.fd");
 	option(a, "-drive", "if=pflash,format=raw,unit=1,file=%s/vars.fd", rig->dir);
 	option(a, "-serial", "file:%s/serial.log", rig->dir);
 	option(a, "-qmp", "unix:%s/qmp,server=on,wait=off", rig->sockets);
@@ -146,7 +147,8 @@ static void args_devices(struct arguments *a, struct rig *rig, const struct rig_
 		option(a, "-device", "e1000e,bus=rp%u,netdev=up%u,romfile=,mac=52:54:00:4c:5a:%02x", i, i, i + 1);
 	}
 	if (!c->no_nvme) {
-		option(a, "-drive", "if=none,id=nvme,format=raw,file=%s", c->nvme ? c->nvme : rig_path(rig, "nvme.img"));
+		option(a, "-drive", "if=none,id=nvme,format=raw,file=%s", c->nvme ? c->nvme : rig_path(rig,
+												       "nvme.img"));
 		option(a, "-device", "nvme,bus=pcie.0,addr=4.0,drive=nvme,serial=lazaret");
 	}
 	if (c->screen)

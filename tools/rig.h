@@ -25,14 +25,14 @@ enum { RIG_RESTRICTED = 0, RIG_UNTRUSTED = 1, RIG_UPLINKS = 2 };
 #define RIG_GUESTFWD_MAX 8
 
 struct rig_config {
-	const char *dir;                /* run directory, made if it is not there; its TPM state is kept between starts */
+	const char *dir;                /* run directory, made if not there; its TPM state is kept */
 	const char *esp;                /* image with the loader (tools/mkboot); NULL: no disk at all */
-	const char *nvme;               /* raw image, written to; NULL: a fresh empty one of 64 MiB in the run directory */
+	const char *nvme;               /* raw image, written to; NULL: 64 MiB in the run directory */
 	const char *guestfwd[RIG_UPLINKS][RIG_GUESTFWD_MAX];    /* "tcp:10.0.3.5:4433-cmd:/path/program", see qemu(1) */
 	const char *const *extra;       /* more QEMU arguments, NULL-terminated; may be NULL */
 	unsigned cpus, memory_mib;      /* 0: 2 CPUs, 3072 MiB */
 	unsigned seconds;               /* the machine's time; 0: 120 */
-	unsigned gdb_port;              /* QEMU waits for gdb on this TCP port of 127.0.0.1 before the first instruction */
+	unsigned gdb_port;              /* QEMU waits for gdb on this port of 127.0.0.1 first */
 	bool no_tpm, no_iommu, no_intremap, no_nics, no_nvme;
 	bool secure_boot;               /* firmware that starts only what Debian's published snakeoil key signed */
 	bool screen;                    /* a VGA card, so that rig_screendump has something to see */

@@ -48,7 +48,8 @@ bool rig_qmp(struct rig *rig, const char *command, char *reply, size_t capacity)
 	char *line = malloc(size);
 	bool good = false;
 
-	if (!line || rig->qmp < 0 || send(rig->qmp, command, strlen(command), MSG_NOSIGNAL) != (ssize_t)strlen(command) ||
+	if (!line || rig->qmp < 0 || send(rig->qmp, command, strlen(command),
+					  MSG_NOSIGNAL) != (ssize_t)strlen(command) ||
 	    send(rig->qmp, "\n", 1, MSG_NOSIGNAL) != 1) {
 		free(line);
 		return false;

@@ -89,7 +89,8 @@ bool rig_tpm_start(struct rig *rig)
 	const char *state = rig_path(rig, "tpm");
 	char from[600], state_option[600], control_option[80], control[48];
 	char *copy[] = { "cp", "-r", from, (char *)state, NULL };
-	char *start[] = { "swtpm", "socket", "--tpm2", "--tpmstate", state_option, "--ctrl", control_option, "--terminate",
+	char *start[] = { "swtpm", "socket", "--tpm2", "--tpmstate", state_option, "--ctrl", control_option,
+			  "--terminate",
 			  "--flags", "not-need-init", NULL };
 
 	if (!maker)

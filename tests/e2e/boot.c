@@ -33,7 +33,8 @@ void boot_make_volume(const char *loader)
 	static uint8_t large[300000], signature[96];
 	char *clean[] = { "rm", "-rf", BOOT_DIR, NULL }, *make[] = { "mkdir", "-p", BOOT_DIR, NULL };
 	char loader_path[128], output[1024];
-	char *mkboot[] = { "build/bin/mkboot", "--out", BOOT_ESP, "--loader", loader_path, "--key", BOOT_DIR "/signer.lzrkey",
+	char *mkboot[] = { "build/bin/mkboot", "--out", BOOT_ESP, "--loader", loader_path, "--key",
+			   BOOT_DIR "/signer.lzrkey",
 			   "--policy", BOOT_DIR "/policy.dtb", "--signature", BOOT_DIR "/policy.sig",
 			   "--manifest", BOOT_DIR "/red.manifest", "--manifest", BOOT_DIR "/blue.manifest",
 			   "--segment", BOOT_DIR "/kernel", NULL };

@@ -145,7 +145,7 @@ static bool screen_shows_something(struct rig *rig)
 	return bright > 3000;
 }
 
-/* The machine is held at its reset, so that what the firmware logged and what the screen shows can still be looked at. */
+/* The machine is held at its reset, so that the firmware's log and the screen can still be looked at. */
 static void a_failed_measurement(void **state)
 {
 	static const char *const extra[] = { "-no-shutdown", NULL };

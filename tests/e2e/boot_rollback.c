@@ -32,9 +32,11 @@ static void define_index(const char *magic)
 	char path[64], server[96], control[96], tcti[96];
 	struct rollback_nv nv = { .floor = 0x1122334455667788ull };
 	char *state[] = { "cp", "-r", NULL, TPM_DIR, NULL }, *folder[] = { "mkdir", "-p", BOOT_DIR "/machine", NULL };
-	char *swtpm[] = { "swtpm", "socket", "--tpm2", "--tpmstate", "dir=" TPM_DIR, "--server", server, "--ctrl", control,
+	char *swtpm[] = { "swtpm", "socket", "--tpm2", "--tpmstate", "dir=" TPM_DIR, "--server", server, "--ctrl",
+			  control,
 			  "--flags", "not-need-init,startup-clear", NULL };
-	char *define[] = { "tpm2_nvdefine", "0x01804c5a", "-C", "o", "-s", "64", "-a", "ownerwrite|ownerread|authread|no_da",
+	char *define[] = { "tpm2_nvdefine", "0x01804c5a", "-C", "o", "-s", "64", "-a",
+			   "ownerwrite|ownerread|authread|no_da",
 			   "-T", tcti, NULL };
 	char *write[] = { "tpm2_nvwrite", "0x01804c5a", "-C", "o", "-i", BOOT_DIR "/nv", "-T", tcti, NULL };
 	char *stop[] = { "tpm2_shutdown", "-c", "-T", tcti, NULL };

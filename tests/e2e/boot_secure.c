@@ -26,7 +26,8 @@ static const struct rig_config secure = { .secure_boot = true };
 
 static void sign(void)
 {
-	char *plain_key[] = { "openssl", "rsa", "-passin", "pass:snakeoil", "-in", KEY, "-out", BOOT_DIR "/test.key", NULL };
+	char *plain_key[] = { "openssl", "rsa", "-passin", "pass:snakeoil", "-in", KEY, "-out", BOOT_DIR "/test.key",
+			      NULL };
 	char *sign_pe[] = { "sbsign", "--key", BOOT_DIR "/test.key", "--cert", CERTIFICATE, "--output", SIGNED,
 			    "build/lazaret-probe.efi", NULL };
 	char output[1024];
@@ -89,7 +90,8 @@ static void a_changed_hypervisor_is_not_started(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_signed_loader_starts_and_says_so), cmocka_unit_test(a_changed_hypervisor_is_not_started),
+		cmocka_unit_test(a_signed_loader_starts_and_says_so),
+		cmocka_unit_test(a_changed_hypervisor_is_not_started),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

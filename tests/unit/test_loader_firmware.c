@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loader against firmware and TPMs that misbehave: memory map, leaving boot services, event log, TPM answers, ACPI. */
+/* The loader against firmware and TPMs that misbehave: memory map, exit, event log, TPM answers, ACPI. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,8 @@ static const char *error;
 
 static void range(uint32_t type, uint64_t base, uint64_t pages, uint64_t attribute)
 {
-	struct efi_memory_descriptor d = { .type = type, .physical_start = base, .pages = pages, .attribute = attribute };
+	struct efi_memory_descriptor d = { .type = type, .physical_start = base, .pages = pages,
+					   .attribute = attribute };
 
 	memcpy(map + ranges++ * DESCRIPTOR, &d, sizeof(d));
 }
@@ -516,7 +517,8 @@ static void bad_random_answers_give_nothing(void **state)
 
 static void answer_public(uint32_t index, uint16_t size)
 {
-	uint8_t body[16] = { 0, 14, (uint8_t)(index >> 24), (uint8_t)(index >> 16), (uint8_t)(index >> 8), (uint8_t)index,
+	uint8_t body[16] = { 0, 14, (uint8_t)(index >> 24), (uint8_t)(index >> 16), (uint8_t)(index >> 8),
+			     (uint8_t)index,
 			     0, 0x0b, 0, 6, 0, 4, 0, 0, (uint8_t)(size >> 8), (uint8_t)size };
 
 	answer(0, body, sizeof(body));
@@ -636,8 +638,10 @@ static void clock_is_converted(void **state)
 
 static void screens_that_lie_are_ignored(void **state)
 {
-	struct efi_graphics_info mode = { .width = 1280, .height = 800, .format = EFI_PIXEL_BGR, .pixels_per_line = 1280 };
-	struct efi_graphics_mode current = { .info = &mode, .framebuffer = 0x80000000, .framebuffer_size = 1280 * 800 * 4 };
+	struct efi_graphics_info mode = { .width = 1280, .height = 800, .format = EFI_PIXEL_BGR,
+					  .pixels_per_line = 1280 };
+	struct efi_graphics_mode current = { .info = &mode, .framebuffer = 0x80000000,
+					     .framebuffer_size = 1280 * 800 * 4 };
 	struct efi_graphics graphics = { .mode = &current };
 	struct lzr_boot_info info = { 0 };
 

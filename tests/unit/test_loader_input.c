@@ -295,7 +295,8 @@ static void events_have_the_documented_bytes(void **state)
 		struct tcg2_event event;
 		uint8_t bytes[EVENT_MAX];
 	} u;
-	static const uint8_t start[] = { 1, 'L', 'Z', 'R', 72, 0, 0, 0, 'L', 'Z', 'R', 'E', 'V', 'T', '1', 0, 6, 0, 0, 0,
+	static const uint8_t start[] = { 1, 'L', 'Z', 'R', 72, 0, 0, 0, 'L', 'Z', 'R', 'E', 'V', 'T', '1', 0, 6, 0, 0,
+					 0,
 					 0, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 'r', 'e', 'd', 0 };
 	static const uint8_t head[] = { 98, 0, 0, 0, 14, 0, 0, 0, 1, 0, 11, 0, 0, 0, 6, 0, 0, 0, 1, 'L', 'Z', 'R' };
 

@@ -48,7 +48,8 @@ static void check(const char *what, bool good)
 static bool memory_is_sorted(const struct lzr_boot_memory *map, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		if (map[i].base % 4096 || map[i].length % 4096 || map[i].length == 0 || map[i].kind < 1 || map[i].kind > 5)
+		if (map[i].base % 4096 || map[i].length % 4096 || map[i].length == 0 || map[i].kind < 1 ||
+		    map[i].kind > 5)
 			return false;
 		if (i > 0 && map[i - 1].base + map[i - 1].length > map[i].base)
 			return false;
