@@ -7,9 +7,9 @@
 
 #include "vcpu.h"
 
-#define KEY(leaf, subleaf) ((uint64_t)(leaf) << 32 | (subleaf))
 #define LEAF_ADDRESS 0x80000008u
 #define NESTED_WIDTH 48u
+#define NO_LEAF 0xc0000000u             /* no group has it */
 
 #define FEATURES_OSXSAVE (1u << 27)
 #define TOPOLOGY_SMT 0x100u
@@ -33,54 +33,72 @@ static HV_BOOT void resolve_computed(struct cpuid_row *row, const struct lzr_man
 	}
 }
 
+/* Which slot of the index a leaf has: three groups of leaves are used at all. */
+static uint32_t slot_of(uint32_t leaf)
+{
+	uint32_t group = leaf >> 30, offset = leaf & 0x3fffffff;
+
+	return group < CPUID_GROUPS && offset < CPUID_GROUP ? group * CPUID_GROUP + offset : CPUID_SLOTS - 1;
+}
+
+/* The index: first row of each leaf; a leaf without rows gets the one behind the last, which is nobody's. */
+static HV_BOOT enum hv_err make_index(struct vm *vm, uint32_t count)
+{
+	struct vm_private *private = vm_private(vm);
+	struct cpuid_row *rows = private->cpuid;
+
+	for (uint32_t i = 0; i < CPUID_SLOTS; i++)
+		private->cpuid_first[i] = (uint8_t)count;
+	rows[count].leaf = NO_LEAF;
+	for (uint32_t i = count; i-- > 0;) {
+		if (slot_of(rows[i].leaf) == CPUID_SLOTS - 1) {
+			say("%s: CPUID leaf %x is outside the groups that this hypervisor knows", vm->image->name, rows[i].leaf);
+			return HV_UNSUPPORTED;
+		}
+		private->cpuid_first[slot_of(rows[i].leaf)] = (uint8_t)i;
+	}
+	return HV_OK;
+}
+
 HV_BOOT enum hv_err cpuid_create(struct vm *vm)
 {
 	const struct image_config *image = vm->image;
 	struct vm_private *private = vm_private(vm);
+	uint64_t length = (image->cpuid_count + 1) * sizeof(*private->cpuid);
 
-	if (!image->cpuid_count)
-		return HV_OK;
-	private->cpuid = mem_alloc_hv(image->cpuid_count * sizeof(*private->cpuid), PAGE_SIZE);
+	if (image->cpuid_count > CPUID_MAX) {
+		say("%s: %u CPUID rows, at most %u", image->name, image->cpuid_count, CPUID_MAX);
+		return HV_UNSUPPORTED;
+	}
+	private->cpuid = mem_alloc_hv((length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), PAGE_SIZE);
 	if (!private->cpuid)
 		return HV_NO_MEMORY;
-	private->cpuid_count = image->cpuid_count;
 	for (uint32_t i = 0; i < image->cpuid_count; i++) {
 		const struct lzr_manifest_cpuid *rule = &image->cpuid[i];
 		bool any = rule->subleaf == LZR_CPUID_ANY_SUBLEAF;
 		struct cpuid_regs host = arch_cpuid(rule->leaf, any ? 0 : rule->subleaf);
 		struct cpuid_row *row = &private->cpuid[i];
 
-		row->key = KEY(rule->leaf, rule->subleaf);
+		row->leaf = rule->leaf;
+		row->subleaf = rule->subleaf;
 		row->value[0] = rule->fixed[0] | (host.eax & rule->mask[0]);
 		row->value[1] = rule->fixed[1] | (host.ebx & rule->mask[1]);
 		row->value[2] = rule->fixed[2] | (host.ecx & rule->mask[2]);
 		row->value[3] = rule->fixed[3] | (host.edx & rule->mask[3]);
 		resolve_computed(row, rule);
 	}
-	return HV_OK;
+	return make_index(vm, image->cpuid_count);
 }
 
-/* The first row whose key is not below `key`; rows are sorted, "any subleaf" sorts last within its leaf. */
+/* The leaf's row for the subleaf, else its row for any subleaf, which is its last. */
 static const struct cpuid_row *find(const struct vm_private *private, uint32_t leaf, uint32_t subleaf)
 {
-	const struct cpuid_row *rows = private->cpuid;
-	uint32_t low = 0, high = private->cpuid_count;
-	uint64_t key = KEY(leaf, subleaf);
+	const struct cpuid_row *row = private->cpuid + private->cpuid_first[slot_of(leaf)];
 
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (rows[middle].key < key)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < private->cpuid_count && rows[low].key == key)
-		return &rows[low];
-	/* The next row of the leaf may be another subleaf; "any", if there is one, is the leaf's last. */
-	while (low < private->cpuid_count && rows[low].key < KEY(leaf, LZR_CPUID_ANY_SUBLEAF))
-		low++;
-	return low < private->cpuid_count && rows[low].key == KEY(leaf, LZR_CPUID_ANY_SUBLEAF) ? &rows[low] : NULL;
+	for (; row->leaf == leaf; row++)
+		if (row->subleaf == subleaf || row->subleaf == LZR_CPUID_ANY_SUBLEAF)
+			return row;
+	return NULL;
 }
 
 /* "CPUID - Extended Topology Enumeration": threads of a core, then cores. */
@@ -121,16 +139,27 @@ static void compute(const struct vcpu *vcpu, uint32_t computed, uint32_t subleaf
 	}
 }
 
-void cpuid_answer(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+void cpuid_answer(struct vcpu *vcpu)
 {
-	const struct cpuid_row *row = find(vm_private(vcpu->vm), leaf, subleaf);
+	uint64_t *gpr = vcpu->regs.gpr;
+	const struct cpuid_row *row = find(vcpu->private, (uint32_t)gpr[RAX], (uint32_t)gpr[RCX]);
+	uint32_t out[4];
 
 	if (!row) {
-		out[0] = out[1] = out[2] = out[3] = 0;
+		gpr[RAX] = gpr[RBX] = gpr[RCX] = gpr[RDX] = 0;
 		return;
 	}
-	for (unsigned i = 0; i < 4; i++)
-		out[i] = row->value[i];
-	if (row->computed)
-		compute(vcpu, row->computed, subleaf, out);
+	if (row->computed) {
+		__builtin_memcpy(out, row->value, sizeof(out));
+		compute(vcpu, row->computed, (uint32_t)gpr[RCX], out);
+		gpr[RAX] = out[0];
+		gpr[RBX] = out[1];
+		gpr[RCX] = out[2];
+		gpr[RDX] = out[3];
+		return;
+	}
+	gpr[RAX] = row->value[0];
+	gpr[RBX] = row->value[1];
+	gpr[RCX] = row->value[2];
+	gpr[RDX] = row->value[3];
 }

@@ -57,13 +57,7 @@ static bool handle_window(struct vcpu *vcpu, const struct vcpu_exit *exit)
 
 static bool handle_cpuid(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
-	uint32_t out[4];
-
-	cpuid_answer(vcpu, (uint32_t)vcpu->regs.gpr[RAX], (uint32_t)vcpu->regs.gpr[RCX], out);
-	vcpu->regs.gpr[RAX] = out[0];
-	vcpu->regs.gpr[RBX] = out[1];
-	vcpu->regs.gpr[RCX] = out[2];
-	vcpu->regs.gpr[RDX] = out[3];
+	cpuid_answer(vcpu);
 	vcpu_advance(vcpu, exit->length);
 	return true;
 }

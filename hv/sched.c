@@ -122,6 +122,8 @@ static bool attend(struct vcpu *vcpu)
 		if (vcpu->state != VCPU_READY)
 			return false;
 	}
+	if (attention & ATTENTION_TIMER)
+		__atomic_fetch_and(&vcpu->attention, ~ATTENTION_TIMER, __ATOMIC_ACQ_REL);
 	if (attention & ATTENTION_IRQ)
 		deliver(vcpu);
 	return true;
@@ -244,6 +246,7 @@ static void arm(struct cpu_queue *queue, const struct vcpu *vcpu)
 		deadline = queue->wake_ns;
 	if (vcpu->apic.timer_ns && vcpu->apic.timer_ns < deadline)
 		deadline = vcpu->apic.timer_ns;
+	/* A shadow matters only while something waits for its end; the attention word stays set then. */
 	if (vcpu->shadow && time_ns() + SHADOW_TICK_NS < deadline)
 		deadline = time_ns() + SHADOW_TICK_NS;
 	if (deadline >= queue->armed_ns)
@@ -257,10 +260,13 @@ static void run(struct cpu_queue *queue, struct vcpu *vcpu)
 {
 	struct vcpu_exit exit;
 
+	arm(queue, vcpu);
 	do {
-		if (vcpu->attention && !attend(vcpu))
-			return;
-		arm(queue, vcpu);
+		if (__atomic_load_n(&vcpu->attention, __ATOMIC_RELAXED)) {
+			if (!attend(vcpu))
+				return;
+			arm(queue, vcpu);
+		}
 		cpu_backend->run(vcpu, &exit);
 		if (exit.kind == EXIT_INTERRUPT) {
 			host_interrupt_window();

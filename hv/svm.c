@@ -5,7 +5,6 @@
  */
 #include <arch_x86.h>
 
-#include "percpu.h"
 #include "svm.h"
 
 HV_SEALED struct svm_cpu svm_cpus[LZR_CPU_MAX];
@@ -24,7 +23,6 @@ static enum hv_err svm_cpu_init(void)
 	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) | EFER_SVME);
 	arch_wrmsr(MSR_VM_HSAVE_PA, cpu->hsave);
 	__asm__ volatile("vmsave %%rax" : : "a"(cpu->host) : "memory");
-	this_cpu()->backend = (void *)(uintptr_t)cpu->host;
 	return HV_OK;
 }
 
@@ -93,7 +91,7 @@ static void svm_vcpu_reset(struct vcpu *vcpu, const struct vcpu_start *start)
 	vcpu->regs.gpr[RBX] = start->rbx;
 	vcpu->shadow = false;
 	svm->held = false;
-	svm->flush = true;
+	svm->flush = svm->prepare = true;
 }
 
 static void svm_load(struct vcpu *vcpu)
@@ -101,6 +99,8 @@ static void svm_load(struct vcpu *vcpu)
 	struct svm_vcpu *svm = vcpu->arch;
 
 	svm->flush |= svm->shares_asid;
+	svm->prepare |= svm->flush;
+	svm->host = svm_cpus[vcpu->cpu].host;
 }
 
 /*
@@ -184,20 +184,34 @@ static void keep_event(struct vmcb *vmcb)
 		vmcb->event_inject = info;
 }
 
+/* The uncommon part of an entry: a TLB flush, and whether the guest still is in an interrupt shadow. */
+static void prepare(struct vcpu *vcpu, struct svm_vcpu *svm)
+{
+	struct vmcb *vmcb = svm->vmcb;
+
+	svm->prepare = svm->flush;              /* to take the flush back next time */
+	vmcb->tlb_control = svm->flush ? TLB_FLUSH_ALL : TLB_FLUSH_NONE;
+	svm->flush = false;
+	svm->held = vcpu->shadow;
+	svm->held_rip = vcpu->regs.rip;
+	vmcb->interrupt_shadow = vcpu->shadow ? SHADOW_STI : 0;
+	vcpu->shadow = false;
+}
+
 /*
  * The emulator's VMRUN does not load the interrupt shadow.  An exit that did not get past the shadowed instruction would
  * lose it, so it is kept until RIP has moved, a bounded number of times.
  */
 static void keep_shadow(struct vcpu *vcpu, struct svm_vcpu *svm, const struct vcpu_exit *exit)
 {
-	bool same = svm->held && vcpu->regs.rip == svm->held_rip;
+	bool same = vcpu->regs.rip == svm->held_rip;
 
-	if (!vcpu->shadow && same && exit->kind == EXIT_INTERRUPT && svm->held_tries < HELD_TRIES) {
-		vcpu->shadow = true;
-		svm->vmcb->interrupt_shadow |= SHADOW_STI;
-	}
-	svm->held_tries = same ? svm->held_tries + 1 : 0;
 	svm->held = false;
+	svm->held_tries = same ? svm->held_tries + 1 : 0;
+	if (same && exit->kind == EXIT_INTERRUPT && svm->held_tries <= HELD_TRIES) {
+		vcpu->shadow = true;
+		svm->prepare = true;
+	}
 }
 
 static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
@@ -207,24 +221,19 @@ static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 
 	vmcb->rax = vcpu->regs.gpr[RAX];
 	vmcb->rip = vcpu->regs.rip;
-	if (vcpu->shadow) {
-		svm->held = true;
-		svm->held_rip = vcpu->regs.rip;
-	} else {
-		vmcb->interrupt_shadow = 0;
-	}
-	vmcb->tlb_control = svm->flush ? TLB_FLUSH_ALL : TLB_FLUSH_NONE;
-	svm->flush = false;
-	svm_enter(&vcpu->regs, svm->vmcb_address, (uint64_t)(uintptr_t)this_cpu()->backend);
+	if (svm->prepare)
+		prepare(vcpu, svm);
+	svm_enter(&vcpu->regs, svm->vmcb_address, svm->host);
 	vcpu->regs.gpr[RAX] = vmcb->rax;
 	vcpu->regs.rip = vmcb->rip;
 	vcpu->regs.rflags = vmcb->rflags;
-	vcpu->shadow = vmcb->interrupt_shadow & SHADOW_STI;
 	vmcb->event_inject = 0;
 	if (vmcb->exit_int_info & EVENT_VALID)
 		keep_event(vmcb);
 	decode(vcpu, vmcb, exit);
-	if (svm->held)
+	if (vmcb->interrupt_shadow & SHADOW_STI)
+		vcpu->shadow = svm->prepare = true;
+	else if (svm->held)
 		keep_shadow(vcpu, svm, exit);
 }
 

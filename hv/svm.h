@@ -9,7 +9,9 @@
 struct svm_vcpu {
 	struct vmcb *vmcb;              /* [I] */
 	uint64_t vmcb_address;          /* [I] */
+	uint64_t host;                  /* [v] svm_cpus[] of its CPU */
 	bool shares_asid;               /* [I] flushed whenever it takes its CPU over from another */
+	bool prepare;                   /* [v] the next entry is not a plain one */
 	bool flush;                     /* [v] before the next entry */
 	bool held;                      /* [v] entered in an interrupt shadow, at held_rip */
 	unsigned held_tries;            /* [v] entries that did not get past held_rip */

@@ -31,6 +31,7 @@ _Static_assert(offsetof(struct vcpu_regs, rip) == 128, "svm_entry.S");
 #define ATTENTION_STOP 2u
 #define ATTENTION_INIT 4u
 #define ATTENTION_SIPI 8u
+#define ATTENTION_TIMER 16u             /* the local APIC's timer was set */
 
 struct vlapic {
 	uint64_t irr[4];                /* [a] */
@@ -67,6 +68,7 @@ struct vcpu {
 	struct vcpu_regs regs;          /* [v] first member */
 	void *arch;                     /* [I] the backend's */
 	struct vm *vm;                  /* [I] */
+	struct vm_private *private;     /* [I] of its VM */
 	unsigned number;                /* [I] in its VM */
 	unsigned cpu;                   /* [I] */
 	uint32_t attention;             /* [a] ATTENTION_* */
@@ -99,13 +101,18 @@ struct vuart {                          /* [d] */
 
 #define IO_SLOTS (0x10000u / LZR_VIRTIO_BAR_SIZE)
 #define PCI_SLOTS 32u
-#define CPUID_MAX 96u
+#define CPUID_MAX 200u                  /* rows */
+#define CPUID_GROUPS 3u                 /* leaves 0, 0x40000000 and 0x80000000 and those that follow */
+#define CPUID_GROUP 64u
+#define CPUID_SLOTS (CPUID_GROUPS * CPUID_GROUP + 1)    /* the last is everybody else's */
 
 struct cpuid_row {                      /* resolved against the physical CPU at create */
-	uint64_t key;                   /* leaf << 32 | subleaf */
+	uint32_t leaf, subleaf;
 	uint32_t computed;
+	uint32_t reserved;
 	uint32_t value[4];
 };
+_Static_assert(sizeof(struct cpuid_row) == 32, "cheap to index");
 
 /*
  * A VM's phase and instance in one word, so that a CPU that looks sees both of the same moment.  vm_start goes from OFF to
@@ -132,8 +139,8 @@ struct vm_private {
 	uint32_t pci_address;           /* [a] 0xCF8 */
 	uint8_t io_owner[IO_SLOTS];     /* vdev index + 1 of each block of ports */
 	uint8_t pci_owner[PCI_SLOTS];   /* vdev index + 1, or 0x80 | assign index */
-	uint32_t cpuid_count;           /* [I] */
-	struct cpuid_row *cpuid;        /* [I] */
+	struct cpuid_row *cpuid;        /* [I] sorted by leaf; one more behind the last */
+	uint8_t cpuid_first[CPUID_SLOTS];       /* [I] first row of a leaf */
 };
 
 extern struct vm_private vm_privates[LZR_VM_MAX];
@@ -148,7 +155,8 @@ bool once_first(struct once *once, uint32_t key);
 
 /* cpuid.c */
 HV_MUST_CHECK enum hv_err cpuid_create(struct vm *vm);
-void cpuid_answer(struct vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+/* From the vCPU's EAX and ECX into its EAX, EBX, ECX and EDX. */
+void cpuid_answer(struct vcpu *vcpu);
 
 /* msr.c: false means #GP(0). */
 bool msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);

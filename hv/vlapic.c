@@ -221,10 +221,13 @@ static uint64_t count_ns(const struct vlapic *apic)
 	return (uint64_t)apic->initial_count << ((code + 1) & 7);
 }
 
-static void timer_start(struct vlapic *apic)
+static void timer_start(struct vcpu *vcpu)
 {
+	struct vlapic *apic = &vcpu->apic;
+
 	apic->timer_start_ns = time_ns();
 	apic->timer_ns = apic->initial_count ? apic->timer_start_ns + count_ns(apic) : 0;
+	vcpu_attention(vcpu, ATTENTION_TIMER);
 }
 
 static uint32_t timer_count(const struct vlapic *apic)
@@ -236,12 +239,15 @@ static uint32_t timer_count(const struct vlapic *apic)
 	return (uint32_t)((apic->timer_ns - now) / (period / apic->initial_count));
 }
 
-static void deadline_write(struct vlapic *apic, uint64_t value)
+static void deadline_write(struct vcpu *vcpu, uint64_t value)
 {
+	struct vlapic *apic = &vcpu->apic;
+
 	if ((apic->lvt[LVT_TIMER] & LVT_MODE) != LVT_DEADLINE)
 		return;
 	apic->tsc_deadline = value;
 	apic->timer_ns = value ? tsc_to_ns(value) : 0;
+	vcpu_attention(vcpu, ATTENTION_TIMER);
 }
 
 void vlapic_tick(struct vcpu *vcpu, uint64_t now_ns)
@@ -309,7 +315,7 @@ bool vlapic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		end_of_interrupt(vcpu);
 		return true;
 	case MSR_TSC_DEADLINE:
-		deadline_write(apic, value);
+		deadline_write(vcpu, value);
 		return true;
 	case X2_ICR:
 		return icr_write(vcpu, value);
@@ -343,7 +349,7 @@ bool vlapic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		if ((apic->lvt[LVT_TIMER] & LVT_MODE) == LVT_DEADLINE)
 			return true;
 		apic->initial_count = (uint32_t)value;
-		timer_start(apic);
+		timer_start(vcpu);
 		return true;
 	case X2_DIVIDE:
 		if (value & ~0xbull)

@@ -34,6 +34,7 @@ static enum hv_err create_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned number
 	enum hv_err err;
 
 	vcpu->vm = vm;
+	vcpu->private = vm_private(vm);
 	vcpu->number = number;
 	vcpu->cpu = vm->config->cpus[number];
 	vcpu->budget_ns = vm->config->budget_us * 1000ull;
