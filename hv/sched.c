@@ -98,7 +98,9 @@ static void deliver(struct vcpu *vcpu)
 	vector = vlapic_deliverable(vcpu);
 	if (vector >= 0 && vcpu->regs.rflags & RFLAGS_IF && !cpu_backend->event_pending(vcpu)) {
 		if (vcpu->shadow) {
+			/* Not even a window: an emulator that forgets the shadow would open it at once. */
 			__atomic_fetch_or(&vcpu->attention, ATTENTION_IRQ, __ATOMIC_ACQ_REL);
+			cpu_backend->request_window(vcpu, 0);
 			return;
 		}
 		vlapic_accept(vcpu, (uint8_t)vector);
@@ -271,6 +273,8 @@ static void run(struct cpu_queue *queue, struct vcpu *vcpu)
 		if (exit.kind == EXIT_INTERRUPT) {
 			host_interrupt_window();
 			queue->armed_ns = UINT64_MAX;
+			if (vcpu->shadow)
+				vcpu_attention(vcpu, ATTENTION_IRQ);
 			links_poll(vcpu->vm);
 			devices_poll(vcpu->vm);
 			return;

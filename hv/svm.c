@@ -9,7 +9,7 @@
 
 HV_SEALED struct svm_cpu svm_cpus[LZR_CPU_MAX];
 
-#define HELD_TRIES 8u
+#define HELD_TRIES 64u
 
 static struct vmcb *vmcb_of(const struct vcpu *vcpu)
 {
@@ -204,11 +204,11 @@ static void prepare(struct vcpu *vcpu, struct svm_vcpu *svm)
  */
 static void keep_shadow(struct vcpu *vcpu, struct svm_vcpu *svm, const struct vcpu_exit *exit)
 {
-	bool same = vcpu->regs.rip == svm->held_rip;
+	bool stuck = exit->kind == EXIT_INTERRUPT && vcpu->regs.rip == svm->held_rip;
 
 	svm->held = false;
-	svm->held_tries = same ? svm->held_tries + 1 : 0;
-	if (same && exit->kind == EXIT_INTERRUPT && svm->held_tries <= HELD_TRIES) {
+	svm->held_tries = stuck ? svm->held_tries + 1 : 0;
+	if (stuck && svm->held_tries <= HELD_TRIES) {
 		vcpu->shadow = true;
 		svm->prepare = true;
 	}
@@ -231,10 +231,10 @@ static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 	if (vmcb->exit_int_info & EVENT_VALID)
 		keep_event(vmcb);
 	decode(vcpu, vmcb, exit);
+	if (svm->held)
+		keep_shadow(vcpu, svm, exit);
 	if (vmcb->interrupt_shadow & SHADOW_STI)
 		vcpu->shadow = svm->prepare = true;
-	else if (svm->held)
-		keep_shadow(vcpu, svm, exit);
 }
 
 static void svm_inject_irq(struct vcpu *vcpu, uint8_t vector)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scheduling: each entry of the guest takes some of the faked time and ends in an exit that the test chooses. */
+#include "rig.h"
+
+static uint64_t ran[LZR_VM_MAX], end_ns;
+static unsigned entries;
+
+static void spin(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	(void)exit;
+	ran[vcpu->vm->number] += 1000000;
+	rig_now += 1000000;
+	if (rig_now >= end_ns)
+		rig_leave();
+}
+
+static void reset(uint64_t length_ns)
+{
+	memset(ran, 0, sizeof(ran));
+	entries = 0;
+	end_ns = rig_now + length_ns;
+}
+
+static void spinning_vms_share_evenly(void **state)
+{
+	(void)state;
+	rig_create(3, 1, NULL);
+	reset(300000000);
+	rig_run = spin;
+	rig_schedule();
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(ran[i] >= 90000000 && ran[i] <= 110000000);
+}
+
+/* VM 0 sleeps and wakes by its timer every 10 ms, VM 1 spins. */
+static void doze(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	if (vcpu->vm->number) {
+		spin(vcpu, exit);
+		return;
+	}
+	entries++;
+	if (rig_event)
+		assert_true(rig_now - vcpu->apic.timer_start_ns < 11000000 + 2000000);
+	vcpu->regs.rflags |= RFLAGS_IF;
+	vcpu->apic.timer_start_ns = rig_now;
+	vcpu->apic.timer_ns = rig_now + 10000000;
+	memset(vcpu->apic.isr, 0, sizeof(vcpu->apic.isr));
+	rig_now += 100000;
+	*exit = (struct vcpu_exit){ .kind = EXIT_HLT, .length = 1 };
+}
+
+static void a_waking_vm_goes_before_a_spinning_one(void **state)
+{
+	(void)state;
+	rig_create(2, 1, NULL);
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x80f, 0x1ff));
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x832, 0x61));
+	reset(1000000000);
+	rig_run = doze;
+	rig_schedule();
+	assert_true(entries >= 80);
+}
+
+static void halt(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	entries++;
+	vcpu->regs.rflags |= RFLAGS_IF;
+	*exit = (struct vcpu_exit){ .kind = EXIT_HLT, .length = 1 };
+}
+
+static void nothing_to_do_is_sleep(void **state)
+{
+	(void)state;
+	rig_create(2, 1, NULL);
+	reset(1);
+	rig_run = halt;
+	rig_schedule();                                 /* cpu_idle leaves */
+	assert_int_equal(entries, 2);
+	assert_int_equal(rig_idles, 1);
+	assert_int_equal(vms[0].vcpus[0]->state, VCPU_HALTED);
+}
+
+static void wake_by_interrupt(uint64_t deadline)
+{
+	assert_true(deadline == UINT64_MAX);
+	if (rig_idles > 3)
+		rig_leave();
+	vcpu_post_irq(vms[1].vcpus[0], 0x55);
+}
+
+static void an_interrupt_wakes_its_vcpu(void **state)
+{
+	(void)state;
+	rig_create(2, 1, NULL);
+	assert_true(vlapic_msr_write(vms[1].vcpus[0], 0x80f, 0x1ff));
+	reset(1);
+	rig_run = halt;
+	rig_idle = wake_by_interrupt;
+	rig_schedule();
+	assert_int_equal(rig_injected_irq, 0x55);
+	assert_int_equal(entries, 3);                   /* the second one is still in service */
+}
+
+static void fall(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	if (vcpu->vm->number == 1) {
+		entries++;
+		exit->kind = EXIT_SHUTDOWN;
+		return;
+	}
+	spin(vcpu, exit);
+}
+
+static void a_dead_vm_is_out_and_starts_again_as_often_as_told(void **state)
+{
+	(void)state;
+	machine.vms[1].max_restarts = 2;
+	rig_create(2, 1, NULL);
+	uint64_t first = vms[1].instance;
+
+	reset(100000000);
+	rig_run = fall;
+	rig_schedule();
+	assert_int_equal(entries, 3);
+	assert_int_equal(vms[1].state, LZR_VM_DEAD);
+	assert_int_equal(vms[1].reason, LZR_STOP_TRIPLE_FAULT);
+	assert_int_equal(vms[1].starts, 3);
+	assert_true(vms[1].instance > first + 1);
+	assert_int_equal(rig_audits[LZR_AUDIT_VM_STOP], 3);
+	assert_true(ran[0] >= 99000000);
+}
+
+static void unmapped(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	if (vcpu->vm->number == 0)
+		*exit = (struct vcpu_exit){ .kind = EXIT_MEMORY, .detail = 0xdead000 };
+	else
+		spin(vcpu, exit);
+}
+
+static void an_access_outside_the_map_stops_one_vm(void **state)
+{
+	(void)state;
+	rig_create(2, 1, NULL);
+	reset(10000000);
+	rig_run = unmapped;
+	rig_schedule();
+	assert_int_equal(vms[0].reason, LZR_STOP_BAD_ACCESS);
+	assert_int_equal(vms[1].state, LZR_VM_RUNNING);
+}
+
+static void unknown(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	*exit = (struct vcpu_exit){ .kind = EXIT_UNKNOWN, .detail = 0x77 };
+}
+
+static void an_unknown_exit_stops_the_vm(void **state)
+{
+	(void)state;
+	rig_create(1, 1, NULL);
+	rig_run = unknown;
+	rig_schedule();
+	assert_int_equal(vms[0].reason, LZR_STOP_UNKNOWN_EXIT);
+	assert_int_equal(rig_idles, 1);
+}
+
+static void halt_for_ever(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	*exit = (struct vcpu_exit){ .kind = EXIT_HLT, .length = 1 };
+}
+
+static void all_asleep_for_ever_stops_the_vm(void **state)
+{
+	(void)state;
+	rig_create(1, 2, NULL);
+	rig_run = halt_for_ever;
+	rig_schedule();
+	assert_int_equal(vms[0].reason, LZR_STOP_HALTED);
+}
+
+static void a_shadow_holds_the_interrupt_back(void **state)
+{
+	struct vcpu *vcpu;
+
+	(void)state;
+	rig_create(1, 1, NULL);
+	vcpu = vms[0].vcpus[0];
+	assert_true(vlapic_msr_write(vcpu, 0x80f, 0x1ff));
+	vcpu->regs.rflags |= RFLAGS_IF;
+	vcpu->shadow = true;
+	vcpu_post_irq(vcpu, 0x66);
+	reset(1);
+	rig_run = spin;
+	rig_schedule();
+	assert_int_equal(rig_injected_irq, -1);
+	vcpu->shadow = false;
+	rig_schedule();
+	assert_int_equal(rig_injected_irq, 0x66);
+}
+
+static void interrupts_off_asks_for_a_window(void **state)
+{
+	struct vcpu *vcpu;
+
+	(void)state;
+	rig_create(1, 1, NULL);
+	vcpu = vms[0].vcpus[0];
+	assert_true(vlapic_msr_write(vcpu, 0x80f, 0x1ff));
+	vcpu_post_irq(vcpu, 0x66);
+	reset(1);
+	rig_run = spin;
+	rig_schedule();
+	assert_int_equal(rig_injected_irq, -1);
+	assert_int_equal(rig_window, 6);
+}
+
+static void sipi_starts_a_waiting_vcpu(void **state)
+{
+	struct vcpu *vcpu;
+
+	(void)state;
+	rig_create(1, 2, NULL);
+	vcpu = vms[0].vcpus[1];
+	assert_int_equal(vcpu->state, VCPU_WAIT_SIPI);
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x830, 1ull << 32 | 0xc500));
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x830, 1ull << 32 | 0x69a));
+	reset(5000000);
+	rig_run = spin;
+	rig_schedule();
+	assert_int_equal(vcpu->state, VCPU_READY);
+	assert_int_equal(vcpu->regs.rip, 0x9a000);
+	assert_int_equal(vms[0].reason, LZR_STOP_NONE);
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x830, 1ull << 32 | 0x69b));      /* a second one changes nothing */
+	reset(5000000);
+	rig_schedule();
+	assert_int_equal(vcpu->regs.rip, 0x9a000);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(spinning_vms_share_evenly), TEST(a_waking_vm_goes_before_a_spinning_one), TEST(nothing_to_do_is_sleep),
+		TEST(an_interrupt_wakes_its_vcpu), TEST(a_dead_vm_is_out_and_starts_again_as_often_as_told),
+		TEST(an_access_outside_the_map_stops_one_vm), TEST(an_unknown_exit_stops_the_vm),
+		TEST(all_asleep_for_ever_stops_the_vm), TEST(a_shadow_holds_the_interrupt_back),
+		TEST(interrupts_off_asks_for_a_window), TEST(sipi_starts_a_waiting_vcpu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
