@@ -127,6 +127,8 @@ static bool on_credential(struct dial *d, struct agent *a, struct bytes payload,
 	if (!session_get_strings(payload, part, max, 2, f) ||
 	    !tpm_activate(&a->tpm, d->endorsement, part[0], part[1], secret, &length, f))
 		return false;
+	free(d->endorsement);
+	d->endorsement = NULL;
 	answer = (struct bytes){ secret, length };
 	ok = send_strings(d, SESSION_ACTIVATED, &answer, 1, f);
 	mbedtls_platform_zeroize(secret, sizeof(secret));

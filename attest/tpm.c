@@ -13,9 +13,10 @@ static bool failed(struct fault *f, const char *what, TSS2_RC rc)
 	return fault_set(f, FAULT_TPM, what, "success", Tss2_RC_Decode(rc));
 }
 
-/* Flushes every handle of one range. */
-static void flush_range(ESYS_CONTEXT *esys, TPM2_HANDLE first)
+/* Flushes every handle of one type. */
+static void flush_type(ESYS_CONTEXT *esys, TPM2_HT type)
 {
+	const TPM2_HANDLE first = (TPM2_HANDLE)type << TPM2_HR_SHIFT;
 	TPMS_CAPABILITY_DATA *data = NULL;
 	TPMI_YES_NO more;
 	ESYS_TR object;
@@ -81,9 +82,9 @@ bool tpm_open(struct tpm *t, TSS2_TCTI_CONTEXT *tcti, struct fault *f)
 	rc = Esys_Initialize(&t->esys, tcti, NULL);
 	if (rc != TSS2_RC_SUCCESS)
 		return failed(f, "TPM", rc);
-	flush_range(t->esys, TPM2_TRANSIENT_FIRST);
-	flush_range(t->esys, TPM2_LOADED_SESSION_FIRST);
-	flush_range(t->esys, TPM2_ACTIVE_SESSION_FIRST);
+	flush_type(t->esys, TPM2_HT_TRANSIENT);
+	flush_type(t->esys, TPM2_HT_LOADED_SESSION);
+	flush_type(t->esys, TPM2_HT_SAVED_SESSION);
 	if (open_ak(t, f))
 		return true;
 	tpm_close(t);
