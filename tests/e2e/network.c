@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The network on the emulated machine, in one boot (tests/policies/network.dts): three Linux guests that try each other from
- * their first moment on, the switch, and the warden, which opens, closes and restarts.  What arrived is asked where it would
- * have arrived: the guests say which frames they see, and the switch's counters must agree.
+ * The network on the emulated machine, in one boot (tests/policies/network.dts): four Linux guests that try each other and
+ * their gateways from their first moment on, the switch, and the warden, which opens, closes and restarts.  What arrived is
+ * asked where it would have arrived: the guests say which frames they see, the captures which were on the wire, and the
+ * switch's counters must agree.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,8 @@
 enum { DOWN, QUARANTINED, ADMITTED, BLOCKED };
 
 static struct rig *rig;
-static const char *const names[] = { "red", "archive", "blue" };
+static const char *const names[] = { "red", "archive", "blue", "visitor" };
+#define PORTS 4u
 
 static int boot(void **state)
 {
@@ -87,19 +89,47 @@ static unsigned count_before(const char *text, const char *stop)
 	return n;
 }
 
+/* Frames in an uplink's capture whose six bytes at `offset` begin with these. */
+static unsigned on_the_wire(unsigned uplink, unsigned offset, const uint8_t *address, size_t length)
+{
+	FILE *file = fopen(rig_pcap(rig, uplink), "rb");
+	uint8_t header[24], record[16], frame[65536];
+	unsigned n = 0;
+	uint32_t size;
+
+	assert_non_null(file);
+	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
+	while (fread(record, 1, sizeof(record), file) == sizeof(record)) {
+		memcpy(&size, record + 8, sizeof(size));
+		if (size > sizeof(frame) || fread(frame, 1, size, file) != size)
+			break;
+		n += size >= 14 && memcmp(frame + offset, address, length) == 0;
+	}
+	fclose(file);
+	return n;
+}
+
+static const uint8_t ours[] = { 0x02, 0x4c, 0x5a }, blue_mac[] = { 0x02, 0x4c, 0x5a, 0x00, 0x03, 0x0f };
+
+static unsigned blue_on_the_wire(void)
+{
+	return on_the_wire(RIG_RESTRICTED, 6, blue_mac, sizeof(blue_mac));
+}
+
 static void quarantine_lets_nothing_through(void **state)
 {
 	struct counters c;
 	unsigned port;
 
 	(void)state;
-	for (port = 0; port < 3; port++) {
+	for (port = 0; port < PORTS; port++) {
 		c = report("quarantine", port);
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in, 0);
 		assert_int_equal(c.out, 0);
 		assert_true(c.quarantine > 0);
 	}
+	assert_int_equal(on_the_wire(RIG_UNTRUSTED, 6, ours, sizeof(ours)), 0);
 	assert_int_equal(count_before("LZR-ARRIVED", wait_for("WARDEN report=quarantine port=0")), 0);
 	assert_int_equal(count_before("result=allowed", wait_for("WARDEN report=quarantine port=0")), 0);
 }
@@ -141,6 +171,19 @@ static void equal_labels_exchange_frames(void **state)
 	wait_for("LZR-FLOW from=archive to=red proto=tcp result=allowed");
 }
 
+/* By the uplink of its network, blue's frames and nobody else's. */
+static void admitted_guest_reaches_its_gateway(void **state)
+{
+	struct counters blue = report("admitted", 2);
+
+	(void)state;
+	assert_int_equal(blue.state, ADMITTED);
+	assert_true(blue.in > 0 && blue.out > 0);
+	wait_for("LZR-FLOW from=blue to=gateway proto=arp result=allowed");
+	wait_for("LZR-FLOW from=blue to=gateway proto=icmp result=allowed");
+	assert_true(blue_on_the_wire() > 0);
+}
+
 /* blue is admitted as well, and still reaches nobody of another label, nor they it: from the first line to the last. */
 static void different_labels_never_do(void **state)
 {
@@ -150,9 +193,10 @@ static void different_labels_never_do(void **state)
 	(void)state;
 	assert_int_equal(blue.state, ADMITTED);
 	assert_true(blue.label > 0 && red.label > 0);
-	assert_int_equal(blue.in, 0);
-	assert_int_equal(blue.out, 0);
-	assert_int_equal(count_before("LZR-ARRIVED at=blue", stop), 0);
+	assert_int_equal(count_before("LZR-ARRIVED at=blue from=red", stop), 0);
+	assert_int_equal(count_before("LZR-ARRIVED at=blue from=archive", stop), 0);
+	assert_int_equal(count_before("LZR-ARRIVED at=visitor", stop), 0);
+	assert_int_equal(count_before("from=visitor", stop), count_before("from=visitor to=", stop));
 	assert_int_equal(count_before("LZR-ARRIVED at=red from=blue", stop), 0);
 	assert_int_equal(count_before("LZR-ARRIVED at=archive from=blue", stop), 0);
 }
@@ -168,14 +212,16 @@ static void lease_runs_out_and_revocation_closes(void **state)
 	assert_int_equal(report("revoked", 0).state, ADMITTED);
 }
 
+/* Also on the wire: blue, which is not admitted again, is not seen there any more. */
 static void restarted_switch_starts_closed(void **state)
 {
 	struct counters c;
-	unsigned port;
+	unsigned port, before;
 
 	(void)state;
 	wait_for("WARDEN restart switch status=0");
-	for (port = 0; port < 3; port++) {
+	before = blue_on_the_wire();
+	for (port = 0; port < PORTS; port++) {
 		c = report("restarted", port);
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in, 0);
@@ -190,13 +236,16 @@ static void restarted_switch_starts_closed(void **state)
 	c = report("readmitted", 2);
 	assert_int_equal(c.state, QUARANTINED);
 	assert_int_equal(c.in + c.out, 0);
+	assert_int_equal(blue_on_the_wire(), before);
 }
 
-/* Nothing that this policy has no network card for left the machine; and only who was told to stop did. */
+/* No frame of visitor, red or archive was ever on a wire; and only who was told to stop did. */
 static void nothing_else_happened(void **state)
 {
 	(void)state;
 	wait_for("WARDEN end");
+	assert_int_equal(on_the_wire(RIG_UNTRUSTED, 6, ours, sizeof(ours)), 0);
+	assert_int_equal(on_the_wire(RIG_RESTRICTED, 6, ours, sizeof(ours)), blue_on_the_wire());
 	assert_int_equal(count_before("stopped, reason", wait_for("WARDEN end")), 1);
 	assert_null(strstr(rig_serial(rig), "LZR-ERROR"));
 }
@@ -205,9 +254,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quarantine_lets_nothing_through),      cmocka_unit_test(wrong_results_are_refused),
-		cmocka_unit_test(equal_labels_exchange_frames),         cmocka_unit_test(different_labels_never_do),
+		cmocka_unit_test(equal_labels_exchange_frames),         cmocka_unit_test(admitted_guest_reaches_its_gateway),
 		cmocka_unit_test(lease_runs_out_and_revocation_closes), cmocka_unit_test(restarted_switch_starts_closed),
-		cmocka_unit_test(nothing_else_happened),
+		cmocka_unit_test(different_labels_never_do),            cmocka_unit_test(nothing_else_happened),
 	};
 
 	return cmocka_run_group_tests(tests, boot, end);

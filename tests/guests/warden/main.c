@@ -9,7 +9,7 @@
 
 #include "warden.h"
 
-#define PORTS 3u
+#define PORTS 4u
 #define SECOND 1000000000ull
 #define WATCH (8 * SECOND)
 #define LEASE (100 * SECOND)
