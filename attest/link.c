@@ -26,6 +26,18 @@ static bool bring_up(struct link *l)
 	return ioctl(l->fd, SIOCSIFFLAGS, &request) == 0;
 }
 
+/* Messages that came before the socket listened are lost: asks who is there. */
+static bool hello(const struct link *l)
+{
+	uint8_t frame[ETHERNET_HEADER + sizeof(struct lzr_msg)] = {
+		[6] = 0x02, 0x4c, 0x5a, [12] = LZR_LINK_ETHERTYPE >> 8, LZR_LINK_ETHERTYPE & 0xff,
+	};
+	const struct lzr_msg m = { .magic = LZR_MSG_MAGIC, .type = LZR_MSG_HELLO };
+
+	memcpy(frame + ETHERNET_HEADER, &m, sizeof(m));
+	return send(l->fd, frame, sizeof(frame), 0) == (ssize_t)sizeof(frame);
+}
+
 /* The kernel would answer on a link as on any network; there is none. */
 static void silence(const char *interface)
 {
@@ -50,8 +62,9 @@ bool link_open(struct link *l, const char *interface, struct fault *f)
 	l->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(LZR_LINK_ETHERTYPE));
 	address.sll_ifindex = (int)if_nametoindex(interface);
 	silence(interface);
-	if (l->fd >= 0 && address.sll_ifindex > 0 && bind(l->fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    bring_up(l))
+	/* Up first: a socket bound to an interface that is down starts with an error, and hears later than the driver. */
+	if (l->fd >= 0 && address.sll_ifindex > 0 && bring_up(l) &&
+	    bind(l->fd, (struct sockaddr *)&address, sizeof(address)) == 0 && hello(l))
 		return true;
 	fault_set(f, FAULT_INPUT, interface, "an interface with a packet socket", strerror(errno));
 	if (l->fd >= 0)

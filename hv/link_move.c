@@ -255,6 +255,14 @@ static bool message_is_current(const struct link_end *from, const struct lzr_msg
 		msg->length <= room && msg->length <= LZR_MSG_PAYLOAD_MAX;
 }
 
+/* A service starts anew without a reset of its device: it is told again who is there. */
+static bool is_hello(const struct lzr_msg *msg)
+{
+	static const struct lzr_msg hello = { .magic = LZR_MSG_MAGIC, .type = LZR_MSG_HELLO };
+
+	return !__builtin_memcmp(msg, &hello, sizeof(hello));
+}
+
 static enum outcome send_service(struct link_end *from, const struct chain *out)
 {
 	uint32_t at = header_length(from);
@@ -264,6 +272,11 @@ static enum outcome send_service(struct link_end *from, const struct chain *out)
 	if (out->write_bytes || out->read_bytes < at)
 		return DROPPED;
 	chain_read(out, at - sizeof(msg), &msg, sizeof(msg));
+	if (is_hello(&msg)) {
+		from->told = 0;
+		link_requests_fail(to);
+		return MOVED;
+	}
 	if (!message_is_current(from, &msg, out->read_bytes - at))
 		return DROPPED;
 	if (msg.type == LZR_MSG_COMPLETE)

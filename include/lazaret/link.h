@@ -27,6 +27,8 @@ enum lzr_msg_type {
 	LZR_MSG_DOWN = 3,       /* to service: the peer reset its device, stopped or died; its chains are void */
 	LZR_MSG_REQUEST = 4,    /* to service: a chain with writable bytes awaits COMPLETE; `token`, `capacity` set */
 	LZR_MSG_COMPLETE = 5,   /* from service: answers a REQUEST of this generation, once; length <= capacity */
+	LZR_MSG_HELLO = 6,      /* from service: "I know nothing": UP comes again, unanswered requests end; no payload, and
+	                         * all other fields zero.  For a service whose driver was ready before it listened */
 };
 
 /*

@@ -833,6 +833,36 @@ static void pairs_are_separate(void **state)
 	assert_memory_equal(got_payload, "calm", 4);
 }
 
+static void hello_brings_up_again(void **state)
+{
+	const struct lzr_msg hello = { .magic = LZR_MSG_MAGIC, .type = LZR_MSG_HELLO };
+	struct lzr_msg bad = hello, old;
+	uint64_t at[3];
+
+	(void)state;
+	channel_start(3);
+	request_send(at, 0);
+	old = answer(LZR_MSG_COMPLETE, 1);
+	bad.token = 1;
+	service_send(&ports.queues[1], 0, bad, "", 0);
+	assert_int_equal(links[1].drops, 1);
+	service_send(&ports.queues[1], 0, hello, "", 0);
+	assert_int_equal(links[1].drops, 1);
+	assert_true(driver_used(&red_chan.queues[1], NULL, NULL));
+	assert_true(service_receive(&ports.queues[0], spare_buffer[1], 0));
+	assert_int_equal(got.type, LZR_MSG_UP);
+	assert_int_equal(got.generation, 1);
+	service_send(&ports.queues[1], 0, old, "x", 1);
+	assert_int_equal(links[1].drops, 2);
+	driver_send(&red_chan.queues[1], "on", 2);
+	assert_true(service_receive(&ports.queues[0], spare_buffer[2], 0));
+	assert_int_equal(got.type, LZR_MSG_DATA);
+	/* Before the peer is up it changes nothing. */
+	io_write(red_chan.vdev, 0x14, 1, 0);
+	service_send(&ports.queues[1], 0, hello, "", 0);
+	assert_int_equal(links[1].drops, 2);
+}
+
 static void broken_service_fails_its_guests_requests(void **state)
 {
 	uint64_t at[3];
@@ -867,6 +897,7 @@ int main(void)
 		TEST(repeated_head_breaks_the_guest), TEST(reset_voids_requests), TEST(service_reset_fails_requests),
 		TEST(service_reset_and_return_at_once_fails_requests), TEST(writable_only_request_and_capacity_cap),
 		TEST(service_to_service), TEST(pairs_are_separate), TEST(broken_service_fails_its_guests_requests),
+		TEST(hello_brings_up_again),
 	};
 
 	return cmocka_run_group_tests_name("link", tests, NULL, NULL);
