@@ -3,6 +3,7 @@
 
 #include "file.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,9 @@ static bool load_switch(struct story *s, const struct bytes *in)
 	return take(in, &at, s->networks, sizeof(s->networks[0]), s->header.network_count, LZR_SWITCH_NETWORK_MAX,
 		    "networks") &&
 	       take(in, &at, s->uplinks, sizeof(s->uplinks[0]), s->header.uplink_count, LZR_SWITCH_UPLINK_MAX, "uplinks") &&
-	       take(in, &at, s->ports, sizeof(s->ports[0]), s->header.port_count, LZR_SWITCH_PORT_MAX, "ports");
+	       take(in, &at, s->ports, sizeof(s->ports[0]), s->header.port_count, LZR_SWITCH_PORT_MAX, "ports") &&
+	       take(in, &at, s->endpoints, sizeof(s->endpoints[0]), s->header.endpoint_count, LZR_SWITCH_ENDPOINT_MAX,
+		    "endpoints");
 }
 
 static bool has_reference(const struct reference *r, const char *image)
@@ -285,11 +288,28 @@ static bool expect_to_gateway(const struct story *s, const struct story_vm *from
 	return s->networks[port->network].uplink != LZR_SWITCH_NONE && flow->proto < 2;
 }
 
+/* Frames from an address on a wire: for the attestor from its endpoints, for others when they are admitted. */
+static bool expect_from_wire(const struct story *s, const struct story_vm *to, const char *address, const char **rule)
+{
+	const bool infrastructure = to && to->port >= 0 && s->ports[to->port].kind == LZR_PORT_ATTESTOR;
+	char text[INET_ADDRSTRLEN];
+
+	*rule = infrastructure ? "endpoint" : "quarantine";
+	if (!to || to->port < 0 || s->networks[s->ports[to->port].network].uplink == LZR_SWITCH_NONE)
+		return false;
+	for (unsigned i = 0; infrastructure && i < s->header.endpoint_count; i++)
+		if (inet_ntop(AF_INET, s->endpoints[i].ipv4, text, sizeof(text)) && strcmp(text, address) == 0)
+			return true;
+	return !infrastructure && to->expect_admitted;
+}
+
 bool story_expected(struct story *s, const struct story_flow *flow, const char **rule)
 {
 	const struct story_vm *from = story_find_vm(s, flow->from), *to = story_find_vm(s, flow->to);
 
-	if (!from || from->port < 0) {
+	if (!from)
+		return expect_from_wire(s, to, flow->from, rule);
+	if (from->port < 0) {
 		*rule = "network";
 		return false;
 	}

@@ -46,6 +46,7 @@ struct story {
 	struct lzr_switch_network networks[LZR_SWITCH_NETWORK_MAX];
 	struct lzr_switch_uplink uplinks[LZR_SWITCH_UPLINK_MAX];
 	struct lzr_switch_port ports[LZR_SWITCH_PORT_MAX];
+	struct lzr_switch_endpoint endpoints[LZR_SWITCH_ENDPOINT_MAX];
 	struct story_vm vm[LZR_VM_MAX];
 	struct story_flow flow[STORY_FLOWS_MAX];
 	unsigned flow_count;

@@ -49,26 +49,63 @@ static const char *result_name(enum story_result result)
 	return names[result];
 }
 
+struct flow_line {
+	const struct story_flow *flow;
+	enum story_result first, last;
+	const char *rule;
+	bool arrived, good;
+};
+
+static struct flow_line judge(struct story *s, const struct story_flow *flow)
+{
+	struct flow_line l = { .flow = flow, .first = flow->first, .last = flow->last, .arrived = flow->arrived };
+	const bool expected = story_expected(s, flow, &l.rule);
+
+	l.good = (flow->first == STORY_UNSEEN || (flow->last == STORY_ALLOWED) == expected) && (expected || !flow->arrived);
+	return l;
+}
+
+static bool same_line(const struct flow_line *a, const struct flow_line *b)
+{
+	return strcmp(a->flow->from, b->flow->from) == 0 && strcmp(a->flow->to, b->flow->to) == 0 && a->first == b->first &&
+	       a->last == b->last && a->arrived == b->arrived && a->good == b->good && a->rule == b->rule;
+}
+
+/* One line for all protocols of a pair that went alike; nothing if an earlier flow's line has said it. */
+static void print_flow(FILE *out, struct story *s, unsigned index)
+{
+	const struct flow_line line = judge(s, &s->flow[index]);
+	char protos[32] = "";
+
+	for (unsigned i = 0; i < s->flow_count; i++) {
+		const struct flow_line other = judge(s, &s->flow[i]);
+
+		if (!same_line(&line, &other))
+			continue;
+		if (i < index)
+			return;
+		strcat(protos, protos[0] ? " " : "");
+		strcat(protos, story_protos[s->flow[i].proto]);
+	}
+	fprintf(out, "%-11s %-10s %-18s %-9s %-9s %-11s %-8s %s\n", line.flow->from, line.flow->to, protos,
+		result_name(line.first), result_name(line.last), line.rule,
+		!story_find_vm(s, line.flow->to) ? "-" : line.arrived ? "yes" : "no", mark(line.good));
+}
+
 unsigned table_flows(FILE *out, struct story *s)
 {
 	unsigned bad = 0;
 
-	fprintf(out, "\n%-10s %-10s %-6s %-14s %-9s %-12s %-8s\n", "from", "to", "proto", "at first", "now", "decided by",
+	fprintf(out, "\n%-11s %-10s %-18s %-9s %-9s %-11s %-8s\n", "from", "to", "by", "at first", "now", "decided by",
 		"arrived");
+	for (unsigned a = 0; a < s->view.vm_count; a++)
+		for (unsigned i = 0; i < s->flow_count; i++)
+			if (strcmp(s->flow[i].from, s->view.vm[a].name) == 0)
+				print_flow(out, s, i);
 	for (unsigned i = 0; i < s->flow_count; i++) {
-		const struct story_flow *flow = &s->flow[i];
-		const bool seen = flow->first != STORY_UNSEEN;
-		const bool target_is_vm = story_find_vm(s, flow->to) != NULL;
-		const char *rule;
-		const bool expected = story_expected(s, flow, &rule);
-		const bool good = (!seen || (flow->last == STORY_ALLOWED) == expected) && (expected || !flow->arrived);
-
-		if (!seen && !flow->arrived)
-			continue;
-		fprintf(out, "%-10s %-10s %-6s %-14s %-9s %-12s %-8s %s\n", flow->from, flow->to, story_protos[flow->proto],
-			result_name(flow->first), result_name(flow->last), rule,
-			!target_is_vm ? "-" : flow->arrived ? "yes" : "no", mark(good));
-		bad += !good;
+		if (!story_find_vm(s, s->flow[i].from))
+			print_flow(out, s, i);
+		bad += !judge(s, &s->flow[i]).good;
 	}
 	return bad;
 }
