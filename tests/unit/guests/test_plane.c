@@ -214,6 +214,9 @@ static void test_instances(void **state)
 	run();
 	assert_int_equal(collect(ARCHIVE, 6), -1);
 	assert_int_equal(plane.sw.ports[RED].counters.dropped[NF_STALE], 1);
+	assert_true(deliver(RED, LZR_MSG_DATA, 5, 2, "", 0));   /* of another start of its driver */
+	run();
+	assert_int_equal(plane.sw.ports[RED].counters.dropped[NF_STALE], 2);
 	/* The receiver restarts: closed until it is admitted again, and then under its new instance. */
 	down(ARCHIVE, 6);
 	assert_true(put_frame(RED, 5, &f));
@@ -281,6 +284,12 @@ static void test_nonsense(void **state)
 	assert_true(fake_put(RED * 2, element, sizeof(struct lzr_msg)));
 	run();
 	assert_int_equal(plane.ends[RED].bad, bad + 6);
+	/* Says that it is longer, or shorter, than it is. */
+	element[0] ^= 1;
+	assert_true(fake_put(RED * 2, element, sizeof(struct lzr_msg) + 4));
+	assert_true(fake_put(RED * 2, element, sizeof(struct lzr_msg) + 6));
+	run();
+	assert_int_equal(plane.ends[RED].bad, bad + 8);
 	/* Control channel: too short to be answered. */
 	assert_true(deliver(CONTROL, LZR_MSG_DATA, 2, 1, element, 12));
 	run();

@@ -295,6 +295,22 @@ static void test_replaced_nonce(void **state)
 	refused(&lease, SECOND, LZR_CTL_WRONG_NONCE);
 }
 
+/* Where no nonce is outstanding, none matches: also not the zeros that stand in its place. */
+static void test_no_nonce(void **state)
+{
+	struct lzr_result lease = lab_lease(blue, 10 * SECOND), stop;
+
+	(void)state;
+	assert_int_equal(apply(&lease, 200), LZR_CTL_OK);
+	memset(lease.port_nonce, 0, sizeof(lease.port_nonce));
+	refused(&lease, 300, LZR_CTL_WRONG_NONCE);
+	lab_up(&sw, BLUE, 7, 400);
+	stop = lab_lease(blue, 0);
+	stop.type = LZR_RESULT_REVOCATION;
+	memset(stop.port_nonce, 0, sizeof(stop.port_nonce));
+	refused(&stop, 500, LZR_CTL_WRONG_NONCE);
+}
+
 /* The generator: another seed, other nonces; the same seed, the same ones. */
 static void test_seed(void **state)
 {
@@ -370,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup(test_revocation_of_the_outstanding, setup),
 		cmocka_unit_test_setup(test_nonces, setup),
 		cmocka_unit_test_setup(test_replaced_nonce, setup),
+		cmocka_unit_test_setup(test_no_nonce, setup),
 		cmocka_unit_test_setup(test_seed, setup),
 		cmocka_unit_test_setup(test_infrastructure_takes_no_lease, setup),
 		cmocka_unit_test_setup(test_wrong_peer, setup),
