@@ -211,6 +211,17 @@ static enum hv_err start(struct assigned *device)
 	return err;
 }
 
+bool devices_vm_ready(const struct vm *vm)
+{
+	for (unsigned i = 0; i < assigned_count; i++) {
+		const struct assigned *device = &assigned_devices[i];
+
+		if (device->vm == vm && device->present && !device->clean && time_ns() < device->reset_done)
+			return false;
+	}
+	return true;
+}
+
 enum hv_err devices_vm_started(struct vm *vm)
 {
 	enum hv_err err = HV_OK;

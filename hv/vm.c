@@ -127,7 +127,7 @@ static enum hv_err launch(struct vm *vm)
 
 bool vm_start_step(struct vm *vm)
 {
-	if (!load_step(vm))
+	if (!load_step(vm) || !devices_vm_ready(vm))
 		return false;
 	(void)!launch(vm);      /* a failure is said and recorded there */
 	return true;

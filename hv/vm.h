@@ -91,6 +91,8 @@ HV_MUST_CHECK enum hv_err devices_create(void);
 uint32_t assigned_config_read(struct assigned *device, unsigned offset, unsigned size);
 void assigned_config_write(struct assigned *device, unsigned offset, unsigned size, uint32_t value);
 void devices_vm_stopped(struct vm *vm);         /* bus mastering off, reset, interrupts released */
+/* False while a reset that devices_vm_stopped began still settles: starting now would only wait for it. */
+bool devices_vm_ready(const struct vm *vm);
 HV_MUST_CHECK enum hv_err devices_vm_started(struct vm *vm);
 void devices_irq(uint8_t vector);               /* host vector HOST_VECTOR_DEVICE_* arrived on this CPU */
 void devices_poll(struct vm *vm);               /* masked-while-pending interrupts, as links_poll */

@@ -661,8 +661,11 @@ static void waits_for_the_reset_to_settle(void **state)
 	stopped = sim_time;
 	devices_vm_stopped(&vms[0]);
 	assert_in_range(sim_time - stopped, 0, 20000000);       /* the stop itself waits for nothing long */
+	assert_false(devices_vm_ready(&vms[0]));
+	assert_true(devices_vm_ready(&vms[1]));
 	assert_int_equal(devices_vm_started(&vms[0]), HV_OK);
 	assert_true(sim_time - stopped >= 100000000);
+	assert_true(devices_vm_ready(&vms[0]));
 	devices_vm_stopped(&vms[0]);
 }
 
