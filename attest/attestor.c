@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS 200
+#define TICK_MS 200u
+#define HALF_MS (DIAL_SECOND_MS / 2)
 #define REFRESH_MS 1000u
 #define RENEW_GAP_MS 1000u
 #define FIRST_CHANNEL 2u        /* eth0 network, eth1 switch, eth2.. guests */
@@ -30,6 +31,8 @@ struct service {
 	size_t channel_count;
 	struct channel channel[LZR_VM_MAX];
 	uint64_t refresh_ms, renew_ms;
+	uint64_t served_second;         /* in which a guest's request was worked on; one a second */
+	size_t turn;                    /* the channel that is looked at first: after the one served last */
 };
 
 static uint64_t now_ms(void)
@@ -103,34 +106,53 @@ static void tick(struct service *s, uint64_t now)
 		return;
 	s->refresh_ms = now + REFRESH_MS;
 	ports_refresh(&s->ports);
-	if (s->dial.connected && now >= s->renew_ms && ports_want_challenge(&s->ports, now) && dial_renew(&s->dial, now))
+	if (s->dial.challenged && now >= s->renew_ms && ports_want_challenge(&s->ports, now) && dial_renew(&s->dial, now))
 		s->renew_ms = now + RENEW_GAP_MS;
+}
+
+/* Guests are heard in the second half of a second, one message a second: dial.h says why. */
+static bool guests_are_heard(const struct service *s, uint64_t now)
+{
+	return now % DIAL_SECOND_MS >= HALF_MS && now / DIAL_SECOND_MS != s->served_second;
+}
+
+static void serve_channels(struct service *s, const struct pollfd *p)
+{
+	for (size_t n = 0, first = s->turn; n < s->channel_count; n++) {
+		const size_t i = (first + n) % s->channel_count;
+		const uint64_t now = now_ms();
+
+		if ((p[i].revents & (POLLIN | POLLERR)) && guests_are_heard(s, now) &&
+		    channel_readable(&s->channel[i], &s->agent, now)) {
+			s->served_second = now / DIAL_SECOND_MS;
+			s->turn = i + 1;
+		}
+		if (p[i].revents & POLLOUT)
+			channel_writable(&s->channel[i]);
+	}
 }
 
 static void wait_and_serve(struct service *s)
 {
 	struct pollfd p[LZR_VM_MAX + 2];
 	const size_t n = s->channel_count;
+	const uint64_t now = now_ms(), to_half = HALF_MS - now % HALF_MS;
+	const short hear = guests_are_heard(s, now) ? POLLIN : 0;
 
 	for (size_t i = 0; i < n; i++)
-		p[i] = (struct pollfd){ .fd = s->channel[i].link.fd,
-					.events = (short)(POLLIN | (channel_pending(&s->channel[i]) ? POLLOUT : 0)) };
+		p[i] = (struct pollfd){ .fd = hear || channel_pending(&s->channel[i]) ? s->channel[i].link.fd : -1,
+					.events = (short)(hear | (channel_pending(&s->channel[i]) ? POLLOUT : 0)) };
 	p[n] = (struct pollfd){ .fd = s->ports.control.link.fd, .events = POLLIN };
 	p[n + 1] = (struct pollfd){ .fd = s->dial.fd, .events = (short)(s->dial.connected ? POLLIN : POLLOUT) };
-	if (poll(p, n + 2, TICK_MS) <= 0)
+	if (poll(p, n + 2, (int)(to_half < TICK_MS ? to_half : TICK_MS)) <= 0)
 		return;
 	if (p[n].revents)
 		control_poll(&s->ports.control);
-	for (size_t i = 0; i < n; i++) {
-		if (p[i].revents & (POLLIN | POLLERR))
-			channel_readable(&s->channel[i], &s->agent, now_ms());
-		if (p[i].revents & POLLOUT)
-			channel_writable(&s->channel[i]);
-	}
 	if (p[n + 1].revents && s->dial.connected)
 		dial_readable(&s->dial, &s->agent, now_ms());
 	else if (p[n + 1].revents)
 		dial_writable(&s->dial, &s->agent, now_ms());
+	serve_channels(s, p);
 }
 
 int main(int argc, char **argv)

@@ -72,7 +72,7 @@ static bool parse_ask(struct bytes payload, struct agent_request *request)
 	return true;
 }
 
-static void on_ask(struct channel *c, struct agent *a, struct bytes payload, uint64_t now_ms)
+static bool on_ask(struct channel *c, struct agent *a, struct bytes payload, uint64_t now_ms)
 {
 	struct agent_request request = { .release = RELEASE_CHANNEL, .vm = c->link.peer.vm };
 	struct fault f = { 0 };
@@ -81,12 +81,12 @@ static void on_ask(struct channel *c, struct agent *a, struct bytes payload, uin
 
 	if (channel_pending(c) || now_ms < c->next_ms) {
 		refuse(c, "too soon");
-		return;
+		return false;
 	}
 	c->next_ms = now_ms + INTERVAL_MS;
 	if (request.vm >= a->view.vm_count || !parse_ask(payload, &request)) {
 		refuse(c, "malformed request");
-		return;
+		return false;
 	}
 	bundle = malloc(EVIDENCE_BUNDLE_MAX);
 	n = bundle ? agent_bundle(a, &request, bundle, EVIDENCE_BUNDLE_MAX, &f) : 0;
@@ -95,11 +95,13 @@ static void on_ask(struct channel *c, struct agent *a, struct bytes payload, uin
 	else
 		refuse(c, "no evidence now");
 	free(bundle);
+	return true;
 }
 
 /* A piece of the guest's byte stream. */
-static void take_bytes(struct channel *c, struct agent *a, struct bytes piece, uint64_t now_ms)
+static bool take_bytes(struct channel *c, struct agent *a, struct bytes piece, uint64_t now_ms)
 {
+	bool made = false;
 	struct fault f = { 0 };
 	enum session_poll state;
 	struct bytes payload;
@@ -108,13 +110,13 @@ static void take_bytes(struct channel *c, struct agent *a, struct bytes piece, u
 	if (piece.length > c->in.size - c->in.used) {
 		c->in.used = 0;
 		refuse(c, "too many bytes");
-		return;
+		return false;
 	}
 	memcpy(c->in.data + c->in.used, piece.data, piece.length);
 	c->in.used += piece.length;
 	while ((state = session_frame(&c->in, &type, &payload, &f)) == SESSION_FRAME) {
 		if (type == SESSION_ASK)
-			on_ask(c, a, payload, now_ms);
+			made = on_ask(c, a, payload, now_ms) || made;
 		else
 			refuse(c, "only requests for evidence are answered here");
 		session_drop(&c->in);
@@ -123,9 +125,10 @@ static void take_bytes(struct channel *c, struct agent *a, struct bytes piece, u
 		c->in.used = 0;
 		refuse(c, "not a frame of version 1");
 	}
+	return made;
 }
 
-void channel_readable(struct channel *c, struct agent *a, uint64_t now_ms)
+bool channel_readable(struct channel *c, struct agent *a, uint64_t now_ms)
 {
 	uint8_t buffer[LZR_MSG_PAYLOAD_MAX];
 	struct bytes payload;
@@ -136,9 +139,9 @@ void channel_readable(struct channel *c, struct agent *a, uint64_t now_ms)
 		channel_init(c);
 		break;
 	case LINK_DATA:
-		take_bytes(c, a, payload, now_ms);
-		break;
+		return take_bytes(c, a, payload, now_ms);
 	case LINK_NOTHING:
 		break;
 	}
+	return false;
 }

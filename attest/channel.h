@@ -20,8 +20,8 @@ struct channel {
 };
 
 void channel_init(struct channel *c);
-/* Takes what has come and answers a whole request. */
-void channel_readable(struct channel *c, struct agent *a, uint64_t now_ms);
+/* Takes one message and answers a whole request; true if evidence was made. */
+bool channel_readable(struct channel *c, struct agent *a, uint64_t now_ms);
 /* Is part of an answer still to be sent? */
 bool channel_pending(const struct channel *c);
 void channel_writable(struct channel *c);

@@ -37,6 +37,13 @@ bool dial_init(struct dial *d, const char *endpoint, struct fault *f)
 	return true;
 }
 
+static void drop_evidence(struct dial *d)
+{
+	free(d->evidence);
+	d->evidence = NULL;
+	d->evidence_length = 0;
+}
+
 static void hang_up(struct dial *d, const char *why, uint64_t now_ms)
 {
 	if (d->connected)
@@ -44,8 +51,9 @@ static void hang_up(struct dial *d, const char *why, uint64_t now_ms)
 	if (d->fd >= 0)
 		close(d->fd);
 	d->fd = -1;
-	d->connected = false;
+	d->connected = d->challenged = false;
 	d->in.used = 0;
+	drop_evidence(d);
 	free(d->endorsement);
 	d->endorsement = NULL;
 	d->retry_ms = now_ms + d->pause_ms;
@@ -71,8 +79,20 @@ static void begin(struct dial *d, const struct agent *a, uint64_t now_ms)
 		hang_up(d, f.found, now_ms);
 }
 
+static void send_evidence(struct dial *d, uint64_t now_ms)
+{
+	struct fault f = { 0 };
+
+	if (session_send(d->fd, SESSION_EVIDENCE, (struct bytes){ d->evidence, d->evidence_length }, &f))
+		drop_evidence(d);
+	else
+		hang_up(d, f.found, now_ms);
+}
+
 void dial_tick(struct dial *d, const struct agent *a, uint64_t now_ms)
 {
+	if (d->evidence && now_ms >= d->evidence_ms)
+		send_evidence(d, now_ms);
 	if (d->fd >= 0 || now_ms < d->retry_ms)
 		return;
 	d->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -135,25 +155,25 @@ static bool on_credential(struct dial *d, struct agent *a, struct bytes payload,
 	return ok;
 }
 
-static bool on_challenge(struct dial *d, struct agent *a, struct bytes payload, struct fault *f)
+static bool on_challenge(struct dial *d, struct agent *a, struct bytes payload, uint64_t now_ms, struct fault *f)
 {
 	const size_t max[] = { NONCE_MAX };
 	struct agent_request request = { .release = RELEASE_NETWORK };
-	uint8_t *bundle;
-	size_t n;
-	bool ok;
 
 	if (!session_get_strings(payload, &request.nonce, max, 1, f))
 		return false;
 	if (request.nonce.length < NONCE_MIN)
 		return fault_set_number(f, FAULT_PROTOCOL, "challenge's nonce, bytes", NONCE_MIN, request.nonce.length);
 	d->before_evidence(d->owner);
-	bundle = malloc(EVIDENCE_BUNDLE_MAX);
-	n = bundle ? agent_bundle(a, &request, bundle, EVIDENCE_BUNDLE_MAX, f) : 0;
-	ok = n > 0 && session_send(d->fd, SESSION_EVIDENCE, (struct bytes){ bundle, n }, f);
-	free(bundle);
+	drop_evidence(d);
+	d->evidence = malloc(EVIDENCE_BUNDLE_MAX);
+	if (!d->evidence)
+		return fault_set(f, FAULT_INPUT, "evidence", "memory", "none");
+	d->evidence_length = agent_bundle(a, &request, d->evidence, EVIDENCE_BUNDLE_MAX, f);
+	d->evidence_ms = (now_ms / DIAL_SECOND_MS + 1) * DIAL_SECOND_MS;
+	d->challenged = true;
 	d->pause_ms = PAUSE_FIRST_MS;
-	return ok;
+	return d->evidence_length > 0;
 }
 
 static bool on_result(struct dial *d, struct bytes payload, struct fault *f)
@@ -175,7 +195,8 @@ static bool on_result(struct dial *d, struct bytes payload, struct fault *f)
 	return session_send(d->fd, SESSION_STATUS, (struct bytes){ numbers, n }, f);
 }
 
-static bool on_frame(struct dial *d, struct agent *a, uint16_t type, struct bytes payload, struct fault *f)
+static bool on_frame(struct dial *d, struct agent *a, uint16_t type, struct bytes payload, uint64_t now_ms,
+		     struct fault *f)
 {
 	switch (type) {
 	case SESSION_ENROL:
@@ -183,7 +204,7 @@ static bool on_frame(struct dial *d, struct agent *a, uint16_t type, struct byte
 	case SESSION_CREDENTIAL:
 		return on_credential(d, a, payload, f);
 	case SESSION_CHALLENGE:
-		return on_challenge(d, a, payload, f);
+		return on_challenge(d, a, payload, now_ms, f);
 	case SESSION_RESULT:
 		return on_result(d, payload, f);
 	case SESSION_REFUSED:
@@ -212,7 +233,7 @@ void dial_readable(struct dial *d, struct agent *a, uint64_t now_ms)
 	}
 	d->in.used += n > 0 ? (size_t)n : 0;
 	while ((state = session_frame(&d->in, &type, &payload, &f)) == SESSION_FRAME) {
-		if (!on_frame(d, a, type, payload, &f)) {
+		if (!on_frame(d, a, type, payload, now_ms, &f)) {
 			state = SESSION_BAD;
 			break;
 		}
@@ -228,7 +249,7 @@ bool dial_renew(struct dial *d, uint64_t now_ms)
 {
 	struct fault f = { 0 };
 
-	if (!d->connected)
+	if (!d->challenged)
 		return false;
 	if (session_send(d->fd, SESSION_RENEW, (struct bytes){ NULL, 0 }, &f))
 		return true;

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETRY_MS 10000u
+#define PAUSE_FIRST_MS 10000u   /* of a port that was not admitted, doubled each time */
+#define PAUSE_MAX_MS 80000u
 
 static struct agent_port *port_of(struct ports *p, const struct lzr_control_message *m)
 {
@@ -82,13 +83,18 @@ static bool port_wants(struct ports *p, size_t vm, uint64_t now_ms)
 
 	if (!takes_lease(port))
 		return false;
-	if (port->state.state == LZR_PORT_ADMITTED && port->state.lease_left_ns > p->lease_ns[vm] / 2)
-		return false;
-	if (port->state.instance == p->tried_instance[vm] && port->state.state != LZR_PORT_ADMITTED &&
-	    now_ms < p->retry_ms[vm])
+	if (port->state.state == LZR_PORT_ADMITTED) {
+		p->pause_ms[vm] = 0;
+		return port->state.lease_left_ns <= p->lease_ns[vm] / 2;
+	}
+	if (port->state.instance != p->tried_instance[vm])
+		p->pause_ms[vm] = 0;
+	else if (now_ms < p->retry_ms[vm])
 		return false;
 	p->tried_instance[vm] = port->state.instance;
-	p->retry_ms[vm] = now_ms + RETRY_MS;
+	p->pause_ms[vm] = p->pause_ms[vm] == 0 ? PAUSE_FIRST_MS
+					       : p->pause_ms[vm] < PAUSE_MAX_MS ? p->pause_ms[vm] * 2 : PAUSE_MAX_MS;
+	p->retry_ms[vm] = now_ms + p->pause_ms[vm];
 	return true;
 }
 

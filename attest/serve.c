@@ -19,6 +19,7 @@ struct server {
 	const struct serve_options *o;
 	int out;
 	struct enrolment enrolment;
+	bool known;                     /* the attestor named an enrolled AK, or enrolled one */
 	uint8_t nonce[NONCE_MIN];
 	time_t nonce_until;             /* 0: none outstanding */
 	struct verify_report report;
@@ -49,6 +50,7 @@ static bool challenge(struct server *s, struct fault *f)
 	const struct bytes nonce = { s->nonce, sizeof(s->nonce) };
 	size_t n;
 
+	s->known = true;
 	random_fill(s->nonce, sizeof(s->nonce));
 	s->nonce_until = now_seconds() + NONCE_LIFE_SECONDS;
 	n = session_put_strings(payload, sizeof(payload), &nonce, 1);
@@ -218,6 +220,14 @@ static bool on_status(struct server *s, struct bytes payload, struct fault *f)
 	return true;
 }
 
+/* Before the AK is known there is nothing to renew. */
+static bool on_renew(struct server *s, struct bytes payload, struct fault *f)
+{
+	if (payload.length)
+		return fault_set_number(f, FAULT_PROTOCOL, "length of a renewal", 0, payload.length);
+	return !s->known || challenge(s, f);
+}
+
 static bool on_frame(struct server *s, uint16_t type, struct bytes payload, struct fault *f)
 {
 	switch (type) {
@@ -232,8 +242,7 @@ static bool on_frame(struct server *s, uint16_t type, struct bytes payload, stru
 	case SESSION_STATUS:
 		return on_status(s, payload, f);
 	case SESSION_RENEW:
-		return payload.length == 0 ? challenge(s, f)
-					   : fault_set(f, FAULT_PROTOCOL, "session", "an empty renewal", "a payload");
+		return on_renew(s, payload, f);
 	default:
 		return fault_set_number(f, FAULT_PROTOCOL, "session, frame type", SESSION_HELLO, type);
 	}

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SEND_SECONDS 30
+#define SEND_SECONDS 5
 
 static size_t payload_limit(uint16_t type)
 {
