@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policies: a good one in full, and a refusal for each thing that isolation rests on. */
+#include <string.h>
+
+#include "images.h"
+#include "plat_fake.h"
+#include "tree.h"
+
+struct machine_config machine;
+static struct image_config images[3];
+static uint8_t bytes[64];
+
+static void set_images(void)
+{
+	memset(images, 0, sizeof(images));
+	strcpy(images[0].name, "linux");
+	images[0].memory = 0x4000000;
+	images[0].vcpus = 2;
+	images[0].vdev_count = 1;
+	strcpy(images[0].vdevs[0].name, "net0");
+	images[0].vdevs[0].queues = 2;
+	images[0].assign_count = 2;
+	strcpy(images[0].assigns[0].name, "nvme0");
+	strcpy(images[0].assigns[1].name, "tpm");
+	images[0].assigns[1].mmio = true;
+	images[0].assigns[1].length = 0x1000;
+	memset(images[0].measurement, 0x11, LZR_DIGEST_SIZE);
+	strcpy(images[1].name, "switch");
+	images[1].memory = 0x2000000;
+	images[1].vcpus = 1;
+	images[1].vdev_count = 1;
+	strcpy(images[1].vdevs[0].name, "ports");
+	images[1].vdevs[0].queues = 8;
+	images[1].vdevs[0].service = true;
+	images[1].assign_count = 1;
+	strcpy(images[1].assigns[0].name, "nic0");
+	memset(&machine, 0, sizeof(machine));
+	machine.images = images;
+	machine.image_count = 2;
+}
+
+static void vm(const char *path, const char *image, unsigned memory, unsigned vcpus, unsigned level)
+{
+	tree_node(path);
+	tree_text(path, "image", image);
+	tree_cells(path, "label", 3, level, 0, 1);
+	tree_cells(path, "memory", 2, 0, memory);
+	tree_cells(path, "vcpus", 1, vcpus);
+	tree_bytes(path, "cpus", (uint8_t[]){ 0, 0, 0, 1, 0, 0, 0, 0 }, 4 * vcpus);
+	tree_cells(path, "budget-us", 1, 5000);
+	tree_cells(path, "period-us", 1, 10000);
+	tree_cells(path, "max-restarts", 1, 2);
+}
+
+/* A new node comes first among its siblings: what is number 0 is made last. */
+static void build(void)
+{
+	set_images();
+	tree_start();
+	tree_text("/", "compatible", LZR_POLICY_COMPATIBLE);
+	tree_cells("/", "version", 2, 1, 7);
+	tree_bytes("/", "levels", "LOW\0HIGH", 9);
+	tree_bytes("/", "categories", "A\0B", 4);
+	tree_node("/links");
+	tree_node("/links/link@0");
+	tree_cells("/links/link@0", "a", 1, 0);
+	tree_text("/links/link@0", "a-device", "net0");
+	tree_cells("/links/link@0", "a-pair", 1, 0);
+	tree_cells("/links/link@0", "b", 1, 1);
+	tree_text("/links/link@0", "b-device", "ports");
+	tree_cells("/links/link@0", "b-pair", 1, 2);
+	tree_cells("/links/link@0", "network", 1, 0);
+	tree_cells("/links/link@0", "label", 3, 1, 0, 1);
+	tree_node("/networks");
+	tree_node("/networks/secret@0");
+	tree_cells("/networks/secret@0", "label", 3, 1, 0, 1);
+	tree_cells("/networks/secret@0", "uplink", 1, 0);
+	tree_node("/devices");
+	tree_node("/devices/tpm@1");
+	tree_cells("/devices/tpm@1", "mmio", 4, 0, 0xfed40000, 0, 0x1000);
+	tree_cells("/devices/tpm@1", "vm", 1, 0);
+	tree_text("/devices/tpm@1", "name", "tpm");
+	tree_cells("/devices/tpm@1", "label", 3, 1, 0, 1);
+	tree_node("/devices/nic@0");
+	tree_cells("/devices/nic@0", "pci", 3, 1, 2, 3);
+	tree_cells("/devices/nic@0", "id", 2, 0x8086, 0x10d3);
+	tree_cells("/devices/nic@0", "vm", 1, 1);
+	tree_text("/devices/nic@0", "name", "nic0");
+	tree_text("/devices/nic@0", "reset", "bus");
+	tree_cells("/devices/nic@0", "label", 3, 1, 0, 1);
+	tree_node("/vms");
+	vm("/vms/switch@1", "switch", 0x2000000, 1, 0);
+	tree_flag("/vms/switch@1", "service");
+	tree_flag("/vms/switch@1", "measure-only");
+	tree_cells("/vms/switch@1", "trusted-range", 6, 0, 0, 0, 1, 0, 3);
+	vm("/vms/red@0", "linux", 0x4000000, 2, 1);
+	memset(bytes, 0x11, sizeof(bytes));
+	tree_bytes("/vms/red@0", "measurement", bytes, 48);
+	tree_flag("/vms/red@0", "attests");
+	tree_cells("/vms/red@0", "controls", 1, 1);
+}
+
+static int set_up(void **state)
+{
+	fake_reset(state);
+	build();
+	return 0;
+}
+
+static void test_good(void **state)
+{
+	(void)state;
+	bool read = policy_read(tree, tree_end());
+
+	assert_string_equal(fake_said, "");
+	assert_true(read);
+	assert_int_equal(machine.policy_version, 0x100000007);
+	assert_false(machine.allow_without_iommu);
+	assert_int_equal(machine.vm_count, 2);
+	const struct vm_config *red = &machine.vms[0], *sw = &machine.vms[1];
+
+	assert_string_equal(red->name, "red");
+	assert_ptr_equal(red->image, &images[0]);
+	assert_int_equal(red->label.level, 1);
+	assert_int_equal(red->label.categories, 1);
+	assert_true(lzr_label_equal(&red->label, &red->range_high));
+	assert_int_equal(red->flags, VM_ATTESTS);
+	assert_int_equal(red->controls, 2);
+	assert_int_equal(red->cpus[0], 1);
+	assert_int_equal(red->cpus[1], 0);
+	assert_int_equal(red->budget_us, 5000);
+	assert_int_equal(red->max_restarts, 2);
+	assert_int_equal(sw->flags, VM_SERVICE);
+	assert_int_equal(sw->range_high.categories, 3);
+	assert_int_equal(machine.device_count, 2);
+	assert_int_equal(machine.devices[0].function, 3);
+	assert_int_equal(machine.devices[0].device_id, 0x10d3);
+	assert_false(machine.devices[0].flr);
+	assert_true(machine.devices[1].mmio);
+	assert_int_equal(machine.devices[1].base, 0xfed40000);
+	assert_int_equal(machine.link_count, 1);
+	assert_int_equal(machine.links[0].network, 0);
+	assert_int_equal(machine.links[0].end[1].vm, 1);
+	assert_int_equal(machine.links[0].end[1].pair, 2);
+}
+
+static void refused(const char *text)
+{
+	uint32_t length = tree_end();
+
+	assert_false(policy_read(tree, length));
+	assert_said(text);
+	assert_said("refused: policy: ");
+	fake_said[0] = 0;
+	build();
+}
+
+#define RED "/vms/red@0"
+#define SW "/vms/switch@1"
+
+static void test_root(void **state)
+{
+	(void)state;
+	tree_text("/", "compatible", "lazaret,policy-2");
+	refused("expected \"lazaret,policy-1\", found \"lazaret,policy-2\"");
+	tree_cells("/", "version", 1, 1);
+	refused("version: expected 8 bytes, found 4");
+	tree_flag("/", "allow-without-iomu");
+	refused("/ allow-without-iomu: unknown property");
+	tree_node("/groups");
+	refused("/groups: unknown node");
+	tree_node("/links@1");
+	refused("given twice");
+	tree_drop("/vms", NULL);
+	refused("VM 1 of 0");
+	tree_drop("/links", NULL);
+	tree_drop("/networks", NULL);
+	tree_drop("/devices", NULL);
+	tree_drop("/vms", NULL);
+	refused("vms: no VM");
+	tree_flag("/", "allow-without-iommu");
+	assert_true(policy_read(tree, tree_end()));
+	assert_true(machine.allow_without_iommu);
+}
+
+static void test_vms(void **state)
+{
+	(void)state;
+	tree_text(RED, "image", "debian");
+	refused("/vms/red@0 image: no manifest debian in the boot list");
+	bytes[47] = 0x12;
+	tree_bytes(RED, "measurement", bytes, 48);
+	refused("/vms/red@0 measurement: expected 11");
+	tree_flag(RED, "measure-only");
+	refused("expected either measurement or measure-only");
+	tree_drop(SW, "measure-only");
+	refused("expected either measurement or measure-only");
+	tree_cells(RED, "memory", 2, 0, 0x4200000);
+	refused("expected 4200000 bytes and 2 vCPUs, manifest linux has 4000000 and 2");
+	tree_cells(RED, "vcpus", 1, 1);
+	refused("manifest linux has 4000000 and 2");
+	tree_cells(RED, "cpus", 1, 0);
+	refused("cpus: expected 2 cells, found 4 bytes");
+	tree_cells(RED, "cpus", 2, 0, 2);
+	refused("cpus: CPU 2 of 2");
+	tree_cells(RED, "cpus", 9, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	refused("cpus: expected at most 32 bytes, found 36");
+	tree_cells(RED, "budget-us", 1, 0);
+	refused("budget-us: expected 1..10000");
+	tree_cells(RED, "budget-us", 1, 10001);
+	refused("budget-us: expected 1..10000");
+	tree_cells(RED, "label", 3, 2, 0, 0);
+	refused("label: level 2 of 2");
+	tree_cells(RED, "label", 3, 256, 0, 0);
+	refused("label: expected a level up to 255, found 256");
+	tree_cells(RED, "label", 3, 0, 0, 4);
+	refused("label: categories 4 of 2");
+	tree_cells(SW, "trusted-range", 6, 0, 0, 0, 1, 0, 0);
+	refused("trusted-range: does not include the label");
+	tree_cells(SW, "trusted-range", 6, 0, 0, 0, 257, 0, 1);
+	refused("trusted-range: level above 255");
+	tree_cells(SW, "trusted-range", 6, 0, 0, 0, 2, 0, 1);
+	refused("trusted-range: level 2 of 2");
+	tree_cells(RED, "controls", 1, 2);
+	refused("red controls a VM that is not there");
+	tree_cells(RED, "controls", 1, 32);
+	refused("controls: VM 32");
+	tree_bytes(RED, "controls", bytes, 3);
+	refused("controls: expected cells, found 3 bytes");
+	tree_cells(SW, "max-restarts", 1, 256);
+	refused("service VMs start up to 257 times together");
+	tree_cells(SW, "max-restarts", 1, ~0u);
+	refused("service VMs start up to 4294967296 times");
+	tree_node("/vms/red@0/x");
+	refused("/vms/red@0/x: unknown node");
+	vm("/vms/red@2", "linux", 0x4000000, 2, 1);
+	tree_bytes("/vms/red@2", "measurement", bytes, 48);
+	refused("two VMs have this name");
+	vm("/vms/Green@2", "linux", 0x4000000, 2, 1);
+	refused("expected a node name");
+	machine.image_count = 3;
+	strcpy(images[2].name, "extra");
+	uint32_t length = tree_end();
+
+	assert_false(policy_read(tree, length));
+	assert_said("no VM uses manifest extra of the boot list");
+}
+
+#define NIC "/devices/nic@0"
+#define TPM "/devices/tpm@1"
+
+static void test_devices(void **state)
+{
+	(void)state;
+	tree_cells(NIC, "vm", 1, 2);
+	refused("/devices/nic@0 vm: VM 2 of 2");
+	tree_cells(NIC, "pci", 3, 256, 0, 0);
+	refused("out of range");
+	tree_cells(NIC, "pci", 3, 0, 32, 0);
+	refused("out of range");
+	tree_cells(NIC, "pci", 3, 0, 0, 8);
+	refused("out of range");
+	tree_cells(NIC, "id", 2, 0x10000, 0);
+	refused("out of range");
+	tree_text(NIC, "reset", "pm");
+	refused("reset: expected flr or bus, found pm");
+	tree_drop(NIC, "reset");
+	refused("expected either pci, id and reset, or mmio");
+	tree_cells(NIC, "mmio", 4, 0, 0, 0, 0x1000);
+	refused("expected either pci, id and reset, or mmio");
+	tree_text(NIC, "name", "nvme0");
+	refused("nvme0: image switch has no place for it");
+	tree_cells(TPM, "vm", 1, 1);
+	refused("tpm: image switch has no place for it");
+	tree_cells(TPM, "mmio", 4, 0, 0xfed40000, 0, 0x2000);
+	refused("tpm: 2000 bytes, the place in image linux has 1000");
+	tree_cells(TPM, "mmio", 4, 0, 0xfed40001, 0, 0x1000);
+	refused("is not whole pages");
+	tree_cells(TPM, "mmio", 4, ~0u, 0xfffff000, 0, 0x2000);
+	refused("is not whole pages");
+	tree_cells(TPM, "label", 3, 5, 0, 0);
+	refused("label: level 5 of 2");
+	tree_node("/devices/second@2");
+	tree_cells("/devices/second@2", "pci", 3, 1, 2, 3);
+	tree_cells("/devices/second@2", "id", 2, 0x8086, 0x10d3);
+	tree_cells("/devices/second@2", "vm", 1, 0);
+	tree_text("/devices/second@2", "name", "nvme0");
+	tree_text("/devices/second@2", "reset", "flr");
+	tree_cells("/devices/second@2", "label", 3, 1, 0, 1);
+	refused("are the same device");
+	strcpy(images[1].assigns[1].name, "tpm");
+	images[1].assigns[1] = images[0].assigns[1];
+	images[1].assign_count = 2;
+	tree_node("/devices/second@2");
+	tree_cells("/devices/second@2", "mmio", 4, 0, 0xfed40000, 0, 0x1000);
+	tree_cells("/devices/second@2", "vm", 1, 1);
+	tree_text("/devices/second@2", "name", "tpm");
+	tree_cells("/devices/second@2", "label", 3, 1, 0, 1);
+	refused("tpm and tpm are the same device");
+}
+
+static void test_bypass(void **state)
+{
+	(void)state;
+	tree_flag(NIC, "bypasses-firewall");
+	assert_true(policy_read(tree, tree_end()));
+	assert_int_equal(machine.vms[1].flags, VM_SERVICE | VM_FIREWALL_BYPASS);
+	assert_int_equal(machine.vms[0].flags, VM_ATTESTS);
+}
+
+#define LINK "/links/link@0"
+
+static void second_link(unsigned a_pair, unsigned b_pair)
+{
+	tree_node("/links/link@1");
+	tree_cells("/links/link@1", "a", 1, 1);
+	tree_text("/links/link@1", "a-device", "ports");
+	tree_cells("/links/link@1", "a-pair", 1, a_pair);
+	tree_cells("/links/link@1", "b", 1, 0);
+	tree_text("/links/link@1", "b-device", "net0");
+	tree_cells("/links/link@1", "b-pair", 1, b_pair);
+	tree_cells("/links/link@1", "label", 3, 1, 0, 1);
+}
+
+static void test_links(void **state)
+{
+	(void)state;
+	tree_cells(LINK, "a", 1, 2);
+	refused("/links/link@0 a: VM 2 of 2");
+	tree_cells(LINK, "b", 1, ~0u);
+	refused("VM 4294967295 of 2");
+	tree_text(LINK, "a-device", "net1");
+	refused("VM red has no virtual device net1");
+	tree_cells(LINK, "a-pair", 1, 1);
+	refused("pair 1 of 1 of red net0");
+	tree_cells(LINK, "b-pair", 1, 4);
+	refused("pair 4 of 4 of switch ports");
+	tree_cells(LINK, "b", 1, 0);
+	tree_text(LINK, "b-device", "net0");
+	tree_cells(LINK, "b-pair", 1, 0);
+	refused("both ends are VM 0");
+	tree_drop(SW, "service");
+	refused("ports is a service end, VM switch is no service VM");
+	tree_cells(LINK, "label", 3, 0, 0, 1);
+	refused("label: not within what VM red may have");
+	tree_cells(LINK, "label", 3, 1, 0, 3);
+	refused("label: not within what VM red may have");
+	tree_cells(SW, "trusted-range", 6, 0, 0, 0, 1, 0, 1);
+	tree_cells(SW, "label", 3, 0, 0, 0);
+	tree_cells("/networks/secret@0", "label", 3, 0, 0, 1);
+	refused("/networks/secret@0 uplink: its label is not the network's");
+	tree_cells(LINK, "network", 1, 1);
+	refused("network 1 of 1");
+	tree_cells("/networks/secret@0", "uplink", 1, 2);
+	refused("uplink: device 2 of 2");
+	tree_drop("/networks/secret@0", "uplink");
+	tree_cells("/networks/secret@0", "label", 3, 0, 0, 1);
+	refused("network 0 of 1, or not of the link's label");
+	second_link(2, 0);
+	refused("queue pair is that of link 0");
+	second_link(3, 0);
+	refused("queue pair is that of link 0");
+	images[0].vdevs[0].queues = 4;
+	second_link(3, 1);
+	assert_true(policy_read(tree, tree_end()));
+	assert_int_equal(machine.links[0].network, LINK_CHANNEL);
+}
+
+static void test_flips(void **state)
+{
+	static uint8_t original[TREE_MAX];
+	uint32_t length = tree_end();
+
+	(void)state;
+	memcpy(original, tree, length);
+	for (uint32_t i = 0; i < length; i++) {
+		memcpy(tree, original, length);
+		((uint8_t *)tree)[i] ^= 0x81;
+		set_images();
+		(void)!policy_read(tree, length);
+		fake_said[0] = 0;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_root, set_up),
+		cmocka_unit_test_setup(test_vms, set_up), cmocka_unit_test_setup(test_devices, set_up),
+		cmocka_unit_test_setup(test_bypass, set_up), cmocka_unit_test_setup(test_links, set_up),
+		cmocka_unit_test_setup(test_flips, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
