@@ -46,7 +46,7 @@ setup:
 	@tools/setup
 
 unit: $(UNIT)
-	@tests/run-all $(UNIT)
+	@JOBS=2 tests/run-all $(UNIT)
 
 clean:
 	rm -rf $(O)

@@ -207,7 +207,7 @@ static void see_vm_line(struct story *s, struct story_vm *vm, const char *text, 
 		s->disk_good = strcmp(result, "ok") == 0;
 	} else if (strncmp(text, "LZR-ASK ", 8) == 0) {
 		vm->asked = true;
-		vm->ask_good = strcmp(result, "ok") == 0;
+		vm->ask_good = strcmp(result, "ok") == 0 && strstr(text, " echoed=yes ");
 	} else if (strncmp(text, "LZR-ERROR ", 10) == 0)
 		see_error(s, line);
 }
@@ -241,7 +241,9 @@ static void see_switch_status(struct story *s, const char *line)
 
 	word(line, "status", s->switch_status, sizeof(s->switch_status));
 	s->status_serial = number(line, "serial");
-	if (n < s->view.vm_count && s->vm[n].port >= 0 && word(line, "port", port, sizeof(port)))
+	/* A refused result may have been sent to another VM's port: only a result that counted tells of its own VM's. */
+	if (strcmp(s->switch_status, "ok") == 0 && n < s->view.vm_count && s->vm[n].port >= 0 &&
+	    word(line, "port", port, sizeof(port)))
 		snprintf(s->vm[n].state, sizeof(s->vm[n].state), "%s", port);
 }
 
@@ -368,11 +370,11 @@ bool story_complete(struct story *s)
 
 		if (vm->expect_admitted && strcmp(vm->state, "admitted") != 0)
 			return false;
-		if (is_guest(s, vm) && !vm->verdict[0])
+		if (is_guest(s, vm) && (!vm->verdict[0] || !vm->asked))
 			return false;
 	}
 	for (unsigned i = 0; i < s->flow_count; i++)
-		if (story_expected(s, &s->flow[i], &rule) && s->flow[i].last != STORY_ALLOWED)
+		if (s->flow[i].last == STORY_DENIED && story_expected(s, &s->flow[i], &rule))
 			return false;
 	return !s->disk[0] || s->copy_good;
 }

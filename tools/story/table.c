@@ -35,9 +35,10 @@ unsigned table_vms(FILE *out, struct story *s)
 			fprintf(out, "%02x", p->measurement[i]);
 		fprintf(out, "%s  %s\n", p->has_measurement ? "" : "(measure-only)  ", mark(good));
 		fprintf(out, "           verifier: %s\n", vm->verdict[0] ? vm->verdict : "nothing said");
-		if (vm->asked)
-			fprintf(out, "           own request over its channel: %s\n", vm->ask_good ? "answered" : "NOT answered");
-		bad += !good;
+		if (vm->port >= 0 && s->ports[vm->port].kind == LZR_PORT_GUEST)
+			fprintf(out, "           its own request over its channel: %s\n",
+				vm->ask_good ? "answered with evidence for its nonce" : "NOT answered");
+		bad += !good || (vm->asked && !vm->ask_good);
 	}
 	return bad;
 }

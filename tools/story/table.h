@@ -16,7 +16,7 @@ unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[
 
 struct table_check {            /* one thing that was tried on the whole */
 	const char *what;
-	const char *found;
+	char found[120];
 	bool good;
 };
 unsigned table_checks(FILE *out, const struct table_check *checks, unsigned count);
