@@ -44,8 +44,8 @@ bool crypto_init(const uint8_t seed[CRYPTO_SEED_SIZE], const uint8_t x[48], cons
 	mbedtls_hmac_drbg_init(&generator);
 	memcpy(material, seed, CRYPTO_SEED_SIZE);
 	memcpy(material + CRYPTO_SEED_SIZE, purpose, sizeof(purpose));
-	ready = load_key(x, y) && mbedtls_hmac_drbg_seed_buf(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA384), material,
-							     sizeof(material)) == 0;
+	ready = load_key(x, y) && mbedtls_hmac_drbg_seed_buf(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA384),
+							     material, sizeof(material)) == 0;
 	mbedtls_platform_zeroize(material, sizeof(material));
 	if (!ready)
 		release();
@@ -63,7 +63,8 @@ bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signatur
 	mbedtls_mpi_init(&r);
 	mbedtls_mpi_init(&s);
 	good = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA384), message, length, digest) == 0 &&
-	       mbedtls_mpi_read_binary(&r, signature, 48) == 0 && mbedtls_mpi_read_binary(&s, signature + 48, 48) == 0 &&
+	       mbedtls_mpi_read_binary(&r, signature, 48) == 0 &&
+	       mbedtls_mpi_read_binary(&s, signature + 48, 48) == 0 &&
 	       mbedtls_ecdsa_verify(&group, digest, sizeof(digest), &verifier, &r, &s) == 0;
 	mbedtls_mpi_free(&r);
 	mbedtls_mpi_free(&s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only cryptography of the dataplane: ECDSA P-384 with SHA-384, and the generator of the port nonces (HMAC-DRBG with
- * SHA-384).  One verifier key and one generator per program.  crypto.c does it with mbedTLS, which takes its scratch
- * memory from calloc and gives it back before it returns.
+ * The only cryptography of the dataplane: ECDSA P-384 with SHA-384, and the generator of the port nonces (HMAC-DRBG
+ * with SHA-384).  One verifier key and one generator per program.  crypto.c does it with mbedTLS, which takes its
+ * scratch memory from calloc and gives it back before it returns.
  */
 #ifndef NETFILTER_CRYPTO_H
 #define NETFILTER_CRYPTO_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frame parser.  Formats: IEEE 802.3 (Ethernet II framing), RFC 826 (ARP), RFC 791 (IPv4), RFC 792 (ICMP), RFC 768 (UDP),
- * RFC 9293 (TCP).
+ * Frame parser.  Formats: IEEE 802.3 (Ethernet II framing), RFC 826 (ARP), RFC 791 (IPv4), RFC 792 (ICMP), RFC 768
+ * (UDP), RFC 9293 (TCP).
  */
 #include "frame.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frame parser: Ethernet II with ARP or IPv4, and inside that ICMP, UDP or TCP.  Everything else is refused with a reason.
- * It reads a frame that nobody changes meanwhile, never past its length, and keeps no state.
+ * Frame parser: Ethernet II with ARP or IPv4, and inside that ICMP, UDP or TCP.  Everything else is refused with a
+ * reason. It reads a frame that nobody changes meanwhile, never past its length, and keeps no state.
  */
 #ifndef NETFILTER_FRAME_H
 #define NETFILTER_FRAME_H

@@ -68,7 +68,8 @@ static enum lzr_control_status check_lease(const struct port *port, const struct
 static enum lzr_control_status check_revocation(const struct port *port, const struct lzr_result *result)
 {
 	bool outstanding = port->has_nonce && is_same(result->port_nonce, port->nonce, sizeof(port->nonce));
-	bool leased = port->has_lease_nonce && is_same(result->port_nonce, port->lease_nonce, sizeof(port->lease_nonce));
+	bool leased =
+	    port->has_lease_nonce && is_same(result->port_nonce, port->lease_nonce, sizeof(port->lease_nonce));
 
 	if (!outstanding && !leased)
 		return LZR_CTL_WRONG_NONCE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verifier's results (lazaret/lease.h): checked in full first, then applied in one step that cannot fail.  A result that
- * is refused changes nothing and does not use up the nonce.
+ * The verifier's results (lazaret/lease.h): checked in full first, then applied in one step that cannot fail.  A result
+ * that is refused changes nothing and does not use up the nonce.
  */
 #ifndef NETFILTER_LEASE_H
 #define NETFILTER_LEASE_H
@@ -10,8 +10,8 @@
 
 /*
  * Checks `length` bytes of a signed result against the port's bound identity, its outstanding nonce, the pinned key
- * (crypto.h) and the clock, and applies it: a lease admits the port until nonce issue + duration and uses up the nonce; a
- * revocation that names the outstanding nonce or the last lease's blocks the port and voids both.
+ * (crypto.h) and the clock, and applies it: a lease admits the port until nonce issue + duration and uses up the nonce;
+ * a revocation that names the outstanding nonce or the last lease's blocks the port and voids both.
  */
 enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t lease_max,
 				    uint64_t now);

@@ -2,9 +2,9 @@
 /*
  * A port of the switch: who is behind it, whether it is open, and the counters.
  *
- * State belongs to one {VM, instance, generation}: port_up binds it in quarantine with nothing left from before, port_down
- * closes it.  Only lease.c opens a guest's port; an infrastructure port opens at port_up and never takes a lease.  `now` is
- * always the hypervisor's clock in nanoseconds.
+ * State belongs to one {VM, instance, generation}: port_up binds it in quarantine with nothing left from before,
+ * port_down closes it.  Only lease.c opens a guest's port; an infrastructure port opens at port_up and never takes a
+ * lease.  `now` is always the hypervisor's clock in nanoseconds.
  */
 #ifndef NETFILTER_PORT_H
 #define NETFILTER_PORT_H
@@ -51,8 +51,8 @@ struct port {
 /* Readies a port from its checked configuration; it is down. */
 void port_init(struct port *port, const struct lzr_switch_port *config, const struct lzr_label *network_label);
 /*
- * The hypervisor says who is there now.  Whatever was bound before is gone.  False, and the port stays down, when that is
- * not the VM the configuration names, its label is not the network's (guest ports), or no nonce can be drawn.
+ * The hypervisor says who is there now.  Whatever was bound before is gone.  False, and the port stays down, when that
+ * is not the VM the configuration names, its label is not the network's (guest ports), or no nonce can be drawn.
  */
 bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation, uint64_t now);
 /* Closes the port and forgets who was there. */

@@ -164,8 +164,8 @@ static void take(void *out, const uint8_t **from, size_t length)
 
 const char *swconf_load(struct swconf *out, const void *block, uint64_t capacity, uint32_t *where)
 {
-	static const char *(*const checks[])(const struct swconf *, uint32_t) = { check_network, check_uplink, check_port,
-										   check_endpoint };
+	static const char *(*const checks[])(const struct swconf *, uint32_t) = {check_network, check_uplink,
+										 check_port, check_endpoint};
 	struct lzr_switch_header *h = &out->header;
 	const uint8_t *from = block;
 	const char *wrong;
@@ -180,9 +180,10 @@ const char *swconf_load(struct swconf *out, const void *block, uint64_t capacity
 	wrong = check_header(h);
 	if (wrong != NULL)
 		return wrong;
-	if (h->size > capacity ||
-	    h->size != sizeof(*h) + h->network_count * sizeof(out->networks[0]) + h->uplink_count * sizeof(out->uplinks[0]) +
-			       h->port_count * sizeof(out->ports[0]) + h->endpoint_count * sizeof(out->endpoints[0]))
+	if (h->size > capacity || h->size != sizeof(*h) + h->network_count * sizeof(out->networks[0]) +
+						 h->uplink_count * sizeof(out->uplinks[0]) +
+						 h->port_count * sizeof(out->ports[0]) +
+						 h->endpoint_count * sizeof(out->endpoints[0]))
 		return "size is not that of the header and its arrays";
 	take(out->networks, &from, h->network_count * sizeof(out->networks[0]));
 	take(out->uplinks, &from, h->uplink_count * sizeof(out->uplinks[0]));

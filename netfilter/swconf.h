@@ -17,8 +17,8 @@ struct swconf {
 #define SWCONF_PAIR_MAX 128u    /* queue pairs of the service device */
 
 /*
- * Copies the block of at most `capacity` bytes at `block` into `out` and checks every field and every reference.  Returns
- * NULL when all is well, else what is wrong, in words; `*where` is then the index of the entry at fault.
+ * Copies the block of at most `capacity` bytes at `block` into `out` and checks every field and every reference.
+ * Returns NULL when all is well, else what is wrong, in words; `*where` is then the index of the entry at fault.
  */
 const char *swconf_load(struct swconf *out, const void *block, uint64_t capacity, uint32_t *where);
 

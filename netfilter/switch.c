@@ -73,13 +73,14 @@ static bool is_arp(const struct frame *f)
 }
 
 /* May the frame be exchanged between infrastructure port `port` and {uplink, ip, l4port}? */
-static bool is_listed(const struct nswitch *sw, const struct port *port, const struct frame *f, uint32_t uplink, uint32_t ip,
-		      uint16_t l4port)
+static bool is_listed(const struct nswitch *sw, const struct port *port, const struct frame *f, uint32_t uplink,
+		      uint32_t ip, uint16_t l4port)
 {
 	uint8_t protocol = f->kind == FRAME_TCP ? 6 : 17;
 	uint32_t i;
 
-	if (is_arp(f) && port->gateway != 0 && ip == port->gateway && uplink == sw->config.networks[port->network].uplink)
+	if (is_arp(f) && port->gateway != 0 && ip == port->gateway &&
+	    uplink == sw->config.networks[port->network].uplink)
 		return true;
 	for (i = 0; i < sw->config.header.endpoint_count; i++) {
 		const struct lzr_switch_endpoint *e = &sw->config.endpoints[i];
@@ -179,8 +180,8 @@ static enum nf_reason route_uplink(struct nswitch *sw, uint32_t uplink, const st
 	return state == LZR_PORT_ADMITTED ? NF_PASS : NF_PEER_CLOSED;
 }
 
-static enum nf_reason from_port(struct nswitch *sw, struct port *from, const uint8_t *bytes, uint32_t length, uint64_t now,
-				struct switch_end *to)
+static enum nf_reason from_port(struct nswitch *sw, struct port *from, const uint8_t *bytes, uint32_t length,
+				uint64_t now, struct switch_end *to)
 {
 	enum lzr_port_state state = port_state(from, now);
 	enum nf_reason reason;
@@ -199,8 +200,8 @@ static enum nf_reason from_port(struct nswitch *sw, struct port *from, const uin
 }
 
 /* Nobody outside may use an address of a port. */
-static enum nf_reason from_uplink(struct nswitch *sw, uint32_t uplink, const uint8_t *bytes, uint32_t length, uint64_t now,
-				  struct port **target)
+static enum nf_reason from_uplink(struct nswitch *sw, uint32_t uplink, const uint8_t *bytes, uint32_t length,
+				  uint64_t now, struct port **target)
 {
 	enum nf_reason reason;
 	struct frame f;

@@ -2,11 +2,12 @@
 /*
  * The switch: which end, if any, a frame goes to.
  *
- * Ends are ports (VMs) and uplinks (network cards).  A frame leaves by one end at most: MAC addresses are a static table,
- * an ARP request goes only to the one port or uplink that its target address belongs to, all other group addresses are
- * dropped, and an unknown unicast goes to the uplink of the sender's network.  Nothing passes between networks, between
- * labels, from or to a port that is not admitted, from an uplink to an uplink.  An infrastructure port exchanges frames with
- * its listed endpoints on their uplinks and with nobody else.  Single-threaded; no allocation; all memory is the caller's.
+ * Ends are ports (VMs) and uplinks (network cards).  A frame leaves by one end at most: MAC addresses are a static
+ * table, an ARP request goes only to the one port or uplink that its target address belongs to, all other group
+ * addresses are dropped, and an unknown unicast goes to the uplink of the sender's network.  Nothing passes between
+ * networks, between labels, from or to a port that is not admitted, from an uplink to an uplink.  An infrastructure
+ * port exchanges frames with its listed endpoints on their uplinks and with nobody else.  Single-threaded; no
+ * allocation; all memory is the caller's.
  */
 #ifndef NETFILTER_SWITCH_H
 #define NETFILTER_SWITCH_H

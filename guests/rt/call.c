@@ -20,12 +20,14 @@ struct rt_result rt_call(enum lzr_call number, uint64_t argument0, uint64_t argu
 
 	if (is_intel())
 		__asm__ volatile("vmcall"
-				 : "+a"(r.status), "+b"(r.value[0]), "+c"(r.value[1]), "+d"(r.value[2]), "+S"(r.value[3])
+				 : "+a"(r.status), "+b"(r.value[0]), "+c"(r.value[1]), "+d"(r.value[2]),
+				   "+S"(r.value[3])
 				 : "D"(argument0)
 				 : "memory");
 	else
 		__asm__ volatile("vmmcall"
-				 : "+a"(r.status), "+b"(r.value[0]), "+c"(r.value[1]), "+d"(r.value[2]), "+S"(r.value[3])
+				 : "+a"(r.status), "+b"(r.value[0]), "+c"(r.value[1]), "+d"(r.value[2]),
+				   "+S"(r.value[3])
 				 : "D"(argument0)
 				 : "memory");
 	return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heap behind calloc and free for libraries: first fit over a fixed array, free neighbours joined.  The program itself
- * allocates nothing.
+ * The heap behind calloc and free for libraries: first fit over a fixed array, free neighbours joined.  The program
+ * itself allocates nothing.
  */
 #ifndef RT_HEAP_H
 #define RT_HEAP_H

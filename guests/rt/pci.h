@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PCI functions on bus 0 through configuration mechanism 1 (PCI Local Bus Specification 3.0, "Configuration Mechanism #1"). */
+/*
+ * PCI functions on bus 0 through configuration mechanism 1 (PCI Local Bus Specification 3.0, "Configuration
+ * Mechanism #1").
+ */
 #ifndef RT_PCI_H
 #define RT_PCI_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runtime of a bare-metal VM.  One CPU, no preemption: interrupts are off except inside cpu_idle, where they only end the
- * wait.  rt_main is the program.
+ * Runtime of a bare-metal VM.  One CPU, no preemption: interrupts are off except inside cpu_idle, where they only end
+ * the wait.  rt_main is the program.
  */
 #ifndef RT_RT_H
 #define RT_RT_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entry of a bare-metal VM: 64-bit mode, paging on with some identity map of this code, interrupts off, nothing else taken
- * for granted.  Sets up its own tables and calls rt_main.  The map is static and W^X: text, read-only data and data lie in
- * 2 MiB pages of their own (rt.lds); nothing is mapped at 0, nor between the end of RAM and the windows for devices.
+ * Entry of a bare-metal VM: 64-bit mode, paging on with some identity map of this code, interrupts off, nothing
+ * else taken for granted.  Sets up its own tables and calls rt_main.  The map is static and W^X: text, read-only
+ * data and data lie in 2 MiB pages of their own (rt.lds); nothing is mapped at 0, nor between the end of RAM and
+ * the windows for devices.
  */
 #define MSR_EFER 0xc0000080
 #define MSR_FS_BASE 0xc0000100

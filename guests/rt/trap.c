@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interrupt descriptors and the local APIC (AMD64 APM Vol. 2, "Long-Mode Interrupt Control Transfers", "x2APIC_MSRs"). */
+/*
+ * Interrupt descriptors and the local APIC (AMD64 APM Vol. 2, "Long-Mode Interrupt Control Transfers",
+ * "x2APIC_MSRs").
+ */
 #include <lazaret/manifest.h>
 
 #include "io.h"
@@ -97,5 +100,6 @@ void trap_fatal(uint64_t vector, const struct trap_frame *frame, uint64_t cr2)
 	/* Vectors that push an error code: 8, 10-14, 17, 21, 29, 30. */
 	unsigned first = (0x60227d00u >> vector) & 1;
 
-	rt_panic("exception %lu at %lx, error %lx, cr2 %lx", vector, frame->words[first], first ? frame->words[0] : 0, cr2);
+	rt_panic("exception %lu at %lx, error %lx, cr2 %lx", vector, frame->words[first], first ? frame->words[0] : 0,
+		 cr2);
 }

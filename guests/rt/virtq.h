@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Driver side of a split virtqueue (Virtual I/O Device Version 1.1, "Split Virtqueues"), one buffer a chain.  The device
- * is the hypervisor; what it writes is still checked, and nonsense stops the queue for good.
+ * Driver side of a split virtqueue (Virtual I/O Device Version 1.1, "Split Virtqueues"), one buffer a chain.  The
+ * device is the hypervisor; what it writes is still checked, and nonsense stops the queue for good.
  */
 #ifndef RT_VIRTQ_H
 #define RT_VIRTQ_H
@@ -57,7 +57,10 @@ struct virtq {
 
 /* Empties the queue; `size` is a power of two of at most VIRTQ_MAX. */
 void virtq_init(struct virtq *q, uint16_t size);
-/* Adds `length` bytes at `address`, for the device to write or to read; `cookie` (not NULL) comes back.  False: full. */
+/*
+ * Adds `length` bytes at `address`, for the device to write or to read; `cookie` (not NULL) comes back.  False:
+ * full.
+ */
 bool virtq_add(struct virtq *q, uint64_t address, uint32_t length, bool device_writes, void *cookie);
 /* Shows the device what was added; true when it wants to be told. */
 bool virtq_publish(struct virtq *q);

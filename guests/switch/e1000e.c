@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registers and descriptors: Intel 82574 GbE Controller Family Datasheet, "Driver Programing Interface", "Inline Functions". */
+/*
+ * Registers and descriptors: Intel 82574 GbE Controller Family Datasheet, "Driver Programing Interface", "Inline
+ * Functions".
+ */
 #include "e1000e.h"
 
 #include <stddef.h>

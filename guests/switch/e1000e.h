@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Driver of an Intel 82574 network card (e1000e) with legacy descriptors: polled, with an interrupt only for who waits.
- * Buffers go in and out by pointer; DMA addresses are guest-physical.  What the card writes into descriptors is checked.
+ * Buffers go in and out by pointer; DMA addresses are guest-physical.  What the card writes into descriptors is
+ * checked.
  */
 #ifndef SWITCH_E1000E_H
 #define SWITCH_E1000E_H
@@ -57,8 +58,8 @@ const char *e1000e_open(struct e1000e *nic, unsigned slot);
 /* Posts buffers from the pool until the receive ring is full. */
 void e1000e_refill(struct e1000e *nic);
 /*
- * The next frame received: the buffer is the caller's, the frame lies at BUFFER_FRAME, its bytes in `*length`.  NULL when
- * there is none.
+ * The next frame received: the buffer is the caller's, the frame lies at BUFFER_FRAME, its bytes in `*length`.  NULL
+ * when there is none.
  */
 struct buffer *e1000e_receive(struct e1000e *nic, uint32_t *length);
 /* Queues `length` bytes at BUFFER_FRAME; the buffer is the driver's then.  False, and still the caller's: ring full. */

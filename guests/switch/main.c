@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch VM: checks its configuration, seeds its nonces, opens its devices, and runs rounds until there is nothing to
- * do; then it waits for an interrupt.  It refuses to run on anything that is not as it should be: no switch, no frames. */
+/*
+ * The switch VM: checks its configuration, seeds its nonces, opens its devices, and runs rounds until there is
+ * nothing to do; then it waits for an interrupt.  It refuses to run on anything that is not as it should be: no
+ * switch, no frames.
+ */
 #include <string.h>
 
 #include "crypto.h"

@@ -75,7 +75,10 @@ static bool take_back(struct plane_end *end)
 	return any;
 }
 
-/* Writes the header in front of `length` bytes of payload and queues the buffer; false, and still the caller's: full. */
+/*
+ * Writes the header in front of `length` bytes of payload and queues the buffer; false, and still the caller's:
+ * full.
+ */
 static bool send(struct plane_end *end, struct buffer *buffer, uint32_t length)
 {
 	const struct lzr_msg msg = {

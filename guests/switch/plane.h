@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The switch VM's data plane: moves buffers between the queue pairs of the "ports" service device, the network cards and
- * the dataplane library, which decides.  A frame is never copied: its buffer goes from the receive ring of one end to the
- * transmit ring of another.  Each round gives each end a bounded burst, and the control channel one message.
+ * The switch VM's data plane: moves buffers between the queue pairs of the "ports" service device, the network cards
+ * and the dataplane library, which decides.  A frame is never copied: its buffer goes from the receive ring of one end
+ * to the transmit ring of another.  Each round gives each end a bounded burst, and the control channel one message.
  */
 #ifndef SWITCH_PLANE_H
 #define SWITCH_PLANE_H
@@ -43,7 +43,10 @@ struct plane {
 	uint64_t line_time;             /* refilled from here */
 };
 
-/* Opens the service device, the cards and all queues as sw.config says; NULL, or what is wrong, and `*where` which one. */
+/*
+ * Opens the service device, the cards and all queues as sw.config says; NULL, or what is wrong, and `*where` which
+ * one.
+ */
 const char *plane_open(struct plane *plane, uint32_t *where);
 /* One round at time `now`; true when there was anything to do. */
 bool plane_round(struct plane *plane, uint64_t now);

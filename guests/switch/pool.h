@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frame buffers.  A buffer has one owner at a time: the pool, a receive ring, a transmit ring, or the function at work on
- * it.  There are as many buffers as all rings together hold, so nobody can starve anybody of them.
+ * Frame buffers.  A buffer has one owner at a time: the pool, a receive ring, a transmit ring, or the function at work
+ * on it.  There are as many buffers as all rings together hold, so nobody can starve anybody of them.
  *
- * Layout for a frame on its way: struct lzr_msg, virtio-net header, Ethernet frame.  An uplink receives the frame at its
- * place, so that headers only have to be written in front.
+ * Layout for a frame on its way: struct lzr_msg, virtio-net header, Ethernet frame.  An uplink receives the frame at
+ * its place, so that headers only have to be written in front.
  */
 #ifndef SWITCH_POOL_H
 #define SWITCH_POOL_H

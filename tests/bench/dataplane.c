@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TSC cycles a frame: the switch's decision on 64-byte UDP frames between admitted ports, beside the least that any switch
- * with flows has to do on the same machine in the same run (parse, hash, look up in a table of 16,384, count, copy 64 bytes;
- * the "limit" loop).  Absolute numbers move with the neighbours; the ratio is what counts.
+ * TSC cycles a frame: the switch's decision on 64-byte UDP frames between admitted ports, beside the least that any
+ * switch with flows has to do on the same machine in the same run (parse, hash, look up in a table of 16,384, count,
+ * copy 64 bytes; the "limit" loop).  Absolute numbers move with the neighbours; the ratio is what counts.
  *
  *   BENCH dataplane case=NAME frame=N cycles=X ratio=R
  */
@@ -244,9 +244,12 @@ int main(void)
 		copy = measure(copy_burst, lengths[i]);
 		closed = measure(closed_burst, lengths[i]);
 		printf("BENCH dataplane case=limit frame=%u cycles=%.1f ratio=1.00\n", lengths[i], limit);
-		printf("BENCH dataplane case=decision frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], decide, decide / limit);
-		printf("BENCH dataplane case=decision+copy frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], copy, copy / limit);
-		printf("BENCH dataplane case=closed-port frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], closed, closed / limit);
+		printf("BENCH dataplane case=decision frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], decide,
+		       decide / limit);
+		printf("BENCH dataplane case=decision+copy frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], copy,
+		       copy / limit);
+		printf("BENCH dataplane case=closed-port frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], closed,
+		       closed / limit);
 	}
 	return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The network on the emulated machine, in one boot (tests/policies/network.dts): four Linux guests that try each other and
- * their gateways from their first moment on, the switch, and the warden, which opens, closes and restarts.  What arrived is
- * asked where it would have arrived: the guests say which frames they see, the captures which were on the wire, and the
- * switch's counters must agree.
+ * The network on the emulated machine, in one boot (tests/policies/network.dts): four Linux guests that try each other
+ * and their gateways from their first moment on, the switch, and the warden, which opens, closes and restarts.  What
+ * arrived is asked where it would have arrived: the guests say which frames they see, the captures which were on the
+ * wire, and the switch's counters must agree.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,8 +70,8 @@ static struct counters report(const char *when, unsigned port)
 	line = wait_for(head) + strlen(head);
 	while (!strchr(line, '\n') && rig_running(rig))
 		line = wait_for(head) + strlen(head);
-	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu other=%lu", &c.state, &c.in, &c.out,
-		   &c.quarantine, &c.label, &c.spoof, &c.other) != 7)
+	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu other=%lu", &c.state, &c.in,
+		   &c.out, &c.quarantine, &c.label, &c.spoof, &c.other) != 7)
 		fail_msg("%.120s", line);
 	return c;
 }
@@ -136,8 +136,8 @@ static void quarantine_lets_nothing_through(void **state)
 
 static void wrong_results_are_refused(void **state)
 {
-	static const char *const reasons[] = { "vm",       "instance", "measurement", "label",     "policy", "nonce",
-					       "duration", "expired",  "other-port",  "signature", "nothing", "replay" };
+	static const char *const reasons[] = {"vm",	  "instance", "measurement", "label",	  "policy",  "nonce",
+					      "duration", "expired",  "other-port",  "signature", "nothing", "replay"};
 	char text[64];
 	unsigned i;
 
@@ -253,10 +253,14 @@ static void nothing_else_happened(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(quarantine_lets_nothing_through),      cmocka_unit_test(wrong_results_are_refused),
-		cmocka_unit_test(equal_labels_exchange_frames),         cmocka_unit_test(admitted_guest_reaches_its_gateway),
-		cmocka_unit_test(lease_runs_out_and_revocation_closes), cmocka_unit_test(restarted_switch_starts_closed),
-		cmocka_unit_test(different_labels_never_do),            cmocka_unit_test(nothing_else_happened),
+	    cmocka_unit_test(quarantine_lets_nothing_through),
+	    cmocka_unit_test(wrong_results_are_refused),
+	    cmocka_unit_test(equal_labels_exchange_frames),
+	    cmocka_unit_test(admitted_guest_reaches_its_gateway),
+	    cmocka_unit_test(lease_runs_out_and_revocation_closes),
+	    cmocka_unit_test(restarted_switch_starts_closed),
+	    cmocka_unit_test(different_labels_never_do),
+	    cmocka_unit_test(nothing_else_happened),
 	};
 
 	return cmocka_run_group_tests(tests, boot, end);

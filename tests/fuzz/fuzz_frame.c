@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The frame parser and the forwarding decision on any bytes, from any end: nothing is read beyond, and what passes is sane. */
+/*
+ * The frame parser and the forwarding decision on any bytes, from any end: nothing is read beyond, and what passes
+ * is sane.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +31,8 @@ static void make_site(void)
 		memcpy(sw.config.ports[i].mac, (const uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)i }, 6);
 		memcpy(sw.config.ports[i].ipv4, (const uint8_t[]){ 10, 0, 0, (uint8_t)(i + 1) }, 4);
 	}
-	sw.config.endpoints[0] = (struct lzr_switch_endpoint){ .port = 2, .ipv4 = { 10, 0, 0, 9 }, .protocol = 6, .l4port = 1 };
+	sw.config.endpoints[0] =
+	    (struct lzr_switch_endpoint){.port = 2, .ipv4 = {10, 0, 0, 9}, .protocol = 6, .l4port = 1};
 	switch_init(&sw);
 	sw.ports[0].state = sw.ports[1].state = LZR_PORT_ADMITTED;
 	sw.ports[0].lease_end = sw.ports[1].lease_end = ~0ull;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The warden's scenario (tests/policies/network.dts): it watches the quarantine, tries results that must be refused, opens
- * the ports, lets a lease run out, revokes one, restarts the switch, and says what the counters are after each.
+ * The warden's scenario (tests/policies/network.dts): it watches the quarantine, tries results that must be refused,
+ * opens the ports, lets a lease run out, revokes one, restarts the switch, and says what the counters are after each.
  *
  *   WARDEN report=WHEN port=N vm=NAME state=S in=N out=N quarantine=N label=N spoof=N other=N
  */
@@ -30,7 +30,8 @@ static void report(const char *when)
 
 	for (port = 0; port < PORTS; port++) {
 		a = ask(LZR_CONTROL_STATE, port, NULL);
-		rt_printf("WARDEN report=%s port=%u vm=%s state=%u in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu other=%lu\n",
+		rt_printf("WARDEN report=%s port=%u vm=%s state=%u in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu "
+			  "other=%lu\n",
 			  when, port, sign_record(a.vm).name, a.state, a.frames_in, a.frames_out, a.dropped_quarantine,
 			  a.dropped_label, a.dropped_spoof, a.dropped_other);
 	}

@@ -55,7 +55,8 @@ static uint8_t *config_at(uint16_t port, unsigned size)
 {
 	unsigned offset = (fake.address & 0xfc) + (port & 3);
 
-	assert_true((fake.address & 0x80000000u) != 0 && (fake.address >> 16 & 0xff) == 0 && (fake.address >> 8 & 7) == 0);
+	assert_true((fake.address & 0x80000000u) != 0 && (fake.address >> 16 & 0xff) == 0 &&
+		    (fake.address >> 8 & 7) == 0);
 	assert_int_equal(offset % size, 0);
 	return &fake.config[fake.address >> 11 & 31][offset];
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine for the drivers of bare-metal VMs, linked in place of guests/rt/io.c: PCI configuration space, the link device's
- * I/O BAR with the hypervisor's end of its queues, MSI-X tables, and network cards whose other end is the test.
+ * A machine for the drivers of bare-metal VMs, linked in place of guests/rt/io.c: PCI configuration space, the link
+ * device's I/O BAR with the hypervisor's end of its queues, MSI-X tables, and network cards whose other end is the
+ * test.
  */
 #ifndef TEST_FAKE_H
 #define TEST_FAKE_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch VM's data plane: messages, frames between queue pairs and cards, what is stale or nonsense, and no leaks. */
+/*
+ * The switch VM's data plane: messages, frames between queue pairs and cards, what is stale or nonsense, and no
+ * leaks.
+ */
 #include "fake.h"
 
 #include <string.h>
@@ -25,9 +28,10 @@ static void run(void)
 }
 
 /* The hypervisor's message to an end. */
-static bool deliver(unsigned end, unsigned type, uint64_t instance, uint32_t generation, const void *payload, uint32_t length)
+static bool deliver(unsigned end, unsigned type, uint64_t instance, uint32_t generation, const void *payload,
+		    uint32_t length)
 {
-	struct lzr_msg msg = { .magic = LZR_MSG_MAGIC, .type = (uint16_t)type, .link = LINK(end), .instance = instance };
+	struct lzr_msg msg = {.magic = LZR_MSG_MAGIC, .type = (uint16_t)type, .link = LINK(end), .instance = instance};
 
 	msg.peer = end == CONTROL ? ATTESTOR_VM : plane.sw.config.ports[end].vm;
 	msg.generation = generation;

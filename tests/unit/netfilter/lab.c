@@ -25,8 +25,10 @@ static void make_keys(void)
 						    (const uint8_t *)"lab", 3), 0);
 	mbedtls_ecdsa_init(&verifier);
 	mbedtls_ecdsa_init(&other);
-	assert_int_equal(mbedtls_ecdsa_genkey(&verifier, MBEDTLS_ECP_DP_SECP384R1, mbedtls_hmac_drbg_random, &generator), 0);
-	assert_int_equal(mbedtls_ecdsa_genkey(&other, MBEDTLS_ECP_DP_SECP384R1, mbedtls_hmac_drbg_random, &generator), 0);
+	assert_int_equal(
+	    mbedtls_ecdsa_genkey(&verifier, MBEDTLS_ECP_DP_SECP384R1, mbedtls_hmac_drbg_random, &generator), 0);
+	assert_int_equal(mbedtls_ecdsa_genkey(&other, MBEDTLS_ECP_DP_SECP384R1, mbedtls_hmac_drbg_random, &generator),
+			 0);
 	have_keys = true;
 }
 
@@ -167,8 +169,9 @@ static void sign(mbedtls_ecdsa_context *key, const struct lzr_result *result, ui
 	mbedtls_mpi_init(&r);
 	mbedtls_mpi_init(&s);
 	assert_int_equal(mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA384), message, sizeof(message), digest), 0);
-	assert_int_equal(mbedtls_ecdsa_sign(&key->grp, &r, &s, &key->d, digest, sizeof(digest), mbedtls_hmac_drbg_random,
-					    &generator), 0);
+	assert_int_equal(mbedtls_ecdsa_sign(&key->grp, &r, &s, &key->d, digest, sizeof(digest),
+					    mbedtls_hmac_drbg_random, &generator),
+			 0);
 	memcpy(out, head, sizeof(head));
 	memcpy(out + sizeof(head), result, sizeof(*result));
 	memcpy(out + sizeof(head) + sizeof(*result), tail, sizeof(tail));

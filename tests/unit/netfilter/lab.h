@@ -26,8 +26,10 @@ struct lab_block {
 	uint32_t size;
 };
 void lab_write(const struct swconf *config, struct lab_block *out);
-/* The site: red and archive on a network without uplink; blue, green and the attestor on RESTRICTED; visitor on UNTRUSTED;
- * alone has RESTRICTED's label on a network of its own. */
+/*
+ * The site: red and archive on a network without uplink; blue, green and the attestor on RESTRICTED; visitor on
+ * UNTRUSTED; alone has RESTRICTED's label on a network of its own.
+ */
 void lab_config(struct swconf *out);
 /* The site loaded, keys pinned, every port down. */
 void lab_switch(struct nswitch *sw);

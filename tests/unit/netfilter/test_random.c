@@ -86,8 +86,8 @@ static bool may_attest(const struct lab_frame *f, unsigned uplink, const uint8_t
 
 static bool port_may_send_to_port(const struct lab_frame *f, unsigned from, unsigned p)
 {
-	return from != p && from != ATTESTOR && p != ATTESTOR && open[from] && open[p] && is_honest(f, from) && is_for(f, p) &&
-	       sw.config.ports[from].network == sw.config.ports[p].network;
+	return from != p && from != ATTESTOR && p != ATTESTOR && open[from] && open[p] && is_honest(f, from) &&
+	       is_for(f, p) && sw.config.ports[from].network == sw.config.ports[p].network;
 }
 
 static bool port_may_send_out(const struct lab_frame *f, unsigned from, unsigned uplink)
@@ -112,7 +112,7 @@ static bool uplink_may_send_to_port(const struct lab_frame *f, unsigned uplink, 
 
 static void random_address(uint8_t mac[6], uint8_t ip[4])
 {
-	static const uint8_t ips[][4] = { { 10, 0, 3, 9 }, { 10, 0, 2, 9 }, { 10, 0, 3, 2 }, { 10, 0, 2, 2 }, { 10, 0, 1, 50 } };
+	static const uint8_t ips[][4] = {{10, 0, 3, 9}, {10, 0, 2, 9}, {10, 0, 3, 2}, {10, 0, 2, 2}, {10, 0, 1, 50}};
 	unsigned who = roll(PORTS + 3);
 
 	if (who < PORTS) {
@@ -179,8 +179,8 @@ static void compare(unsigned *passed)
 	}
 	assert_true(ways <= 1);
 	if ((reason == NF_PASS) != (ways == 1) || (reason == NF_PASS && !found))
-		fail_msg("from %u/%u kind %u: reason %u to %u/%u, reference %u ways", from.kind, from.index, f.kind, reason,
-			 to.kind, to.index, ways);
+		fail_msg("from %u/%u kind %u: reason %u to %u/%u, reference %u ways", from.kind, from.index, f.kind,
+			 reason, to.kind, to.index, ways);
 	*passed += reason == NF_PASS;
 }
 

@@ -52,7 +52,10 @@ static void test_every_truncation(void **state)
 		assert_non_null(load(&block, size));
 }
 
-#define FIELD(member, value, text) { offsetof(struct swconf, member), sizeof(((struct swconf *)0)->member), value, text }
+#define FIELD(member, value, text)                                                                                     \
+	{                                                                                                              \
+		offsetof(struct swconf, member), sizeof(((struct swconf *)0)->member), value, text                     \
+	}
 
 static const struct {
 	size_t offset, size;

@@ -111,8 +111,8 @@ static void test_uplink(void **state)
 
 static void test_networks_stay_apart(void **state)
 {
-	static const uint8_t pairs[][2] = { { RED, BLUE }, { BLUE, RED }, { BLUE, ALONE }, { ALONE, BLUE }, { RED, VISITOR },
-					    { RED, ATTESTOR } };
+	static const uint8_t pairs[][2] = {{RED, BLUE},	  {BLUE, RED},	  {BLUE, ALONE},
+					   {ALONE, BLUE}, {RED, VISITOR}, {RED, ATTESTOR}};
 	struct lab_frame f;
 	unsigned i;
 
