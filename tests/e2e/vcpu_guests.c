@@ -12,7 +12,7 @@
 
 #include "rig.h"
 
-#define SECONDS 200u
+#define SECONDS 300u
 
 static struct rig *rig;
 
@@ -24,10 +24,14 @@ static int boot(void **state)
 
 	(void)state;
 	rig = rig_start(&config);
-	if (!rig || !rig_wait_line(rig, "hv: sealed at", 90, NULL, 0))
+	if (!rig)
 		return -1;
 	/* The idle guest needs longest; it ends only if no wake-up was lost. */
-	return rig_wait_line(rig, "[idle] idle done", SECONDS, NULL, 0) ? 0 : -1;
+	if (rig_wait_line(rig, "hv: sealed at", 120, NULL, 0) && rig_wait_line(rig, "[idle] idle done", SECONDS, NULL, 0))
+		return 0;
+	print_error("not sealed, or the idle guest did not end; the log:\n%s", rig_serial(rig));
+	rig_stop(rig);
+	return -1;
 }
 
 static int end(void **state)
