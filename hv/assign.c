@@ -97,7 +97,8 @@ static enum hv_err choose_reset(struct assigned *device)
 		device->reset = ASSIGN_RESET_AF;
 		return HV_OK;
 	}
-	return assign_refuse(device, HV_UNSUPPORTED, "the policy asks for a function-level reset, which it does not have");
+	return assign_refuse(device, HV_UNSUPPORTED,
+			     "the policy asks for a function-level reset, which it does not have");
 }
 
 static enum hv_err check_source(const struct assigned *device)
@@ -222,7 +223,8 @@ static enum hv_err create_platform(struct assigned *device)
 		err = vm_map(device->vm, gpa(place->gpa), hpa(config->base), config->length,
 			     MAP_READ | MAP_WRITE | MAP_UNCACHED);
 	if (err)
-		say("%s: refused: its page cannot be given to %s (error %u)", config->name, device->vm->config->name, err);
+		say("%s: refused: its page cannot be given to %s (error %u)", config->name,
+		    device->vm->config->name, err);
 	else
 		say("%s: page %lx is %s's", config->name, (unsigned long)config->base, device->vm->config->name);
 	return err;

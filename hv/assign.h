@@ -60,7 +60,7 @@ struct assigned {
 	uint8_t canary_at;                      /* [L] offset of the register that shows a reset, 0: none was written */
 };
 
-/* --- reset.c ------------------------------------------------------------------------------------------------------ */
+/* --- reset.c ---------------------------------------------------------------------------------------------------- */
 
 /* Writes the canary and starts the reset; the function must not be touched until reset_done. */
 HV_MUST_CHECK enum hv_err reset_begin(struct assigned *device);
@@ -69,7 +69,7 @@ HV_MUST_CHECK enum hv_err reset_finish(struct assigned *device);
 /* Waits, bounded, until the function has no transaction under way. */
 void reset_wait_quiet(const struct assigned *device);
 
-/* --- assign_config.c ---------------------------------------------------------------------------------------------- */
+/* --- assign_config.c -------------------------------------------------------------------------------------------- */
 
 /* Before the seal: what the guest sees, from what the device has. */
 void assign_config_build(struct assigned *device);
@@ -77,7 +77,7 @@ void assign_config_build(struct assigned *device);
 void assign_config_reset(struct assigned *device);
 uint32_t assign_shadow(const struct assigned *device, unsigned offset, unsigned size);
 
-/* --- assign_run.c -------------------------------------------------------------------------------------------------- */
+/* --- assign_run.c ----------------------------------------------------------------------------------------------- */
 
 /* The real function's bus mastering, MSI and MSI-X enables, as the guest's registers ask and its state allows. */
 void assign_apply(struct assigned *device);
@@ -86,7 +86,7 @@ extern unsigned assigned_count;
 /* Before the seal: a host vector on `cpu` for interrupt `index` of the device. */
 HV_MUST_CHECK enum hv_err assign_vector(struct assigned *device, unsigned index, unsigned cpu);
 
-/* --- before the seal ----------------------------------------------------------------------------------------------- */
+/* --- before the seal -------------------------------------------------------------------------------------------- */
 
 /* assign_group.c: nothing else shares the function's isolation group; fills in the bridges above it. */
 HV_MUST_CHECK enum hv_err assign_group_check(struct assigned *device);

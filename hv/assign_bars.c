@@ -115,7 +115,7 @@ static enum hv_err check_bars(const struct assigned *device)
 	return HV_OK;
 }
 
-/* Where the MSI-X table is, in whole pages that hold nothing else (PCI specification: only the pending bits may share). */
+/* Where the MSI-X table is, in whole pages that hold nothing else but, as the specification allows, pending bits. */
 static enum hv_err find_table(struct assigned *device, struct table_place *place)
 {
 	unsigned bar_index, entries;
@@ -151,8 +151,8 @@ static enum hv_err map_range(struct assigned *device, uint64_t base, uint64_t le
 	if (!err)
 		err = vm_map(device->vm, gpa(base), hpa(base), length, MAP_READ | MAP_WRITE | MAP_UNCACHED);
 	if (err) {
-		say("%s: %lx bytes at %lx cannot be given to %s (error %u)", device->config->name, (unsigned long)length,
-		    (unsigned long)base, device->vm->config->name, err);
+		say("%s: %lx bytes at %lx cannot be given to %s (error %u)", device->config->name,
+		    (unsigned long)length, (unsigned long)base, device->vm->config->name, err);
 		return assign_refuse(device, err, "its registers are not free");
 	}
 	return HV_OK;

@@ -3,8 +3,9 @@
  * Configuration space of an assigned function as its guest sees it: built once from an allow-list, kept in memory.  A
  * guest's access never reaches the real function; what its writes may cause there is assign_apply's short list.
  *
- * Shown: ids, class, revision, subsystem, memory BARs, and the capabilities power management (always D0), MSI, MSI-X and
- * PCI Express (read-only).  BARs read back their place, answer sizing, and do not move.  Everything else reads zero.
+ * Shown: ids, class, revision, subsystem, memory BARs, and the capabilities power management (always D0), MSI, MSI-X
+ * and PCI Express (read-only).  BARs read back their place, answer sizing, and do not move.  Everything else reads
+ * zero.
  */
 #include "assign.h"
 

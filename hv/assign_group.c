@@ -5,9 +5,9 @@
  * A function's isolation group is everything that can reach it, or pass for it, without going through the IOMMU:
  *  - the other functions of its device (no multi-function ACS is relied on);
  *  - everything else on its bus, unless that is the root bus, where each device has its own place in the root complex;
- *  - whatever is behind a bridge that does not keep its peers apart.  So each bridge above must be a PCI Express port; on
- *    root and downstream ports ACS (source validation, request and completion redirect, upstream forwarding) is turned
- *    on, or the function is refused.  A conventional bridge takes over its children's source ids: refused.
+ *  - whatever is behind a bridge that does not keep its peers apart.  So each bridge above must be a PCI Express port;
+ *    on root and downstream ports ACS (source validation, request and completion redirect, upstream forwarding) is
+ *    turned on, or the function is refused.  A conventional bridge takes over its children's source ids: refused.
  * A function is assigned only if it is alone in its group.
  */
 #include "assign.h"

@@ -2,9 +2,9 @@
 /*
  * Assigned devices while VMs run: start, stop, interrupts.
  *
- * Start: the function is reset and restored, then its context entry is set, then the bridges above it may master the bus,
- * then it may itself, when its guest asks.  Stop goes the other way: function quiet, interrupts blocked, reset begun,
- * context entry cleared and forgotten by the hardware, bridges off.  Tables stay as they are.
+ * Start: the function is reset and restored, then its context entry is set, then the bridges above it may master the
+ * bus, then it may itself, when its guest asks.  Stop goes the other way: function quiet, interrupts blocked, reset
+ * begun, context entry cleared and forgotten by the hardware, bridges off.  Tables stay as they are.
  */
 #include "assign.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DMA as a whole: the first act of the boot (nothing may master the bus, everything is blocked), the choice of the IOMMU
- * backend, and what happens when the hardware reports that it blocked something.
+ * DMA as a whole: the first act of the boot (nothing may master the bus, everything is blocked), the choice of the
+ * IOMMU backend, and what happens when the hardware reports that it blocked something.
  *
  * Reports are throttled: after FAULT_BURST of them within FAULT_WINDOW_NS the fault interrupt is masked until dma_poll
  * finds the window over, so that a device gone wild costs a bounded share of a CPU.  What it does stays blocked.

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one view that the hypervisor has of an IOMMU, whoever made it.  A backend is two const tables: what is done before
- * the seal (and is gone afterwards), and what runs for ever.  dma.c picks the backend once, at boot.
+ * The one view that the hypervisor has of an IOMMU, whoever made it.  A backend is two const tables: what is done
+ * before the seal (and is gone afterwards), and what runs for ever.  dma.c picks the backend once, at boot.
  *
- * A source is a PCI bus/device/function as 16 bits (pci_source).  A domain is a VM's own RAM as its devices see it: device
- * addresses equal guest-physical addresses.  Nothing is mapped that mem_check_owner does not give to the domain's owner.
+ * A source is a PCI bus/device/function as 16 bits (pci_source).  A domain is a VM's own RAM as its devices see it:
+ * device addresses equal guest-physical addresses.  Nothing is mapped that mem_check_owner does not give to the
+ * domain's owner.
  */
 #ifndef HV_IOMMU_H
 #define HV_IOMMU_H
@@ -26,7 +27,7 @@ struct iommu_ops {
 	enum hv_err (*attach)(struct iommu_domain *domain, uint16_t source);
 	/* Blocks the source and waits until the hardware forgot every translation for it. */
 	enum hv_err (*detach)(struct iommu_domain *domain, uint16_t source);
-	/* Interrupt entry: `vector` on `cpu`, for the source it was allocated for only.  Cleared entries are blocked. */
+	/* Interrupt entry: `vector` on `cpu`, for the source it was made for only.  Cleared entries are blocked. */
 	enum hv_err (*irq_set)(uint32_t entry, unsigned cpu, uint8_t vector);
 	enum hv_err (*irq_clear)(uint32_t entry);
 	/* What the device must send for the entry. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PCI configuration access through ports 0xCF8 and 0xCFC (PCI Local Bus Specification 3.0, "Software Generation of
- * Configuration Transactions") under one lock, and the walk over capabilities.  The lock is taken last: nothing is called
- * while it is held.
+ * Configuration Transactions") under one lock, and the walk over capabilities.  The lock is taken last: nothing is
+ * called while it is held.
  */
 #include <arch_x86.h>
 

@@ -83,7 +83,8 @@ enum pci_express_type {
 #define   PCI_ACS_REQUEST_REDIRECT 0x04u
 #define   PCI_ACS_COMPLETION_REDIRECT 0x08u
 #define   PCI_ACS_UPSTREAM 0x10u
-#define   PCI_ACS_ISOLATION (PCI_ACS_VALIDATION | PCI_ACS_REQUEST_REDIRECT | PCI_ACS_COMPLETION_REDIRECT | PCI_ACS_UPSTREAM)
+#define   PCI_ACS_ISOLATION \
+	(PCI_ACS_VALIDATION | PCI_ACS_REQUEST_REDIRECT | PCI_ACS_COMPLETION_REDIRECT | PCI_ACS_UPSTREAM)
 
 struct pci_address { uint8_t bus, device, function; };
 
@@ -120,7 +121,7 @@ struct pci_function {
 	uint8_t secondary, subordinate; /* of a bridge */
 };
 
-/* --- before the seal ------------------------------------------------------------------------------------------------ */
+/* --- before the seal -------------------------------------------------------------------------------------------- */
 
 /* Looks at every bus, device and function, turns bus mastering off and remembers what is there. */
 HV_MUST_CHECK enum hv_err pci_scan(void);

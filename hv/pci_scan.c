@@ -2,8 +2,8 @@
 /*
  * What is on the PCI buses at boot, with every function's bus mastering turned off on the way.  Gone after the seal.
  *
- * Every bus number is tried, so that a function which no bridge admits to is found as well.  Only segment 0 is looked at:
- * others are out of reach of ports 0xCF8/0xCFC and stay behind their remapping units, which block everything.
+ * Every bus number is tried, so that a function which no bridge admits to is found as well.  Only segment 0 is looked
+ * at: others are out of reach of ports 0xCF8/0xCFC and stay behind their remapping units, which block everything.
  */
 #include "pci.h"
 

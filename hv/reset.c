@@ -2,11 +2,12 @@
 /*
  * Resetting an assigned function, and knowing that it happened.
  *
- * The method is the policy's: a function-level reset (PCI Express capability, or Advanced Features), or a reset of the
- * secondary bus below the port that the function is alone behind.  Before it, a canary is written to a register that
- * does nothing by itself and that either kind of reset clears: Interrupt Line, else Cache Line Size (PCI Express Base
- * Specification, "Function Level Reset"; QEMU's pci_do_device_reset clears both).  A function on which the canary does not
- * stay, or stays after the reset, is not used.  Beginning and finishing are two calls, so that nobody waits in between.
+ * The method is the policy's: a function-level reset (PCI Express capability, or Advanced Features), or a reset of
+ * the secondary bus below the port that the function is alone behind.  Before it, a canary is written to a register
+ * that does nothing by itself and that either kind of reset clears: Interrupt Line, else Cache Line Size (PCI Express
+ * Base Specification, "Function Level Reset"; QEMU's pci_do_device_reset clears both).  A function on which the
+ * canary does not stay, or stays after the reset, is not used.  Beginning and finishing are two calls, so that nobody
+ * waits in between.
  */
 #include <arch_x86.h>
 

@@ -2,9 +2,9 @@
 /*
  * VT-d at run time: invalidation, attaching and detaching sources, fault records.
  *
- * Tables are written in the order that never shows the hardware half an entry: the upper word before the present bit is
- * set, the present bit cleared before anything else goes.  A unit whose invalidation fails is dead: what was attached is
- * detached in its tables, nothing is attached again, and whoever asked is told.
+ * Tables are written in the order that never shows the hardware half an entry: the upper word before the present bit
+ * is set, the present bit cleared before anything else goes.  A unit whose invalidation fails is dead: what was
+ * attached is detached in its tables, nothing is attached again, and whoever asked is told.
  *
  * Locks: the device's (assign.c) before the unit's; the fault lock is taken alone.
  */

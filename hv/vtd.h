@@ -39,14 +39,14 @@ extern unsigned vtd_unit_count;
 extern struct vtd_entry *vtd_irtes;                     /* [VTD_IRTE_COUNT] */
 extern const struct iommu_ops vtd_ops;
 
-/* --- vtd_mmio.c: register access; faked on the host --------------------------------------------------------------- */
+/* --- vtd_mmio.c: register access; faked on the host ------------------------------------------------------------- */
 
 uint32_t vtd_read32(const struct vtd_unit *unit, unsigned offset);
 uint64_t vtd_read64(const struct vtd_unit *unit, unsigned offset);
 void vtd_write32(struct vtd_unit *unit, unsigned offset, uint32_t value);
 void vtd_write64(struct vtd_unit *unit, unsigned offset, uint64_t value);
 
-/* --- vtd.c --------------------------------------------------------------------------------------------------------- */
+/* --- vtd.c ------------------------------------------------------------------------------------------------------ */
 
 /* Makes memory visible to units that do not snoop the CPU's caches. */
 void vtd_flush(const volatile void *from, size_t length);
@@ -57,13 +57,13 @@ struct vtd_unit *vtd_unit_of(uint16_t source);
 /* Before the seal: from now on `source` may be attached in that unit. */
 HV_MUST_CHECK enum hv_err vtd_source_add(uint16_t source, unsigned unit);
 
-/* --- vtd_irq.c ----------------------------------------------------------------------------------------------------- */
+/* --- vtd_irq.c -------------------------------------------------------------------------------------------------- */
 
 enum hv_err vtd_irq_set(uint32_t entry, unsigned cpu, uint8_t vector);
 enum hv_err vtd_irq_clear(uint32_t entry);
 void vtd_irq_message(uint32_t entry, uint64_t *address, uint32_t *data);
 
-/* --- vtd_dmar.c, before the seal ----------------------------------------------------------------------------------- */
+/* --- vtd_dmar.c, before the seal -------------------------------------------------------------------------------- */
 
 struct dmar_scope {
 	uint8_t unit;                   /* index of the unit or of the reserved region */
@@ -91,7 +91,7 @@ int dmar_unit(const struct dmar *dmar, uint16_t source);
 /* True when the firmware reserves memory for the source. */
 bool dmar_reserves(const struct dmar *dmar, uint16_t source);
 
-/* --- vtd_tables.c, before the seal --------------------------------------------------------------------------------- */
+/* --- vtd_tables.c, before the seal ------------------------------------------------------------------------------ */
 
 enum hv_err vtd_domain_create(unsigned owner, uint64_t limit, struct iommu_domain **out);
 enum hv_err vtd_domain_map(struct iommu_domain *domain, gpa_t at, hpa_t from, uint64_t length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupt remapping entries at run time.  One table serves all units; an entry belongs to one source, which the hardware
- * verifies, for as long as the machine runs: only its vector and CPU come and go.
+ * Interrupt remapping entries at run time.  One table serves all units; an entry belongs to one source, which the
+ * hardware verifies, for as long as the machine runs: only its vector and CPU come and go.
  */
 #include "vtd.h"
 

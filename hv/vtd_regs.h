@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Intel Virtualization Technology for Directed I/O, Architecture Specification, revision 4.0: registers ("Register
- * Descriptions"), in-memory structures ("Translation Structure Formats"), invalidation descriptors ("Queued Invalidation
- * Interface"), interrupt entries ("Interrupt Remapping Table Entry for Remapped Interrupts"), DMAR ("BIOS Considerations").
+ * Descriptions"), in-memory structures ("Translation Structure Formats"), invalidation descriptors ("Queued
+ * Invalidation Interface"), interrupt entries ("Interrupt Remapping Table Entry for Remapped Interrupts"), DMAR
+ * ("BIOS Considerations").
  */
 #ifndef HV_VTD_REGS_H
 #define HV_VTD_REGS_H
@@ -99,7 +100,8 @@ _Static_assert(sizeof(struct vtd_entry) == 16, "root, context and interrupt entr
 #define VTD_IRTE_SOURCE(sid) ((uint64_t)(sid) | 1ull << 18)     /* SVT 01, SQ 00: all 16 bits of the source id */
 
 /* Remappable-format message: handle in address bits 19:5 and 2, format bit 4, no subhandle. */
-#define VTD_MSI_ADDRESS(handle) (0xfee00010ull | ((uint64_t)(handle) & 0x7fff) << 5 | ((uint64_t)(handle) >> 15 & 1) << 2)
+#define VTD_MSI_ADDRESS(handle) \
+	(0xfee00010ull | ((uint64_t)(handle) & 0x7fff) << 5 | ((uint64_t)(handle) >> 15 & 1) << 2)
 
 /* DMAR table. */
 #define DMAR_HEADER 48u

@@ -37,8 +37,8 @@ static enum hv_err command(struct vtd_unit *unit, uint32_t bit, bool set)
 	vtd_write32(unit, VTD_GCMD, keep | (set ? bit : 0));
 	if (wait_status(unit, bit, set))
 		return HV_OK;
-	say("vtd: unit %u at %lx does not carry out command %x", unit->number, (unsigned long)dmar.units[unit->number].base,
-	    bit);
+	say("vtd: unit %u at %lx does not carry out command %x", unit->number,
+	    (unsigned long)dmar.units[unit->number].base, bit);
 	return HV_TIMEOUT;
 }
 
@@ -55,7 +55,7 @@ static enum hv_err check_unit(struct vtd_unit *unit)
 		return HV_BAD_INPUT;
 	}
 	if (!(unit->ecap & VTD_ECAP_QI) || registers_end > REGISTER_PAGES) {
-		say("vtd: unit %u: cap %lx ecap %lx: queued invalidation and fault records in the first page are needed",
+		say("vtd: unit %u: cap %lx ecap %lx: queued invalidation and fault records in one page are needed",
 		    unit->number, (unsigned long)unit->cap, (unsigned long)unit->ecap);
 		return HV_UNSUPPORTED;
 	}
@@ -77,7 +77,8 @@ static enum hv_err probe(void)
 		unit->number = i;
 		err = mem_claim_mmio(hpa(dmar.units[i].base), REGISTER_PAGES, OWNER_HV);
 		if (err) {
-			say("vtd: unit %u: registers at %lx are not device memory", i, (unsigned long)dmar.units[i].base);
+			say("vtd: unit %u: registers at %lx are not device memory", i,
+			    (unsigned long)dmar.units[i].base);
 			return HV_BAD_INPUT;
 		}
 		unit->registers = mmio_map(hpa(dmar.units[i].base), REGISTER_PAGES);

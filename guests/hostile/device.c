@@ -139,6 +139,7 @@ void nic_test(void)
 	unsigned msix = config_capability(SLOT_NIC, CAPABILITY_MSIX);
 	volatile char *nic = (volatile char *)(uint64_t)(config_read(SLOT_NIC, 0x10) & ~0xfu);
 	volatile uint32_t *table;
+	unsigned bar;
 	uint32_t before = irq_count;
 
 	if (config_read(SLOT_NIC, 0) != 0x10d38086 || !msix) {
@@ -147,7 +148,8 @@ void nic_test(void)
 	}
 	config_enable(SLOT_NIC);
 	tell("nic address", *(volatile uint32_t *)(nic + NIC_RAL));
-	table = (volatile uint32_t *)(uint64_t)(config_read(SLOT_NIC, 0x10 + 4 * (config_read(SLOT_NIC, msix + 4) & 7)) & ~0xfu);
+	bar = config_read(SLOT_NIC, msix + 4) & 7;
+	table = (volatile uint32_t *)(uint64_t)(config_read(SLOT_NIC, 0x10 + 4 * bar) & ~0xfu);
 	put(table[3] & 1 ? "nic table masked\n" : "nic table NOT masked\n");
 	table[0] = 0xfee00000;
 	table[1] = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest that owns an edu device (whose DMA engine goes where it is told) and a network card: DMA inside its memory and
- * both kinds of interrupts work; DMA anywhere else changes nothing and shows nothing.  What happened is looked up in the
- * machine's physical memory, taken through QEMU's monitor: the loot must be in the attacker's own two pages only, and a
- * bystander's pattern must be whole.
+ * A guest that owns an edu device (whose DMA engine goes where it is told) and a network card: DMA inside its memory
+ * and both kinds of interrupts work; DMA anywhere else changes nothing and shows nothing.  What happened is looked up
+ * in the machine's physical memory, taken through QEMU's monitor: the loot must be in the attacker's own two pages
+ * only, and a bystander's pattern must be whole.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An unmodified Linux guest drives the assigned NVMe disk by DMA and MSI-X, on two vCPUs, and again after a restart.  What
- * it says that it wrote is compared with what is in the disk's image.
+ * An unmodified Linux guest drives the assigned NVMe disk by DMA and MSI-X, on two vCPUs, and again after a restart. 
+ * What it says that it wrote is compared with what is in the disk's image.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -246,7 +246,7 @@ static void refuses_units_that_contradict(void **state)
 	expect_bad(HV_BAD_INPUT);
 }
 
-/* A table cut at any byte: refused, or (between structures) a shorter good one.  The copy has exactly that many bytes. */
+/* A table cut at any byte: refused, or (between structures) a shorter good one.  The copy has just those bytes. */
 static void survives_every_cut(void **state)
 {
 	(void)state;

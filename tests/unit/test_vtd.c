@@ -353,7 +353,7 @@ static void reads_fault_records(void **state)
 	assert_int_equal(vtd_sim_get32(1, VTD_FECTL), VTD_FECTL_IM);
 }
 
-/* --- dma.c over the simulated unit ---------------------------------------------------------------------------------- */
+/* --- dma.c over the simulated unit ------------------------------------------------------------------------------ */
 
 static void everything_off_the_bus_first(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stands in for hv/arch_x86.h in the tests of PCI, VT-d and device assignment: ports lead to the simulated PCI buses. */
+/* Stands in for hv/arch_x86.h in the tests of PCI, VT-d and device assignment: ports lead to simulated buses. */
 #ifndef TEST_ARCH_X86_H
 #define TEST_ARCH_X86_H
 

@@ -58,7 +58,7 @@ void sim_clear(void)
 	sim_mapping_count = sim_claim_count = mmio_count = table_count = sim_cpu = 0;
 }
 
-/* --- PCI ---------------------------------------------------------------------------------------------------------- */
+/* --- PCI -------------------------------------------------------------------------------------------------------- */
 
 struct sim_function *sim_add(unsigned bus, unsigned device, unsigned function)
 {
@@ -262,7 +262,7 @@ void arch_out8(uint16_t port, uint8_t value) { port_write(port, 1, value); }
 void arch_out16(uint16_t port, uint16_t value) { port_write(port, 2, value); }
 void arch_out32(uint16_t port, uint32_t value) { port_write(port, 4, value); }
 
-/* --- the platform ------------------------------------------------------------------------------------------------- */
+/* --- the platform ----------------------------------------------------------------------------------------------- */
 
 void sim_log(const char *word)
 {

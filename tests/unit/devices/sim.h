@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A simulated machine for host tests: PCI functions that answer sizing and resets as real ones do, memory, a clock, and a
- * log of what was done in which order.
+ * A simulated machine for host tests: PCI functions that answer sizing and resets as real ones do, memory, a clock,
+ * and a log of what was done in which order.
  */
 #ifndef TEST_SIM_H
 #define TEST_SIM_H
@@ -34,7 +34,7 @@ extern struct sim_function sim[SIM_MAX];
 /* All functions gone, log empty, clock at zero, memory freed. */
 void sim_clear(void);
 struct sim_function *sim_add(unsigned bus, unsigned device, unsigned function);
-/* An endpoint with ids, class, command writable; a bridge with bus numbers and an ACS-capable root port's capabilities. */
+/* An endpoint with ids, class, command writable; a root port with bus numbers and ACS. */
 struct sim_function *sim_endpoint(unsigned bus, unsigned device, unsigned function, uint32_t id, uint32_t class_code);
 struct sim_function *sim_root_port(unsigned bus, unsigned device, unsigned secondary, unsigned subordinate);
 void sim_put(struct sim_function *f, unsigned offset, unsigned size, uint32_t value);
