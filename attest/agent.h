@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The attestor's knowledge and its statements: platform files, audit logs, ports, the signing key, and bundles made of them.
+ * The attestor's knowledge and its statements: platform files, audit logs, ports, the signing key, and bundles made of
+ * them.
  *
- * Two ways out.  RELEASE_NETWORK goes by the attestor's port, to the label of its network: a statement about every VM, with
- * the challenger's nonce, port nonces and the hypervisor's records; nothing in it was chosen by a VM, and its quote covers
- * no nonce of a VM.  RELEASE_CHANNEL goes to one VM on its own channel: a statement about that VM only, under a quote of its
- * own; what changes about VMs that it does not dominate is zeroed in the records it gets.
+ * Two ways out.  RELEASE_NETWORK goes by the attestor's port, to the label of its network: a statement about every VM,
+ * with the challenger's nonce, port nonces and the hypervisor's records; nothing in it was chosen by a VM, and its
+ * quote covers no nonce of a VM.  RELEASE_CHANNEL goes to one VM on its own channel: a statement about that VM only,
+ * under a quote of its own; what changes about VMs that it does not dominate is zeroed in the records it gets.
  */
 #ifndef ATTEST_AGENT_H
 #define ATTEST_AGENT_H

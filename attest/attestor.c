@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lzr-attestor: the service of the attestor VM.  One thread, one loop: the control channel with the switch, the guests' own
- * channels, the session with the remote verifier.
+ * lzr-attestor: the service of the attestor VM.  One thread, one loop: the control channel with the switch, the guests'
+ * own channels, the session with the remote verifier.
  */
 #include "channel.h"
 #include "dial.h"
@@ -106,7 +106,8 @@ static void tick(struct service *s, uint64_t now)
 		return;
 	s->refresh_ms = now + REFRESH_MS;
 	ports_refresh(&s->ports);
-	if (s->dial.challenged && now >= s->renew_ms && ports_want_challenge(&s->ports, now) && dial_renew(&s->dial, now))
+	if (s->dial.challenged && now >= s->renew_ms && ports_want_challenge(&s->ports, now) &&
+	    dial_renew(&s->dial, now))
 		s->renew_ms = now + RENEW_GAP_MS;
 }
 
@@ -165,9 +166,12 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 3 && strcmp(argv[1], "--endpoint") == 0)
 		snprintf(endpoint, sizeof(endpoint), "%s", argv[2]);
-	if (!s || argc == 2 || argc > 3 || (!endpoint[0] && !kernel_argument("lzr.endpoint=", endpoint, sizeof(endpoint)))) {
+	if (!s || argc == 2 || argc > 3 ||
+	    (!endpoint[0] && !kernel_argument("lzr.endpoint=", endpoint, sizeof(endpoint)))) {
 		fputs("usage: lzr-attestor [--endpoint ADDRESS:PORT]\n"
-		      "Without the option, lzr.endpoint=ADDRESS:PORT on the kernel's command line tells the verifier.\n", stderr);
+		      "Without the option, lzr.endpoint=ADDRESS:PORT on the kernel's command line tells the "
+		      "verifier.\n",
+		      stderr);
 		return 2;
 	}
 	if (!open_service(s, endpoint, &f)) {

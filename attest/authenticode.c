@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * "Windows Authenticode Portable Executable Signature Format", section "Calculating the PE Image Hash", and TCG PC Client
- * Platform Firmware Profile, sections on PCR 4 and PCR 7.
+ * "Windows Authenticode Portable Executable Signature Format", section "Calculating the PE Image Hash", and TCG PC
+ * Client Platform Firmware Profile, sections on PCR 4 and PCR 7.
  */
 #include "authenticode.h"
 

@@ -48,7 +48,8 @@ static uint32_t kind_wanted(const struct stream *s)
 	return s->files < LZR_BOOT_LIST_MAX ? LZR_FILE_MANIFEST : 0;
 }
 
-static bool take_descriptor(struct stream *s, const struct eventlog *log, const struct eventlog_event *e, struct fault *f)
+static bool take_descriptor(struct stream *s, const struct eventlog *log, const struct eventlog_event *e,
+			    struct fault *f)
 {
 	struct lzr_event_descriptor *d = &s->descriptor;
 	static const char magic[8] = LZR_EVENT_MAGIC;
@@ -58,8 +59,8 @@ static bool take_descriptor(struct stream *s, const struct eventlog *log, const 
 	if (!eventlog_data_matches(log, e, EVENTLOG_ALG_SHA384))
 		return refuse(f, s, e->offset, "the digest of the descriptor's bytes", "another digest");
 	memcpy(d, e->data, sizeof(*d));
-	if (d->tag_id != LZR_EVENT_TAG_ID || d->tag_size != sizeof(*d) - 8 || memcmp(d->magic, magic, 8) != 0 || d->reserved ||
-	    !name_ok(d->name))
+	if (d->tag_id != LZR_EVENT_TAG_ID || d->tag_size != sizeof(*d) - 8 || memcmp(d->magic, magic, 8) != 0 ||
+	    d->reserved || !name_ok(d->name))
 		return refuse(f, s, e->offset, "a descriptor of version 1", "other bytes");
 	if (d->kind != kind_wanted(s)) {
 		char expected[48], found[80];
@@ -77,7 +78,8 @@ static bool take_file(struct stream *s, const struct eventlog_event *e, const ui
 {
 	uint8_t *fixed = NULL;
 
-	if (e->type != LZR_EV_IPL || e->length != LZR_NAME_MAX || memcmp(e->data, s->descriptor.name, LZR_NAME_MAX) != 0)
+	if (e->type != LZR_EV_IPL || e->length != LZR_NAME_MAX ||
+	    memcmp(e->data, s->descriptor.name, LZR_NAME_MAX) != 0)
 		return refuse(f, s, e->offset, "EV_IPL with the descriptor's name", "another event");
 	switch (s->descriptor.kind) {
 	case LZR_FILE_HYPERVISOR:
@@ -115,15 +117,16 @@ static bool take_cap(struct stream *s, const struct eventlog *log, const struct 
 
 	if (e->length != sizeof(zero) || memcmp(e->data, zero, sizeof(zero)) != 0 ||
 	    !eventlog_data_matches(log, e, EVENTLOG_ALG_SHA384))
-		return refuse(f, s, e->offset, "the cap of a finished boot", "the mark of a refused boot, or another separator");
+		return refuse(f, s, e->offset, "the cap of a finished boot",
+			      "the mark of a refused boot, or another separator");
 	if ((s->pcr == 9 && s->files != 3) || s->files == 0)
 		return refuse(f, s, e->offset, "every file of this register before the cap", "fewer");
 	s->state = CAPPED;
 	return true;
 }
 
-static bool take_event(struct stream *s, const struct eventlog *log, const struct eventlog_event *e, struct bootlog *out,
-		       struct fault *f)
+static bool take_event(struct stream *s, const struct eventlog *log, const struct eventlog_event *e,
+		       struct bootlog *out, struct fault *f)
 {
 	const uint8_t *digest = eventlog_digest(log, e, EVENTLOG_ALG_SHA384);
 
@@ -177,7 +180,8 @@ bool bootlog_check(struct bytes log, const uint8_t pcr[EVIDENCE_PCR_COUNT][SHA38
 
 		snprintf(component, sizeof(component), "PCR %u", evidence_pcr[i]);
 		if (memcmp(replayed[evidence_pcr[i]], pcr[i], SHA384_SIZE) != 0)
-			return fault_set_digest(f, FAULT_LOG_REPLAY, component, pcr[i], replayed[evidence_pcr[i]], SHA384_SIZE);
+			return fault_set_digest(f, FAULT_LOG_REPLAY, component, pcr[i], replayed[evidence_pcr[i]],
+						SHA384_SIZE);
 	}
 	return check_grammar(&parsed, out, f);
 }

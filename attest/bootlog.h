@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a quoted event log says about the boot: replayed against the quoted registers, and in PCR 8, 9 and 11 exactly the
- * loader's grammar (lazaret/boot.h): descriptor, file, descriptor, file .., one cap, nothing else, nothing after it.
+ * What a quoted event log says about the boot: replayed against the quoted registers, and in PCR 8, 9 and 11 exactly
+ * the loader's grammar (lazaret/boot.h): descriptor, file, descriptor, file .., one cap, nothing else, nothing after
+ * it.
  */
 #ifndef ATTEST_BOOTLOG_H
 #define ATTEST_BOOTLOG_H

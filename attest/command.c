@@ -38,14 +38,16 @@ int command_serve(int argc, char **argv)
 	uint64_t seconds = LEASE_SECONDS_DEFAULT;
 	bool ok;
 
-	if (!reference || !command_parse(argc, argv, "stdio! state! reference! key! ek-roots lease allow-development-key", &o)) {
+	if (!reference ||
+	    !command_parse(argc, argv, "stdio! state! reference! key! ek-roots lease allow-development-key", &o)) {
 		free(reference);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	key_init(&key);
 	ok = (!o.lease_seconds || parse_number(o.lease_seconds, LEASE_SECONDS_MAX, &seconds, "--lease", &f)) &&
-	     store_open(&store, o.state, &f) && reference_load(o.reference, reference, &f) && key_load(&key, o.key, &f) &&
+	     store_open(&store, o.state, &f) && reference_load(o.reference, reference, &f) &&
+	     key_load(&key, o.key, &f) &&
 	     (key.secret || fault_set(&f, FAULT_INPUT, o.key, "a private key", "a public one"));
 	if (ok) {
 		so = (struct serve_options){
@@ -74,7 +76,8 @@ static bool parse_nonce(const char *text, uint8_t nonce[NONCE_MAX], size_t *leng
 
 static int check(const struct options *o, struct reference *reference, struct verify_report *report, struct fault *f)
 {
-	struct verify_request request = { .release = RELEASE_NETWORK, .allow_development_key = o->allow_development_key };
+	struct verify_request request = { .release = RELEASE_NETWORK,
+					  .allow_development_key = o->allow_development_key };
 	struct fault unknown = { 0 };
 	uint8_t nonce[NONCE_MAX];
 	struct ak_record ak;
@@ -150,10 +153,12 @@ static bool revoke_lease(const struct options *o, struct fault *f)
 	if (o->undo)
 		return true;
 	key_init(&key);
-	ok = key_load(&key, o->key, f) && store_load_lease(&store, o->vm, &lease, f) && store_next_serial(&store, &serial, f);
+	ok = key_load(&key, o->key, f) && store_load_lease(&store, o->vm, &lease, f) &&
+	     store_next_serial(&store, &serial, f);
 	if (ok) {
 		result_revocation(&lease, serial, &revocation);
-		ok = result_sign(&key, &revocation, message, f) && store_post(&store, serial, LZR_PORT_OF_VM, message, f);
+		ok = result_sign(&key, &revocation, message, f) &&
+		     store_post(&store, serial, LZR_PORT_OF_VM, message, f);
 	}
 	key_free(&key);
 	if (ok)

@@ -87,8 +87,9 @@ static bool put_pcrs(FILE *out, const struct options *o, struct fault *f)
 static bool put_all(FILE *out, const struct options *o, struct fault *f)
 {
 	fprintf(out, "lazaret-reference 1\n");
-	if (!put_pcrs(out, o, f) || !put_file(out, "hypervisor", o->hypervisor, f) || !put_file(out, "signer", o->signer, f) ||
-	    !put_file(out, "boot-list", o->boot_list, f) || !put_file(out, "policy", o->policy, f))
+	if (!put_pcrs(out, o, f) || !put_file(out, "hypervisor", o->hypervisor, f) ||
+	    !put_file(out, "signer", o->signer, f) || !put_file(out, "boot-list", o->boot_list, f) ||
+	    !put_file(out, "policy", o->policy, f))
 		return false;
 	for (size_t i = 0; i < o->manifests; i++)
 		if (!put_manifest(out, o->manifest[i], f))
@@ -140,8 +141,8 @@ int command_log(int argc, char **argv)
 	if (error == EVENTLOG_OK)
 		error = eventlog_replay(&log, EVENTLOG_ALG_SHA384, pcrs, &extended, &at);
 	if (error != EVENTLOG_OK)
-		fault_set_text(&f, FAULT_LOG_FORMAT, o.file, "a TCG crypto-agile log with a SHA-384 bank", "byte %zu: %s", at,
-			       eventlog_error_text(error));
+		fault_set_text(&f, FAULT_LOG_FORMAT, o.file, "a TCG crypto-agile log with a SHA-384 bank",
+			       "byte %zu: %s", at, eventlog_error_text(error));
 	for (unsigned int i = 0; error == EVENTLOG_OK && i < EVENTLOG_PCRS; i++) {
 		char words[16];
 

@@ -62,7 +62,8 @@ static bool derive(uint16_t hash, bool keyed, struct bytes key, const struct byt
 		if (keyed)
 			ok = mbedtls_md_hmac_starts(&c, key.data, key.length) == 0 &&
 			     mbedtls_md_hmac_update(&c, counter, 4) == 0 &&
-			     feed(&c, mbedtls_md_hmac_update, fields, count) == 0 && mbedtls_md_hmac_finish(&c, block) == 0;
+			     feed(&c, mbedtls_md_hmac_update, fields, count) == 0 &&
+			     mbedtls_md_hmac_finish(&c, block) == 0;
 		else
 			ok = mbedtls_md_starts(&c) == 0 && mbedtls_md_update(&c, counter, 4) == 0 &&
 			     mbedtls_md_update(&c, key.data, key.length) == 0 &&
@@ -76,7 +77,8 @@ static bool derive(uint16_t hash, bool keyed, struct bytes key, const struct byt
 	return ok;
 }
 
-bool kdfa(uint16_t hash, struct bytes key, const char *label, struct bytes u, struct bytes v, unsigned int bits, uint8_t *out)
+bool kdfa(uint16_t hash, struct bytes key, const char *label, struct bytes u, struct bytes v, unsigned int bits,
+	  uint8_t *out)
 {
 	uint8_t size[4];
 	struct bytes fields[] = { { (const uint8_t *)label, strlen(label) + 1 }, u, v, { size, 4 } };
@@ -85,7 +87,8 @@ bool kdfa(uint16_t hash, struct bytes key, const char *label, struct bytes u, st
 	return derive(hash, true, key, fields, 4, bits, out);
 }
 
-bool kdfe(uint16_t hash, struct bytes z, const char *label, struct bytes u, struct bytes v, unsigned int bits, uint8_t *out)
+bool kdfe(uint16_t hash, struct bytes z, const char *label, struct bytes u, struct bytes v, unsigned int bits,
+	  uint8_t *out)
 {
 	struct bytes fields[] = { { (const uint8_t *)label, strlen(label) + 1 }, u, v };
 
@@ -127,8 +130,8 @@ static bool share_seed_ecc(const struct tpm_public *ek, uint8_t *seed, unsigned 
 	     mbedtls_ecdh_compute_shared(&group, &shared, &peer, &d, random_mbedtls, NULL) == 0 &&
 	     mbedtls_mpi_write_binary(&point.X, x, n) == 0 && mbedtls_mpi_write_binary(&point.Y, y, n) == 0 &&
 	     mbedtls_mpi_write_binary(&shared, z, n) == 0 &&
-	     kdfe(ek->name_alg, (struct bytes){ z, n }, "IDENTITY", (struct bytes){ x, n }, (struct bytes){ ek_x, n }, bits,
-		  seed);
+	     kdfe(ek->name_alg, (struct bytes){ z, n }, "IDENTITY", (struct bytes){ x, n }, (struct bytes){ ek_x, n },
+		  bits, seed);
 	if (ok) {
 		out->seed_length = 0;
 		put_sized(out->seed, &out->seed_length, x, n);
@@ -156,10 +159,11 @@ static bool share_seed_rsa(const struct tpm_public *ek, uint8_t *seed, size_t si
 	mbedtls_rsa_init(&rsa, MBEDTLS_RSA_PKCS_V21,
 			 ek->name_alg == TPM_ALG_SHA384_ID ? MBEDTLS_MD_SHA384 : MBEDTLS_MD_SHA256);
 	ok = ek->modulus.length >= 256 && ek->modulus.length <= CREDENTIAL_SEED_MAX &&
-	     mbedtls_rsa_import_raw(&rsa, ek->modulus.data, ek->modulus.length, NULL, 0, NULL, 0, NULL, 0, exponent, 4) == 0 &&
+	     mbedtls_rsa_import_raw(&rsa, ek->modulus.data, ek->modulus.length, NULL, 0, NULL, 0, NULL, 0, exponent,
+				    4) == 0 &&
 	     mbedtls_rsa_complete(&rsa) == 0 && mbedtls_rsa_check_pubkey(&rsa) == 0 &&
-	     mbedtls_rsa_rsaes_oaep_encrypt(&rsa, random_mbedtls, NULL, MBEDTLS_RSA_PUBLIC, label, sizeof(label), size, seed,
-					    out->seed) == 0;
+	     mbedtls_rsa_rsaes_oaep_encrypt(&rsa, random_mbedtls, NULL, MBEDTLS_RSA_PUBLIC, label, sizeof(label), size,
+					    seed, out->seed) == 0;
 	out->seed_length = ok ? ek->modulus.length : 0;
 	mbedtls_rsa_free(&rsa);
 	return ok;
@@ -184,7 +188,8 @@ static bool protect(const struct tpm_public *ek, struct bytes name, const uint8_
 	     kdfa(ek->name_alg, key, "INTEGRITY", none, none, (unsigned int)size * 8, mac_key) &&
 	     mbedtls_aes_setkey_enc(&aes, aes_key, ek->symmetric_bits) == 0 &&
 	     mbedtls_aes_crypt_cfb128(&aes, MBEDTLS_AES_ENCRYPT, sizeof(plain), &offset, iv, plain, identity) == 0 &&
-	     mbedtls_md_setup(&md, hash_info(ek->name_alg), 1) == 0 && mbedtls_md_hmac_starts(&md, mac_key, size) == 0 &&
+	     mbedtls_md_setup(&md, hash_info(ek->name_alg), 1) == 0 &&
+	     mbedtls_md_hmac_starts(&md, mac_key, size) == 0 &&
 	     mbedtls_md_hmac_update(&md, identity, sizeof(identity)) == 0 &&
 	     mbedtls_md_hmac_update(&md, name.data, name.length) == 0 && mbedtls_md_hmac_finish(&md, mac) == 0;
 	if (ok) {
@@ -211,8 +216,8 @@ bool credential_make(const struct tpm_public *ek, struct bytes ak_name, const ui
 
 	if (!info || ek->symmetric != TPM_ALG_AES_ID || ek->symmetric_mode != TPM_ALG_CFB_ID ||
 	    (ek->symmetric_bits != 128 && ek->symmetric_bits != 256))
-		return fault_set(f, FAULT_EK_KEY, "endorsement key", "SHA-256 or SHA-384, AES-128 or AES-256 in CFB mode",
-				 "another kind of storage key");
+		return fault_set(f, FAULT_EK_KEY, "endorsement key",
+				 "SHA-256 or SHA-384, AES-128 or AES-256 in CFB mode", "another kind of storage key");
 	size = mbedtls_md_get_size(info);
 	ok = ek->type == TPM_ALG_ECC_ID ? share_seed_ecc(ek, seed, (unsigned int)size * 8, out)
 					: share_seed_rsa(ek, seed, size, out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPM2_MakeCredential outside a TPM (TPM 2.0 Library, Part 1: "Credential Protection", "Secret Sharing", "Key Derivation
- * Function"): a secret that only the TPM holding the EK can open, and only if it holds an object of the given Name too.
+ * TPM2_MakeCredential outside a TPM (TPM 2.0 Library, Part 1: "Credential Protection", "Secret Sharing", "Key
+ * Derivation Function"): a secret that only the TPM holding the EK can open, and only if it holds an object of the
+ * given Name too.
  */
 #ifndef ATTEST_CREDENTIAL_H
 #define ATTEST_CREDENTIAL_H
@@ -23,8 +24,10 @@ bool credential_make(const struct tpm_public *ek, struct bytes ak_name, const ui
 		     struct credential *out, struct fault *f);
 
 /* KDFa of the TPM with HMAC; `bits` a multiple of 8. */
-bool kdfa(uint16_t hash, struct bytes key, const char *label, struct bytes u, struct bytes v, unsigned int bits, uint8_t *out);
+bool kdfa(uint16_t hash, struct bytes key, const char *label, struct bytes u, struct bytes v, unsigned int bits,
+	  uint8_t *out);
 /* KDFe, for ECDH. */
-bool kdfe(uint16_t hash, struct bytes z, const char *label, struct bytes u, struct bytes v, unsigned int bits, uint8_t *out);
+bool kdfe(uint16_t hash, struct bytes z, const char *label, struct bytes u, struct bytes v, unsigned int bits,
+	  uint8_t *out);
 
 #endif

@@ -195,7 +195,8 @@ int64_t dcbor_get_int(struct dcbor_reader *r)
 	struct item item;
 	size_t size;
 
-	if (!peek(r, &item, &size) || (item.kind != ITEM_UINT && item.kind != ITEM_NEGATIVE) || item.value > INT64_MAX) {
+	if (!peek(r, &item, &size) || (item.kind != ITEM_UINT && item.kind != ITEM_NEGATIVE) ||
+	    item.value > INT64_MAX) {
 		r->bad = true;
 		return 0;
 	}

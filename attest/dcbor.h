@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deterministic CBOR (RFC 8949, section 4.2.1) on top of libcbor's streaming decoder and encoder: no allocation, definite
- * lengths only, shortest heads only, no floats, no simple values but booleans.  Maps are read by their keys in the one
- * order a format defines, so a duplicate, an unknown key or another order never fits.
+ * Deterministic CBOR (RFC 8949, section 4.2.1) on top of libcbor's streaming decoder and encoder: no allocation,
+ * definite lengths only, shortest heads only, no floats, no simple values but booleans.  Maps are read by their keys in
+ * the one order a format defines, so a duplicate, an unknown key or another order never fits.
  *
  * Both sides have a sticky error: do everything, then ask once.
  */

@@ -96,7 +96,8 @@ void dial_tick(struct dial *d, const struct agent *a, uint64_t now_ms)
 	if (d->fd >= 0 || now_ms < d->retry_ms)
 		return;
 	d->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (d->fd < 0 || (connect(d->fd, (struct sockaddr *)&d->endpoint, sizeof(d->endpoint)) != 0 && errno != EINPROGRESS))
+	if (d->fd < 0 ||
+	    (connect(d->fd, (struct sockaddr *)&d->endpoint, sizeof(d->endpoint)) != 0 && errno != EINPROGRESS))
 		hang_up(d, strerror(errno), now_ms);
 	else
 		dial_writable(d, a, now_ms);

@@ -2,8 +2,8 @@
 /*
  * The attestor's session with the verifier: dialled, kept, dialled again with growing pauses.
  *
- * Evidence leaves at whole seconds only.  The guests' requests are worked on in the second half of each second (attestor.c),
- * so that a guest cannot tell anything to the network by asking or not.
+ * Evidence leaves at whole seconds only.  The guests' requests are worked on in the second half of each second
+ * (attestor.c), so that a guest cannot tell anything to the network by asking or not.
  */
 #ifndef ATTEST_DIAL_H
 #define ATTEST_DIAL_H

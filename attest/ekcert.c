@@ -34,7 +34,8 @@ static bool same_key(mbedtls_pk_context *pk, const struct tpm_public *ek)
 		const mbedtls_rsa_context *rsa = mbedtls_pk_rsa(*pk);
 		uint32_t exponent = ek->rsa_exponent ? ek->rsa_exponent : 65537;
 
-		return same_number(&rsa->N, ek->modulus) && mbedtls_mpi_cmp_int(&rsa->E, (mbedtls_mpi_sint)exponent) == 0;
+		return same_number(&rsa->N, ek->modulus) &&
+		       mbedtls_mpi_cmp_int(&rsa->E, (mbedtls_mpi_sint)exponent) == 0;
 	}
 	return false;
 }
@@ -71,7 +72,8 @@ bool ekcert_check(struct bytes der, const char *roots, const struct tpm_public *
 		goto out;
 	if (mbedtls_x509_crt_check_extended_key_usage(&crt, oid_ek_certificate, sizeof(oid_ek_certificate) - 1) != 0 ||
 	    !crt.ext_key_usage.buf.len) {
-		fault_set(f, FAULT_EK_CERTIFICATE, "EK certificate", "extended key usage 2.23.133.8.1", "another purpose");
+		fault_set(f, FAULT_EK_CERTIFICATE, "EK certificate", "extended key usage 2.23.133.8.1",
+			  "another purpose");
 		goto out;
 	}
 	if (!same_key(&crt.pk, ek)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The certificate of a TPM's endorsement key (TCG EK Credential Profile): chain to a given root, purpose, and the key. */
+/* The certificate of a TPM's endorsement key (TCG EK Credential Profile): chain to a root, purpose, key. */
 #ifndef ATTEST_EKCERT_H
 #define ATTEST_EKCERT_H
 

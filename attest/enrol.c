@@ -14,8 +14,8 @@ static bool check_ek(const struct tpm_public *ek, struct fault *f)
 	if ((ek->attributes & (must | TPM_ATTR_SIGN)) == must)
 		return true;
 	return fault_set_text(f, FAULT_EK_KEY, "endorsement key",
-			      "fixedTPM, fixedParent, sensitiveDataOrigin, restricted, decrypt; not sign", "attributes %08x",
-			      ek->attributes);
+			      "fixedTPM, fixedParent, sensitiveDataOrigin, restricted, decrypt; not sign",
+			      "attributes %08x", ek->attributes);
 }
 
 bool enrol_begin(const char *roots, struct bytes ek_certificate, struct bytes ek_area, struct bytes ak_area,
@@ -29,7 +29,8 @@ bool enrol_begin(const char *roots, struct bytes ek_certificate, struct bytes ek
 		return false;
 	e->ak.name_length = public_name(ak_area, ak.name_alg, e->ak.name);
 	if (e->ak.name_length == 0 || ak_area.length > sizeof(e->ak.area))
-		return fault_set_text(f, FAULT_AK_NAME, "attestation key", "a Name by SHA-256 or SHA-384", "%04x", ak.name_alg);
+		return fault_set_text(f, FAULT_AK_NAME, "attestation key", "a Name by SHA-256 or SHA-384", "%04x",
+				      ak.name_alg);
 	memcpy(e->ak.area, ak_area.data, ak_area.length);
 	e->ak.area_length = ak_area.length;
 	sha384(e->ak.ek_certificate, ek_certificate.data, ek_certificate.length);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Enrolment, the authority's side.  An EK cannot sign for an AK (it only decrypts), so the authority hides a secret such that
- * only the TPM with the certified EK can open it, and only if it holds an object of the AK's Name: whoever brings the secret
- * back has that AK in that TPM.
+ * Enrolment, the authority's side.  An EK cannot sign for an AK (it only decrypts), so the authority hides a secret
+ * such that only the TPM with the certified EK can open it, and only if it holds an object of the AK's Name: whoever
+ * brings the secret back has that AK in that TPM.
  */
 #ifndef ATTEST_ENROL_H
 #define ATTEST_ENROL_H

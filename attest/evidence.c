@@ -220,9 +220,11 @@ void evidence_list_head(const struct lzr_platform_record *platform, const struct
 			uint8_t head[SHA384_SIZE])
 {
 	memset(head, 0, SHA384_SIZE);
-	sha384_parts(head, (struct bytes[]){ { head, SHA384_SIZE }, { (const uint8_t *)platform, sizeof(*platform) } }, 2);
+	sha384_parts(head, (struct bytes[]){ { head, SHA384_SIZE }, { (const uint8_t *)platform, sizeof(*platform) } },
+		     2);
 	for (size_t i = 0; i < count; i++)
-		sha384_parts(head, (struct bytes[]){ { head, SHA384_SIZE }, { (const uint8_t *)&vms[i], sizeof(vms[i]) } },
+		sha384_parts(head,
+			     (struct bytes[]){ { head, SHA384_SIZE }, { (const uint8_t *)&vms[i], sizeof(vms[i]) } },
 			     2);
 }
 

@@ -53,7 +53,7 @@ struct evidence {
 	struct lzr_label label;
 	uint8_t flow[LZR_DIGEST_SIZE];          /* flow policy */
 	uint8_t dma[LZR_DIGEST_SIZE];           /* zero: no device */
-	uint8_t firewall[LZR_DIGEST_SIZE];      /* the switch's measurement, which covers its configuration; zero: none */
+	uint8_t firewall[LZR_DIGEST_SIZE]; /* the switch's measurement, which covers its configuration; zero: none */
 	bool firewall_bypassed;                 /* "firewall not on path" */
 	bool has_port;
 	struct evidence_port port;

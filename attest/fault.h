@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was wrong, where, what was expected and what was found.  Every check of evidence, enrolment or results writes one
- * of these when it refuses.  A zeroed fault is FAULT_UNCHECKED: "not checked" is never the same value as "good".
+ * What was wrong, where, what was expected and what was found.  Every check of evidence, enrolment or results writes
+ * one of these when it refuses.  A zeroed fault is FAULT_UNCHECKED: "not checked" is never the same value as "good".
  */
 #ifndef ATTEST_FAULT_H
 #define ATTEST_FAULT_H
@@ -64,7 +64,7 @@ struct fault {
 /* Short machine-readable name of a code, e.g. "quote-magic". */
 const char *fault_name(enum fault_code code);
 
-/* Records the first refusal (later ones are consequences) and returns false, so that a check reads `return fault_set(..)`. */
+/* Records the first refusal (later ones are consequences) and returns false: a check reads `return fault_set(..)`. */
 bool fault_set(struct fault *f, enum fault_code code, const char *component, const char *expected, const char *found);
 bool fault_set_digest(struct fault *f, enum fault_code code, const char *component, const uint8_t *expected,
 		      const uint8_t *found, size_t size);

@@ -36,8 +36,8 @@ bool file_read(const char *path, size_t max, struct bytes *out, struct fault *f)
 	if (ferror(in) || !feof(in) || used > max) {
 		fclose(in);
 		free(data);
-		return fault_set_text(f, FAULT_INPUT, path, "a whole file within the limit", "more than %zu bytes or an error",
-				      max);
+		return fault_set_text(f, FAULT_INPUT, path, "a whole file within the limit",
+				      "more than %zu bytes or an error", max);
 	}
 	fclose(in);
 	*out = (struct bytes){ data, used };

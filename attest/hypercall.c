@@ -23,12 +23,14 @@ struct hypercall_result hypercall(enum lzr_call call, uint64_t first, uint64_t s
 
 	if (cpu_is_intel())
 		__asm__ volatile("vmcall"
-				 : "=a"(r.status), "=b"(r.value[0]), "=c"(r.value[1]), "=d"(r.value[2]), "+S"(rsi), "+D"(rdi)
+				 : "=a"(r.status), "=b"(r.value[0]), "=c"(r.value[1]), "=d"(r.value[2]), "+S"(rsi),
+				   "+D"(rdi)
 				 : "0"((uint64_t)call)
 				 : "memory");
 	else
 		__asm__ volatile("vmmcall"
-				 : "=a"(r.status), "=b"(r.value[0]), "=c"(r.value[1]), "=d"(r.value[2]), "+S"(rsi), "+D"(rdi)
+				 : "=a"(r.status), "=b"(r.value[0]), "=c"(r.value[1]), "=d"(r.value[2]), "+S"(rsi),
+				   "+D"(rdi)
 				 : "0"((uint64_t)call)
 				 : "memory");
 	r.value[3] = rsi;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hypercalls from user space (lazaret/hypercall.h): the VM's policy decides, not the ring.  Tests link a fake instead. */
+/* Hypercalls from user space (lazaret/hypercall.h): the VM's policy decides, not the ring.  Tests link a fake. */
 #ifndef ATTEST_HYPERCALL_H
 #define ATTEST_HYPERCALL_H
 

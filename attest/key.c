@@ -161,7 +161,8 @@ bool cose_open(struct bytes message, struct cose_message *out, struct fault *f)
 		return fault_set(f, FAULT_FORMAT, "COSE_Sign1", "tag 18, {1: -35}, {}, payload, 96 bytes",
 				 "something else");
 	if (!dcbor_end(&r))
-		return fault_set_text(f, FAULT_TRAILING, "COSE_Sign1", "nothing after the signature", "%zu bytes", r.left);
+		return fault_set_text(f, FAULT_TRAILING, "COSE_Sign1", "nothing after the signature", "%zu bytes",
+				      r.left);
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ECDSA P-384 signing keys (the attestor's and the verifier's) and COSE_Sign1 with ES384 (RFC 9052, section 4; RFC 9053). */
+/* ECDSA P-384 signing keys (the attestor's, the verifier's) and COSE_Sign1 with ES384 (RFC 9052, section 4). */
 #ifndef ATTEST_KEY_H
 #define ATTEST_KEY_H
 

@@ -59,11 +59,11 @@ bool link_open(struct link *l, const char *interface, struct fault *f)
 
 	memset(l, 0, sizeof(*l));
 	snprintf(l->interface, sizeof(l->interface), "%s", interface);
-	/* Protocol 0: nothing is received before bind() names the interface, so no other link's message is taken for one of this. */
+	/* Protocol 0: nothing is received before bind() names the interface, so no message of another link. */
 	l->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	address.sll_ifindex = (int)if_nametoindex(interface);
 	silence(interface);
-	/* Up first: a socket bound to an interface that is down starts with an error, and hears later than the driver. */
+	/* Up first: a socket bound to an interface that is down starts with an error and hears too late. */
 	if (l->fd >= 0 && address.sll_ifindex > 0 && bring_up(l) &&
 	    bind(l->fd, (struct sockaddr *)&address, sizeof(address)) == 0 && hello(l))
 		return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Service end of a link (lazaret/link.h) as a Linux service sees it: a virtio-net interface whose frames carry one message
- * each, reached by a packet socket.  Who is at the other end comes in LZR_MSG_UP and from nowhere else.
+ * Service end of a link (lazaret/link.h) as a Linux service sees it: a virtio-net interface whose frames carry one
+ * message each, reached by a packet socket.  Who is at the other end comes in LZR_MSG_UP and from nowhere else.
  */
 #ifndef ATTEST_LINK_H
 #define ATTEST_LINK_H

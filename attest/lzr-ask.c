@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lzr-ask: a guest asks its attestor for evidence about itself, over its own channel (a raw tty), with a nonce of its own.
+ * lzr-ask: a guest asks its attestor for evidence about itself, over its own channel (a raw tty), with its own nonce.
  * Prints one line:
  *     lzr-ask: ok bytes=N nonce=HEX echoed=yes sha384=HEX
  *     lzr-ask: refused TEXT

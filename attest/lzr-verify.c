@@ -12,8 +12,8 @@ static const char usage[] =
 	"\n"
 	"  serve      --stdio --state DIR --reference FILE --key FILE [--ek-roots FILE] [--lease SECONDS]\n"
 	"             [--allow-development-key]\n"
-	"             one attestor's session on standard input and output; with --ek-roots it enrols attestation keys of\n"
-	"             TPMs whose EK certificate leads to one of these roots\n"
+	"             one attestor's session on standard input and output; with --ek-roots it enrols attestation\n"
+	"             keys of TPMs whose EK certificate leads to one of these roots\n"
 	"  check      --bundle FILE --nonce HEX --reference FILE --state DIR [--release network|channel]\n"
 	"             [--allow-development-key] [--json]\n"
 	"             appraises one evidence bundle against the nonce that was sent for it\n"
@@ -25,8 +25,8 @@ static const char usage[] =
 	"             hands a signed result file to the running session as it is\n"
 	"  reference  --loader PE --hypervisor ELF --boot-list FILE --signer FILE --policy FILE --manifest FILE..\n"
 	"             [--pcr 'N VALUE'].. --out FILE\n"
-	"             writes reference values computed from the build's outputs; --pcr adds or replaces firmware registers,\n"
-	"             the others say unchecked\n"
+	"             writes reference values computed from the build's outputs; --pcr adds or replaces firmware\n"
+	"             registers, the others say unchecked\n"
 	"  log        --file LOG\n"
 	"             replays a TCG event log in its SHA-384 bank\n"
 	"\n"
@@ -133,11 +133,12 @@ bool command_parse(int argc, char **argv, const char *allowed, struct options *o
 		while (i < KNOWN && (strncmp(argv[a], "--", 2) != 0 || strcmp(argv[a] + 2, known[i].name) != 0))
 			i++;
 		if (i == KNOWN || !listed(allowed, known[i].name, &required)) {
-			fprintf(stderr, "lzr-verify %s: %s: no such option; lzr-verify without arguments tells\n", argv[0],
-				argv[a]);
+			fprintf(stderr, "lzr-verify %s: %s: no such option; lzr-verify without arguments tells\n",
+				argv[0], argv[a]);
 			return false;
 		}
-		if ((known[i].kind != FLAG && a + 1 == argc) || !store_option(o, i, known[i].kind == FLAG ? NULL : argv[a + 1])) {
+		if ((known[i].kind != FLAG && a + 1 == argc) ||
+		    !store_option(o, i, known[i].kind == FLAG ? NULL : argv[a + 1])) {
 			fprintf(stderr, "lzr-verify %s: %s: a value is missing, or too many\n", argv[0], argv[a]);
 			return false;
 		}

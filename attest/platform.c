@@ -12,8 +12,12 @@
 static const char *stream_name(enum lzr_stream stream)
 {
 	static const char *const names[] = {
-		[LZR_STREAM_PLATFORM] = "platform record", [LZR_STREAM_VMS] = "VM records", [LZR_STREAM_AUDIT] = "audit ring",
-		[LZR_STREAM_LOG] = "event log",		   [LZR_STREAM_POLICY] = "policy",  [LZR_STREAM_KEY] = "signer key",
+		[LZR_STREAM_PLATFORM] = "platform record",
+		[LZR_STREAM_VMS] = "VM records",
+		[LZR_STREAM_AUDIT] = "audit ring",
+		[LZR_STREAM_LOG] = "event log",
+		[LZR_STREAM_POLICY] = "policy",
+		[LZR_STREAM_KEY] = "signer key",
 	};
 
 	return names[stream];

@@ -59,7 +59,8 @@ static bool get_string(const void *fdt, int node, const char *name, char out[LZR
 	int length;
 	const char *s = fdt_getprop(fdt, node, name, &length);
 
-	return s && length > 0 && strnlen(s, (size_t)length) + 1 == (size_t)length && copy_name(out, s, (size_t)length - 1);
+	return s && length > 0 && strnlen(s, (size_t)length) + 1 == (size_t)length &&
+	       copy_name(out, s, (size_t)length - 1);
 }
 
 static bool get_names(const void *fdt, int node, const char *property, char (*out)[LZR_NAME_MAX], size_t *count)
@@ -113,7 +114,8 @@ static bool read_vms(const void *fdt, struct policyview *v, struct fault *f)
 		const char *name = fdt_get_name(fdt, node, NULL);
 
 		if (v->vm_count == LZR_VM_MAX || !read_vm(fdt, node, vm))
-			return refuse(f, name ? name : "/vms", "a VM with image, label, and measurement or measure-only");
+			return refuse(f, name ? name : "/vms",
+				      "a VM with image, label, and measurement or measure-only");
 		for (size_t i = 0; i < v->vm_count; i++)
 			if (strcmp(v->vm[i].name, vm->name) == 0)
 				return refuse(f, vm->name, "each VM once");

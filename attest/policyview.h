@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What attestation needs to know of a compiled policy (lazaret/policy.h): who the VMs are, which images and labels they
- * have, who is the attestor, who is the switch, and how low the attestor's own port is.  The bytes were measured and the
- * hypervisor has checked their signature; they are still read as hostile.
+ * have, who is the attestor, who is the switch, and how low the attestor's own port is.  The bytes were measured and
+ * the hypervisor has checked their signature; they are still read as hostile.
  */
 #ifndef ATTEST_POLICYVIEW_H
 #define ATTEST_POLICYVIEW_H

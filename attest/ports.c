@@ -73,8 +73,8 @@ void ports_deliver(void *ports, uint32_t port, const uint8_t result[LZR_RESULT_S
 	answer[2] = reply.status;
 	answer[3] = reply.state;
 	answer[4] = reply.lease_left_ns;
-	fprintf(stderr, "attestor: result %llu for VM %u: switch says %u, port state %u\n", (unsigned long long)r.serial, r.vm,
-		reply.status, reply.state);
+	fprintf(stderr, "attestor: result %llu for VM %u: switch says %u, port state %u\n",
+		(unsigned long long)r.serial, r.vm, reply.status, reply.state);
 }
 
 static bool port_wants(struct ports *p, size_t vm, uint64_t now_ms)

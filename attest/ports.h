@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch's ports as the attestor follows them: states, nonces, results on their way, and when a lease wants renewal. */
+/* The switch's ports as the attestor follows them: states, nonces, results, and when a lease wants renewal. */
 #ifndef ATTEST_PORTS_H
 #define ATTEST_PORTS_H
 

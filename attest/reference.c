@@ -92,8 +92,8 @@ static bool complete(const struct reference *r, const char *name, struct fault *
 			return fault_set(f, FAULT_REFERENCE_MISSING, name, what, "none");
 	}
 	if (!r->hypervisor.count || !r->signer.count || !r->boot_list.count || !r->policy.count || !r->image_count)
-		return fault_set(f, FAULT_REFERENCE_MISSING, name, "hypervisor, signer, boot-list, policy and image lines",
-				 "one kind is missing");
+		return fault_set(f, FAULT_REFERENCE_MISSING, name,
+				 "hypervisor, signer, boot-list, policy and image lines", "one kind is missing");
 	return true;
 }
 
@@ -119,9 +119,11 @@ bool reference_parse(struct bytes text, const char *name, struct reference *r, s
 		if (count == 0)
 			continue;
 		if (first && (count != 2 || strcmp(words[0], "lazaret-reference") != 0 || strcmp(words[1], "1") != 0))
-			return fault_set_text(f, FAULT_FORMAT, name, "'lazaret-reference 1' first", "line %u: %s", number, shown);
+			return fault_set_text(f, FAULT_FORMAT, name, "'lazaret-reference 1' first", "line %u: %s",
+					      number, shown);
 		if (!first && !line_add(r, words, count))
-			return fault_set_text(f, FAULT_FORMAT, name, "pcr, hypervisor, signer, boot-list, policy or image, once",
+			return fault_set_text(f, FAULT_FORMAT, name,
+					      "pcr, hypervisor, signer, boot-list, policy or image, once",
 					      "line %u: %s", number, shown);
 		first = false;
 	}
@@ -151,7 +153,8 @@ bool reference_match(const struct reference_set *set, const char *component, con
 	return fault_set_digest(f, FAULT_REFERENCE, component, set->value[0], value, SHA384_SIZE);
 }
 
-bool reference_match_image(const struct reference *r, const char *image, const uint8_t value[SHA384_SIZE], struct fault *f)
+bool reference_match_image(const struct reference *r, const char *image, const uint8_t value[SHA384_SIZE],
+			   struct fault *f)
 {
 	const struct reference_image *named = NULL;
 	char component[LZR_NAME_MAX + 16], hex[2 * SHA384_SIZE + 1];

@@ -11,8 +11,8 @@
  *     policy DIGEST
  *     image NAME DIGEST               a VM image's manifest
  *
- * '#' starts a comment.  Each of pcr 0..7, hypervisor, signer, boot-list, policy and image occurs at least once.  An unknown
- * word, a digest of another length, a line twice, anything missing: an error, never a default.
+ * '#' starts a comment.  Each of pcr 0..7, hypervisor, signer, boot-list, policy and image occurs at least once.  An
+ * unknown word, a digest of another length, a line twice, anything missing: an error, never a default.
  */
 #ifndef ATTEST_REFERENCE_H
 #define ATTEST_REFERENCE_H
@@ -52,6 +52,7 @@ bool reference_load(const char *path, struct reference *r, struct fault *f);
 /* Is the value in the set?  Otherwise names `component` with the first expected value. */
 bool reference_match(const struct reference_set *set, const char *component, const uint8_t value[SHA384_SIZE],
 		     struct fault *f);
-bool reference_match_image(const struct reference *r, const char *image, const uint8_t value[SHA384_SIZE], struct fault *f);
+bool reference_match_image(const struct reference *r, const char *image, const uint8_t value[SHA384_SIZE],
+			   struct fault *f);
 
 #endif

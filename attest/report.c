@@ -12,9 +12,10 @@ const char *report_port_state(uint64_t state)
 
 const char *report_control_status(uint64_t status)
 {
-	static const char *const names[] = { "ok", "no-port", "rate", "malformed", "signature", "wrong-vm", "wrong-instance",
-					     "wrong-measurement", "wrong-label", "wrong-policy", "wrong-nonce", "expired",
-					     "duration", "kind" };
+	static const char *const names[] = { "ok",	    "no-port",	    "rate",	      "malformed",
+					     "signature",   "wrong-vm",	    "wrong-instance", "wrong-measurement",
+					     "wrong-label", "wrong-policy", "wrong-nonce",    "expired",
+					     "duration",    "kind" };
 
 	return status < sizeof(names) / sizeof(names[0]) ? names[status] : "unknown";
 }
@@ -32,8 +33,8 @@ static void print_fault(FILE *out, const struct fault *f)
 		fprintf(out, "good\n");
 		return;
 	}
-	fprintf(out, "REFUSED (%s)\n    what      %s\n    expected  %s\n    found     %s\n", fault_name(f->code), f->component,
-		f->expected, f->found);
+	fprintf(out, "REFUSED (%s)\n    what      %s\n    expected  %s\n    found     %s\n", fault_name(f->code),
+		f->component, f->expected, f->found);
 }
 
 static void print_hex(FILE *out, const char *label, const uint8_t *data, size_t length)
@@ -52,12 +53,12 @@ static void print_vm(FILE *out, const struct vm_report *vm)
 	print_fault(out, &vm->fault);
 	if (!vm->decoded)
 		return;
-	fprintf(out, "    %-12s%s\n    %-12s%s, instance %" PRIu64 ", %u starts, %u restores\n", "label", vm->label, "state",
-		vm_state(e->state), e->instance, e->starts, e->restores);
+	fprintf(out, "    %-12s%s\n    %-12s%s, instance %" PRIu64 ", %u starts, %u restores\n", "label", vm->label,
+		"state", vm_state(e->state), e->instance, e->starts, e->restores);
 	print_hex(out, "measurement", e->measurement, sizeof(e->measurement));
 	if (e->has_port)
-		fprintf(out, "    %-12s%u, %s, lease %" PRIu64 " ms\n", "port", e->port.number, report_port_state(e->port.state),
-			e->port.lease_left_ns / 1000000);
+		fprintf(out, "    %-12s%u, %s, lease %" PRIu64 " ms\n", "port", e->port.number,
+			report_port_state(e->port.state), e->port.lease_left_ns / 1000000);
 	if (e->firewall_bypassed)
 		fprintf(out, "    firewall not on path\n");
 }
@@ -132,7 +133,8 @@ static void json_vm(FILE *out, const struct vm_report *vm)
 		report_json_string(out, e->name);
 		fprintf(out, ",\"vm\":%u,\"label\":", e->vm);
 		report_json_string(out, vm->label);
-		fprintf(out, ",\"state\":\"%s\",\"instance\":%" PRIu64 ",\"starts\":%u,\"restores\":%u,\"epoch\":%" PRIu64,
+		fprintf(out,
+			",\"state\":\"%s\",\"instance\":%" PRIu64 ",\"starts\":%u,\"restores\":%u,\"epoch\":%" PRIu64,
 			vm_state(e->state), e->instance, e->starts, e->restores, e->epoch);
 		json_hex(out, "measurement", e->measurement, sizeof(e->measurement));
 		json_hex(out, "policy", e->policy, sizeof(e->policy));
@@ -140,8 +142,8 @@ static void json_vm(FILE *out, const struct vm_report *vm)
 		json_hex(out, "dma", e->dma, sizeof(e->dma));
 		json_hex(out, "firewall", e->firewall, sizeof(e->firewall));
 		json_hex(out, "audit_root", e->audit_root, sizeof(e->audit_root));
-		fprintf(out, ",\"audit_size\":%" PRIu64 ",\"audit_lost\":%" PRIu64 ",\"firewall_on_path\":%s", e->audit_size,
-			e->audit_lost, e->firewall_bypassed ? "false" : "true");
+		fprintf(out, ",\"audit_size\":%" PRIu64 ",\"audit_lost\":%" PRIu64 ",\"firewall_on_path\":%s",
+			e->audit_size, e->audit_lost, e->firewall_bypassed ? "false" : "true");
 		if (e->vm_key_length)
 			json_hex(out, "vm_key", e->vm_key, e->vm_key_length);
 		if (e->has_port)

@@ -33,7 +33,8 @@ bool result_sign(struct key *k, const struct lzr_result *r, uint8_t out[LZR_RESU
 {
 	size_t n = cose_sign1(k, (struct bytes){ (const uint8_t *)r, sizeof(*r) }, out, LZR_RESULT_SIZE);
 
-	return n == LZR_RESULT_SIZE || fault_set(f, FAULT_RESULT, "result", "the verifier's private key", "no signature");
+	return n == LZR_RESULT_SIZE ||
+	       fault_set(f, FAULT_RESULT, "result", "the verifier's private key", "no signature");
 }
 
 bool result_open(struct key *k, struct bytes message, struct lzr_result *r, struct fault *f)
@@ -49,7 +50,8 @@ bool result_open(struct key *k, struct bytes message, struct lzr_result *r, stru
 	if (!cose_verify(k, &m))
 		return fault_set(f, FAULT_RESULT, "result", "a signature by the verifier's key", "it does not verify");
 	memcpy(r, m.payload.data, sizeof(*r));
-	if (memcmp(r->magic, magic, sizeof(magic)) != 0 || (r->type != LZR_RESULT_LEASE && r->type != LZR_RESULT_REVOCATION))
+	if (memcmp(r->magic, magic, sizeof(magic)) != 0 ||
+	    (r->type != LZR_RESULT_LEASE && r->type != LZR_RESULT_REVOCATION))
 		return fault_set(f, FAULT_RESULT, "result", "magic LZRRES1 and a known type", "something else");
 	return true;
 }

@@ -84,7 +84,8 @@ static bool on_endorsement(struct server *s, struct bytes payload, struct fault 
 	size_t n;
 
 	if (!s->o->roots)
-		return fault_set(f, FAULT_PROTOCOL, "session", "no endorsement in a session that does not enrol", "one");
+		return fault_set(f, FAULT_PROTOCOL, "session", "no endorsement in a session that does not enrol",
+				 "one");
 	if (!session_get_strings(payload, part, max, 3, f))
 		return false;
 	if (!enrol_begin(s->o->roots, part[0], part[1], part[2], &s->enrolment, &credential, f))
@@ -138,7 +139,8 @@ static bool answer_vm(struct server *s, const struct vm_report *vm, struct fault
 		store_event(store, "vm=%s refused %s", vm->decoded ? e->name : "?", text);
 		return true;
 	}
-	if (!e->has_port || e->port.state == LZR_PORT_INFRASTRUCTURE || bytes_all(e->port.nonce, LZR_PORT_NONCE_SIZE, 0)) {
+	if (!e->has_port || e->port.state == LZR_PORT_INFRASTRUCTURE ||
+	    bytes_all(e->port.nonce, LZR_PORT_NONCE_SIZE, 0)) {
 		store_event(store, "vm=%s good no-lease", e->name);
 		return true;
 	}
@@ -189,7 +191,8 @@ static bool on_evidence(struct server *s, struct bytes bundle, struct fault *f)
 	bool good;
 
 	if (s->nonce_until < now_seconds())
-		return fault_set(f, FAULT_PROTOCOL, "session", "evidence for an outstanding nonce", "none is outstanding");
+		return fault_set(f, FAULT_PROTOCOL, "session", "evidence for an outstanding nonce",
+				 "none is outstanding");
 	s->nonce_until = 0;
 	good = verify_bundle(&request, &s->report);
 	save_report(s);
@@ -215,8 +218,8 @@ static bool on_status(struct server *s, struct bytes payload, struct fault *f)
 
 	if (!session_get_numbers(payload, n, 5, f))
 		return false;
-	store_event(s->o->store, "switch serial=%" PRIu64 " vm=%" PRIu64 " status=%s port=%s lease-ms=%" PRIu64, n[0], n[1],
-		    report_control_status(n[2]), report_port_state(n[3]), n[4] / 1000000);
+	store_event(s->o->store, "switch serial=%" PRIu64 " vm=%" PRIu64 " status=%s port=%s lease-ms=%" PRIu64, n[0],
+		    n[1], report_control_status(n[2]), report_port_state(n[3]), n[4] / 1000000);
 	return true;
 }
 

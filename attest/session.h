@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Session between attestor and verifier, over any stream: frames of a 12-byte header and a payload.  The attestor dials.
- * Nothing here is believed for having come over the session: evidence, credentials and results carry their own proof.
- * docs/evidence.md, "Session", has the payloads.
+ * Session between attestor and verifier, over any stream: frames of a 12-byte header and a payload.  The attestor
+ * dials. Nothing here is believed for having come over the session: evidence, credentials and results carry their own
+ * proof. docs/evidence.md, "Session", has the payloads.
  */
 #ifndef ATTEST_SESSION_H
 #define ATTEST_SESSION_H
@@ -31,7 +31,7 @@ enum session_type {
 	SESSION_CHALLENGE = 6,          /* verifier: [nonce] */
 	SESSION_EVIDENCE = 7,           /* attestor: a bundle with a statement for each VM */
 	SESSION_RESULT = 8,             /* verifier: [port, result] */
-	SESSION_STATUS = 9,             /* attestor: [serial, VM, status, port state, lease left], the switch's answer */
+	SESSION_STATUS = 9,             /* attestor: [serial, VM, status, port state, lease left]: the switch's word */
 	SESSION_RENEW = 10,             /* attestor: asks for a challenge; no payload */
 	SESSION_REFUSED = 11,           /* either: [text]; then the sender closes */
 	SESSION_ASK = 12,               /* guest, on its own channel: struct session_ask, nonce, key */
@@ -61,8 +61,8 @@ struct session_input {
 enum session_poll { SESSION_MORE, SESSION_FRAME, SESSION_BAD };
 
 /*
- * Looks for a whole frame at the start of what was collected.  SESSION_BAD: not our protocol or too long; the stream is lost.
- * After SESSION_FRAME was handled, session_drop() forgets it.
+ * Looks for a whole frame at the start of what was collected.  SESSION_BAD: not our protocol or too long; the stream is
+ * lost. After SESSION_FRAME was handled, session_drop() forgets it.
  */
 enum session_poll session_frame(const struct session_input *in, uint16_t *type, struct bytes *payload, struct fault *f);
 void session_drop(struct session_input *in);

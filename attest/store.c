@@ -54,8 +54,8 @@ bool store_save_ak(const struct store *s, const struct ak_record *ak, struct fau
 	hex_encode(name, ak->name, ak->name_length);
 	hex_encode(area, ak->area, ak->area_length);
 	hex_encode(ek, ak->ek_certificate, sizeof(ak->ek_certificate));
-	snprintf(text, sizeof(text), "lazaret-ak 1\nname %s\npublic %s\nek-certificate %s\nclock %" PRIu64 " %u %u\n", name, area,
-		 ek, ak->clock_ms, ak->reset_count, ak->restart_count);
+	snprintf(text, sizeof(text), "lazaret-ak 1\nname %s\npublic %s\nek-certificate %s\nclock %" PRIu64 " %u %u\n",
+		 name, area, ek, ak->clock_ms, ak->reset_count, ak->restart_count);
 	path_of(s, "aks", name, path);
 	return file_write(path, (struct bytes){ (const uint8_t *)text, strlen(text) }, f);
 }
@@ -67,8 +67,9 @@ static bool parse_ak(char *text, struct ak_record *ak)
 	int end = -1;
 
 	memset(ak, 0, sizeof(*ak));
-	if (sscanf(text, "lazaret-ak 1\nname %100[0-9a-f]\npublic %1200[0-9a-f]\nek-certificate %96[0-9a-f]\nclock %" SCNu64
-			 " %" SCNu32 " %" SCNu32 "\n%n",
+	if (sscanf(text,
+		   "lazaret-ak 1\nname %100[0-9a-f]\npublic %1200[0-9a-f]\nek-certificate %96[0-9a-f]\nclock %" SCNu64
+		   " %" SCNu32 " %" SCNu32 "\n%n",
 		   name, area, ek, &ak->clock_ms, &ak->reset_count, &ak->restart_count, &end) != 6 ||
 	    end < 0 || text[end])
 		return false;
@@ -164,7 +165,8 @@ bool store_set_revoked(const struct store *s, const char *vm, bool revoked, stru
 	path_of(s, "revoked", vm, path);
 	if (revoked)
 		return file_write(path, (struct bytes){ NULL, 0 }, f);
-	return unlink(path) == 0 || errno == ENOENT || fault_set(f, FAULT_INPUT, path, "a file to remove", strerror(errno));
+	return unlink(path) == 0 || errno == ENOENT ||
+	       fault_set(f, FAULT_INPUT, path, "a file to remove", strerror(errno));
 }
 
 bool store_post(const struct store *s, uint64_t serial, uint32_t port, const uint8_t result[LZR_RESULT_SIZE],
@@ -194,7 +196,8 @@ bool store_take(const struct store *s, uint8_t message[STORE_MESSAGE_SIZE])
 	if (!d)
 		return false;
 	while ((entry = readdir(d)) != NULL)
-		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) && (!first[0] || strcmp(entry->d_name, first) < 0))
+		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
+		    (!first[0] || strcmp(entry->d_name, first) < 0))
 			snprintf(first, sizeof(first), "%s", entry->d_name);
 	closedir(d);
 	if (!first[0])

@@ -21,8 +21,8 @@ static void flush_type(ESYS_CONTEXT *esys, TPM2_HT type)
 	TPMI_YES_NO more;
 	ESYS_TR object;
 
-	if (Esys_GetCapability(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first, TPM2_MAX_CAP_HANDLES,
-			       &more, &data) != TSS2_RC_SUCCESS)
+	if (Esys_GetCapability(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+			       TPM2_MAX_CAP_HANDLES, &more, &data) != TSS2_RC_SUCCESS)
 		return;
 	for (uint32_t i = 0; i < data->data.handles.count; i++)
 		if (Esys_TR_FromTPMPublic(esys, data->data.handles.handle[i], ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -52,8 +52,8 @@ static TSS2_RC create_ak(struct tpm *t, TPMI_ECC_CURVE curve, TPMI_ALG_HASH hash
 		},
 	};
 
-	return Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
-				  &template, &outside, &no_pcr, &t->ak, out, NULL, NULL, NULL);
+	return Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+				  &sensitive, &template, &outside, &no_pcr, &t->ak, out, NULL, NULL, NULL);
 }
 
 static bool open_ak(struct tpm *t, struct fault *f)
@@ -191,8 +191,8 @@ static TSS2_RC authorise_ek(ESYS_CONTEXT *esys, ESYS_TR ek, ESYS_TR *session)
 				   TPM2_SE_POLICY, &none, hash, session);
 	if (rc != TSS2_RC_SUCCESS)
 		return rc;
-	rc = Esys_PolicySecret(esys, ESYS_TR_RH_ENDORSEMENT, *session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-			       NULL, NULL, 0, NULL, NULL);
+	rc = Esys_PolicySecret(esys, ESYS_TR_RH_ENDORSEMENT, *session, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+			       NULL, NULL, NULL, 0, NULL, NULL);
 	if (rc != TSS2_RC_SUCCESS)
 		Esys_FlushContext(esys, *session);
 	return rc;
@@ -216,8 +216,8 @@ bool tpm_activate(struct tpm *t, const struct tpm_endorsement *e, struct bytes b
 		return failed(f, "persistent EK", rc);
 	rc = authorise_ek(t->esys, ek, &session);
 	if (rc == TSS2_RC_SUCCESS) {
-		rc = Esys_ActivateCredential(t->esys, t->ak, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &id, &encrypted,
-					     &info);
+		rc = Esys_ActivateCredential(t->esys, t->ak, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &id,
+					     &encrypted, &info);
 		if (rc != TSS2_RC_SUCCESS && session != ESYS_TR_PASSWORD)
 			Esys_FlushContext(t->esys, session);
 	}
@@ -247,7 +247,8 @@ static bool read_pcrs(struct tpm *t, uint8_t out[EVIDENCE_PCR_COUNT][SHA384_SIZE
 	while (done < EVIDENCE_PCR_COUNT) {
 		TPML_PCR_SELECTION *got = NULL;
 		TPML_DIGEST *values = NULL;
-		TSS2_RC rc = Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, NULL, &got, &values);
+		TSS2_RC rc =
+			Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, NULL, &got, &values);
 		uint32_t count = rc == TSS2_RC_SUCCESS ? values->count : 0;
 
 		if (rc != TSS2_RC_SUCCESS)

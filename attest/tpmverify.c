@@ -40,5 +40,6 @@ bool quote_verify(const struct tpm_public *ak, struct bytes attest, const struct
 	mbedtls_mpi_free(&r);
 	mbedtls_ecp_point_free(&point);
 	mbedtls_ecp_group_free(&group);
-	return ok || fault_set(f, FAULT_QUOTE_SIGNATURE, "quote", "a signature by the enrolled AK", "it does not verify");
+	return ok ||
+	       fault_set(f, FAULT_QUOTE_SIGNATURE, "quote", "a signature by the enrolled AK", "it does not verify");
 }

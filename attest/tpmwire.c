@@ -153,7 +153,8 @@ bool public_parse(struct bytes in, struct tpm_public *p, struct fault *f)
 		w.bad = true;
 	}
 	if (w.bad)
-		return fault_set(f, FAULT_FORMAT, "TPM public area", "TPMT_PUBLIC of an ECC or RSA key", "another form");
+		return fault_set(f, FAULT_FORMAT, "TPM public area", "TPMT_PUBLIC of an ECC or RSA key",
+				 "another form");
 	if (w.left)
 		return fault_set_text(f, FAULT_TRAILING, "TPM public area", "nothing after it", "%zu bytes", w.left);
 	return true;
@@ -184,9 +185,10 @@ bool public_check_ak(const struct tpm_public *p, struct fault *f)
 		    p->y.length == 32;
 
 	if ((p->attributes & (must | TPM_ATTR_DECRYPT | TPM_ATTR_ST_CLEAR)) != must)
-		return fault_set_text(f, FAULT_AK_ATTRIBUTES, "attestation key",
-				      "fixedTPM, fixedParent, sensitiveDataOrigin, restricted, sign; not decrypt, stClear",
-				      "attributes %08x", p->attributes);
+		return fault_set_text(
+			f, FAULT_AK_ATTRIBUTES, "attestation key",
+			"fixedTPM, fixedParent, sensitiveDataOrigin, restricted, sign; not decrypt, stClear",
+			"attributes %08x", p->attributes);
 	if (p->type != TPM_ALG_ECC_ID || p->scheme != TPM_ALG_ECDSA_ID || (!p384 && !p256))
 		return fault_set_text(f, FAULT_AK_ATTRIBUTES, "attestation key",
 				      "ECDSA on P-384 with SHA-384 or on P-256 with SHA-256",

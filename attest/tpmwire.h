@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPM 2.0 structures as the verifier takes them apart: attestation, signature, public area, Name.  No TPM library here; the
- * bytes are hostile.  (TPM 2.0 Library, Part 2: "Attestation Structures", "Signatures", "Public Area Structures".)
+ * TPM 2.0 structures as the verifier takes them apart: attestation, signature, public area, Name.  No TPM library here;
+ * the bytes are hostile.  (TPM 2.0 Library, Part 2: "Attestation Structures", "Signatures", "Public Area Structures".)
  */
 #ifndef ATTEST_TPMWIRE_H
 #define ATTEST_TPMWIRE_H
@@ -57,7 +57,7 @@ struct quote {
 	struct bytes pcr_digest;
 };
 
-/* Checks, in this order: magic, type, structure, selection (PCR 0-9 and 11 of the SHA-384 bank alone), trailing bytes. */
+/* Checks in this order: magic, type, structure, selection (PCR 0-9 and 11 of the SHA-384 bank), trailing bytes. */
 bool quote_parse(struct bytes in, struct quote *q, struct fault *f);
 
 struct ecdsa_signature {
@@ -83,7 +83,7 @@ bool public_parse(struct bytes in, struct tpm_public *p, struct fault *f);
 /* nameAlg || H(public area); returns its length, 0 for a hash that we do not do. */
 size_t public_name(struct bytes area, uint16_t name_alg, uint8_t name[TPM_NAME_MAX]);
 
-/* Restricted signing key that was made in and cannot leave one TPM; ECDSA on P-384 with SHA-384 or P-256 with SHA-256. */
+/* Restricted signing key made in one TPM that it cannot leave; ECDSA on P-384, SHA-384 or P-256, SHA-256. */
 bool public_check_ak(const struct tpm_public *p, struct fault *f);
 
 /* Signature by the AK over the attestation's bytes. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The platform's part of an appraisal: quote, key, log, reference values, policy, records.  verify_vm.c does the VMs. */
+/* The platform's part of an appraisal: quote, key, log, reference values, policy, records.  verify_vm.c does the VMs.
+ */
 #include "verify.h"
 #include "verify_vm.h"
 
@@ -30,7 +31,8 @@ static bool check_pcr_digest(const struct bundle *b, const struct quote *q, uint
 	else
 		sha256(digest, b->pcr, sizeof(b->pcr));
 	if (q->pcr_digest.length != size)
-		return fault_set_number(f, FAULT_QUOTE_DIGEST, "length of the quote's PCR digest", size, q->pcr_digest.length);
+		return fault_set_number(f, FAULT_QUOTE_DIGEST, "length of the quote's PCR digest", size,
+					q->pcr_digest.length);
 	if (memcmp(q->pcr_digest.data, digest, size) != 0)
 		return fault_set_digest(f, FAULT_QUOTE_DIGEST, "quote's PCR digest", digest, q->pcr_digest.data, size);
 	return true;
@@ -55,16 +57,18 @@ static bool check_extra_data(const struct verify_request *request, const struct 
 		return fault_set_number(f, FAULT_QUOTE_NONCE, "length of the quote's extraData", SHA384_SIZE,
 					q->extra_data.length);
 	if (memcmp(q->extra_data.data, expected, SHA384_SIZE) != 0)
-		return fault_set_digest(f, FAULT_QUOTE_NONCE,
-					"quote's extraData (nonces, attestor's key, measurement list, attestor's instance)",
-					expected, q->extra_data.data, SHA384_SIZE);
+		return fault_set_digest(
+			f, FAULT_QUOTE_NONCE,
+			"quote's extraData (nonces, attestor's key, measurement list, attestor's instance)", expected,
+			q->extra_data.data, SHA384_SIZE);
 	return true;
 }
 
 static bool check_clock(const struct ak_record *ak, const struct quote *q, struct fault *f)
 {
 	if (q->reset_count < ak->reset_count)
-		return fault_set_number(f, FAULT_QUOTE_CLOCK, "TPM reset counter, at least", ak->reset_count, q->reset_count);
+		return fault_set_number(f, FAULT_QUOTE_CLOCK, "TPM reset counter, at least", ak->reset_count,
+					q->reset_count);
 	if (q->reset_count == ak->reset_count && q->restart_count < ak->restart_count)
 		return fault_set_number(f, FAULT_QUOTE_CLOCK, "TPM restart counter, at least", ak->restart_count,
 					q->restart_count);
@@ -102,8 +106,9 @@ static bool check_quote(const struct verify_request *request, const struct bundl
 {
 	struct ecdsa_signature s;
 
-	return quote_parse(b->quote, q, f) && signature_parse(b->signature, &s, f) && check_pcr_digest(b, q, s.hash, f) &&
-	       check_extra_data(request, b, q, f) && check_ak(request, b, &s, f) && check_clock(request->ak, q, f);
+	return quote_parse(b->quote, q, f) && signature_parse(b->signature, &s, f) &&
+	       check_pcr_digest(b, q, s.hash, f) && check_extra_data(request, b, q, f) && check_ak(request, b, &s, f) &&
+	       check_clock(request->ak, q, f);
 }
 
 /* Registers that hold something on every measured machine hold something here. */
@@ -121,12 +126,18 @@ static bool check_not_empty(const struct bundle *b, struct fault *f)
 	return true;
 }
 
-static bool check_reference(const struct reference *r, const struct bundle *b, const struct bootlog *log, struct fault *f)
+static bool check_reference(const struct reference *r, const struct bundle *b, const struct bootlog *log,
+			    struct fault *f)
 {
 	for (unsigned int i = 0; i < REFERENCE_PCRS; i++) {
 		static const char *const what[REFERENCE_PCRS] = {
-			"PCR 0 (firmware)", "PCR 1 (firmware configuration)", "PCR 2 (option ROMs)", "PCR 3 (option ROM data)",
-			"PCR 4 (loader and hypervisor PE)", "PCR 5 (boot configuration)", "PCR 6 (platform)",
+			"PCR 0 (firmware)",
+			"PCR 1 (firmware configuration)",
+			"PCR 2 (option ROMs)",
+			"PCR 3 (option ROM data)",
+			"PCR 4 (loader and hypervisor PE)",
+			"PCR 5 (boot configuration)",
+			"PCR 6 (platform)",
 			"PCR 7 (Secure Boot)",
 		};
 
@@ -149,17 +160,19 @@ static bool check_signer(const struct verify_request *request, const struct bund
 
 	sha384(digest, b->signer_key.data, b->signer_key.length);
 	if (memcmp(digest, log->signer, SHA384_SIZE) != 0)
-		return fault_set_digest(f, FAULT_REFERENCE, "signer key file in the bundle", log->signer, digest, SHA384_SIZE);
+		return fault_set_digest(f, FAULT_REFERENCE, "signer key file in the bundle", log->signer, digest,
+					SHA384_SIZE);
 	if (b->signer_key.length < sizeof(header))
 		return fault_set(f, FAULT_FORMAT, "signer key file", "a key header", "too few bytes");
 	memcpy(&header, b->signer_key.data, sizeof(header));
 	if (memcmp(header.magic, magic, sizeof(magic)) != 0 || (header.flags & ~LZR_KEY_DEVELOPMENT) ||
 	    header.der_length != b->signer_key.length - sizeof(header))
-		return fault_set(f, FAULT_FORMAT, "signer key file", "LZRKEY1, known flags, exact length", "something else");
+		return fault_set(f, FAULT_FORMAT, "signer key file", "LZRKEY1, known flags, exact length",
+				 "something else");
 	*development = header.flags & LZR_KEY_DEVELOPMENT;
 	if (*development && !request->allow_development_key)
-		return fault_set(f, FAULT_DEVELOPMENT_KEY, "signer key file", "a production key, or --allow-development-key",
-				 "a development key");
+		return fault_set(f, FAULT_DEVELOPMENT_KEY, "signer key file",
+				 "a production key, or --allow-development-key", "a development key");
 	return true;
 }
 
@@ -192,11 +205,13 @@ static bool check_platform(const struct bundle *b, const struct policyview *view
 	if (p->vm_count != view->vm_count || b->vm_count != view->vm_count)
 		return fault_set_number(f, FAULT_RECORDS, "VM records", view->vm_count, b->vm_count);
 	if (memcmp(p->policy, digest, SHA384_SIZE) != 0 || p->policy_version != view->version)
-		return fault_set_digest(f, FAULT_CLAIM, "policy in the platform record", digest, p->policy, SHA384_SIZE);
+		return fault_set_digest(f, FAULT_CLAIM, "policy in the platform record", digest, p->policy,
+					SHA384_SIZE);
 	if (!(p->flags & LZR_PLATFORM_MEASURED) || (p->flags & LZR_PLATFORM_LAB))
 		return fault_set_text(f, FAULT_PLATFORM, "boot", "measured, no lab build", "flags %#x", p->flags);
 	if ((~p->flags & (LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP)) && !view->allow_without_iommu)
-		return fault_set_text(f, FAULT_PLATFORM, "DMA and interrupts", "remapped or blocked", "flags %#x", p->flags);
+		return fault_set_text(f, FAULT_PLATFORM, "DMA and interrupts", "remapped or blocked", "flags %#x",
+				      p->flags);
 	return true;
 }
 
@@ -227,8 +242,9 @@ static bool check_all(const struct verify_request *request, struct bundle *b, st
 
 	if (request->nonce.length < NONCE_MIN || request->nonce.length > NONCE_MAX || !request->reference)
 		return fault_set(f, FAULT_USAGE, "request", "the nonce that was sent and the reference values", "none");
-	return bundle_decode(request->bundle, b, f) && check_quote(request, b, &report->quote, f) && check_not_empty(b, f) &&
-	       bootlog_check(b->log, b->pcr, &report->log, f) && check_reference(request->reference, b, &report->log, f) &&
+	return bundle_decode(request->bundle, b, f) && check_quote(request, b, &report->quote, f) &&
+	       check_not_empty(b, f) && bootlog_check(b->log, b->pcr, &report->log, f) &&
+	       check_reference(request->reference, b, &report->log, f) &&
 	       check_signer(request, b, &report->log, &report->development_key, f) &&
 	       check_policy(b, &report->log, &report->policy, f) && check_platform(b, &report->policy, f) &&
 	       check_services(request, report, f);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Appraisal of a bundle.  There is no way to verify without the nonce that was sent: verify_bundle refuses a request that
- * has none.  Checks run in a fixed order, each with its own error; the first refusal is the platform's verdict, and then no
- * VM gets a good one.
+ * Appraisal of a bundle.  There is no way to verify without the nonce that was sent: verify_bundle refuses a request
+ * that has none.  Checks run in a fixed order, each with its own error; the first refusal is the platform's verdict,
+ * and then no VM gets a good one.
  */
 #ifndef ATTEST_VERIFY_H
 #define ATTEST_VERIFY_H

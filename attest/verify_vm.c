@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VM's measurement comes from the manifest event of its image in the quoted log and its label from the measured policy.
- * What the attestor claims is only compared with them.
+ * A VM's measurement comes from the manifest event of its image in the quoted log and its label from the measured
+ * policy. What the attestor claims is only compared with them.
  */
 #include "verify_vm.h"
 
@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Each claim that measured bytes or the hypervisor's records tell as well. */
-static bool compare(struct fault *f, const char *vm, const char *what, const void *expected, const void *found, size_t size)
+static bool compare(struct fault *f, const char *vm, const char *what, const void *expected, const void *found,
+		    size_t size)
 {
 	char component[120];
 
@@ -52,7 +53,8 @@ static bool check_statement(const struct verify_request *request, const struct b
 }
 
 /* The statement and the hypervisor's record of that VM tell the same. */
-static bool check_record(const struct bundle *b, const struct verify_report *report, const struct evidence *e, struct fault *f)
+static bool check_record(const struct bundle *b, const struct verify_report *report, const struct evidence *e,
+			 struct fault *f)
 {
 	const struct lzr_vm_record *r = &b->vms[e->vm];
 	const uint32_t attestor = report->policy.attestor;
@@ -77,7 +79,8 @@ static bool check_record(const struct bundle *b, const struct verify_report *rep
 	       compare_number(f, e->name, "epoch", b->platform.epoch, e->epoch) &&
 	       compare_number(f, e->name, "attestor's instance", b->vms[attestor].instance, e->attestor_instance) &&
 	       compare(f, e->name, "measurement list", head, e->list_head, SHA384_SIZE) &&
-	       compare_number(f, e->name, "firewall bypassed", (r->flags & LZR_VM_FIREWALL_BYPASS) != 0, e->firewall_bypassed) &&
+	       compare_number(f, e->name, "firewall bypassed", (r->flags & LZR_VM_FIREWALL_BYPASS) != 0,
+			      e->firewall_bypassed) &&
 	       compare(f, e->name, "firewall (the switch's measurement)",
 		       firewall == POLICYVIEW_NONE ? none : b->vms[firewall].measurement, e->firewall, SHA384_SIZE);
 }

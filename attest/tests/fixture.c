@@ -18,7 +18,8 @@ void fixture_event_hash(struct fixture_event *e)
 	sha256(e->sha256, e->data, e->length);
 }
 
-static struct fixture_event *add_event(struct fixture *x, uint32_t pcr, uint32_t type, const void *data, uint32_t length)
+static struct fixture_event *add_event(struct fixture *x, uint32_t pcr, uint32_t type, const void *data,
+				       uint32_t length)
 {
 	struct fixture_event *e = &x->event[x->event_count++];
 
@@ -119,7 +120,8 @@ void fixture_replay(struct fixture *x)
 	for (size_t i = 0; i < x->event_count; i++)
 		for (size_t p = 0; p < EVIDENCE_PCR_COUNT; p++)
 			if (evidence_pcr[p] == x->event[i].pcr)
-				sha384_parts(x->pcr[p], (struct bytes[]){ { x->pcr[p], 48 }, { x->event[i].sha384, 48 } }, 2);
+				sha384_parts(x->pcr[p],
+					     (struct bytes[]){ { x->pcr[p], 48 }, { x->event[i].sha384, 48 } }, 2);
 }
 
 static void fdt_label(void *fdt, uint8_t level)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine that never was: event log, policy, records, and a software key in the place of the TPM's AK, all consistent.
- * Tests change one thing, rebuild what depends on it (or not), and look for the one error that this must give.
+ * A machine that never was: event log, policy, records, and a software key in the place of the TPM's AK, all
+ * consistent. Tests change one thing, rebuild what depends on it (or not), and look for the one error that this must
+ * give.
  */
 #ifndef ATTEST_FIXTURE_H
 #define ATTEST_FIXTURE_H

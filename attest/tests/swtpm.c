@@ -41,14 +41,16 @@ static bool run(const char *format, const char *directory)
 static bool set_up(struct swtpm *t)
 {
 	return write_text(t->directory, "localca.conf",
-			  "statedir = @\nsigningkey = @/signkey.pem\nissuercert = @/issuercert.pem\ncertserial = @/serial\n") &&
+			  "statedir = @\nsigningkey = @/signkey.pem\nissuercert = @/issuercert.pem\ncertserial = "
+			  "@/serial\n") &&
 	       write_text(t->directory, "localca.options",
 			  "--platform-manufacturer Lazaret\n--platform-version 1\n--platform-model test\n") &&
 	       write_text(t->directory, "setup.conf",
 			  "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = @/localca.conf\n"
 			  "create_certs_tool_options = @/localca.options\n") &&
 	       run("swtpm_setup --tpm2 --tpmstate %s --config %s/setup.conf --createek --create-ek-cert"
-		   " --pcr-banks sha256,sha384 --overwrite >%s/setup.log 2>&1", t->directory) &&
+		   " --pcr-banks sha256,sha384 --overwrite >%s/setup.log 2>&1",
+		   t->directory) &&
 	       run("cat %s/swtpm-localca-rootca-cert.pem %s/issuercert.pem >%s/roots.pem", t->directory);
 }
 
@@ -62,8 +64,8 @@ static bool spawn(struct swtpm *t)
 	t->pid = fork();
 	if (t->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control, "--flags",
-		       "not-need-init,startup-clear", (char *)NULL);
+		execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control,
+		       "--flags", "not-need-init,startup-clear", (char *)NULL);
 		_exit(127);
 	}
 	return t->pid > 0;

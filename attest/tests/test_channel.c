@@ -78,7 +78,8 @@ static int setup(void **state)
 	w->agent.view.ports = 4;
 	w->channel.link.fd = ends[0];
 	w->guest = ends[1];
-	w->peer = (struct lzr_msg){ .magic = LZR_MSG_MAGIC, .link = 8, .peer = VM_BLUE, .instance = 2, .generation = 1 };
+	w->peer =
+		(struct lzr_msg){ .magic = LZR_MSG_MAGIC, .link = 8, .peer = VM_BLUE, .instance = 2, .generation = 1 };
 	channel_init(&w->channel);
 	bundles = 0;
 	bundle_size = 3000;
@@ -219,7 +220,7 @@ static void only_the_present_peer(void **state)
 	uint8_t ask[256];
 	size_t n = make_ask(ask, 32, 0);
 
-	/* Before UP, with another magic, from another generation or instance, with a length beyond the frame: nothing. */
+	/* Before UP, with another magic, from another generation or instance: nothing. */
 	assert_int_equal(refusal(w, ask, n, 1), 0);
 	/* UP whose payload is another VM than the header's. */
 	inject(w, LZR_MSG_UP, &who, sizeof(who));
@@ -305,8 +306,9 @@ static void ports_follow_the_switch(void **state)
 		r.instance = fake_port[vm].instance;
 		r.duration_ns = 1000;
 		memcpy(r.port_nonce, fake_port[vm].nonce, 32);
-		assert_int_equal(cose_sign1(&verifier, (struct bytes){ (uint8_t *)&r, sizeof(r) }, message, sizeof(message)),
-				 LZR_RESULT_SIZE);
+		assert_int_equal(
+			cose_sign1(&verifier, (struct bytes){ (uint8_t *)&r, sizeof(r) }, message, sizeof(message)),
+			LZR_RESULT_SIZE);
 		ports_deliver(&p, LZR_PORT_OF_VM, message, answer);
 		assert_int_equal(answer[2], LZR_CTL_OK);
 		assert_int_equal(answer[3], LZR_PORT_ADMITTED);

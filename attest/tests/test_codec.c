@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes: deterministic CBOR, COSE, claims, bundle, results, frames, TPM structures; and the vectors of docs/evidence.md. */
+/* Bytes: CBOR, COSE, claims, bundle, results, frames, TPM structures; and the vectors of docs/evidence.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -163,12 +163,23 @@ static void cbor_refuses(void **state)
 		const char *hex;
 		const char *why;
 	} bad[] = {
-		{ "1800", "0 in two bytes" },	  { "190017", "23 in three bytes" }, { "1a0000ffff", "two bytes in four" },
-		{ "1b00000000ffffffff", "long" }, { "5f4101ff", "indefinite bytes" }, { "580100", "length 1 in two bytes" },
-		{ "9fff", "indefinite array" },	  { "bfff", "indefinite map" },	      { "f97e00", "half float" },
-		{ "f6", "null" },		  { "f7", "undefined" },	      { "43aabb", "truncated" },
-		{ "", "nothing" },		  { "5bffffffffffffffff00", "huge length" }, { "1c", "reserved" },
-		{ "ff", "break" },		  { "7f6161ff", "indefinite text" },
+		{ "1800", "0 in two bytes" },
+		{ "190017", "23 in three bytes" },
+		{ "1a0000ffff", "two bytes in four" },
+		{ "1b00000000ffffffff", "long" },
+		{ "5f4101ff", "indefinite bytes" },
+		{ "580100", "length 1 in two bytes" },
+		{ "9fff", "indefinite array" },
+		{ "bfff", "indefinite map" },
+		{ "f97e00", "half float" },
+		{ "f6", "null" },
+		{ "f7", "undefined" },
+		{ "43aabb", "truncated" },
+		{ "", "nothing" },
+		{ "5bffffffffffffffff00", "huge length" },
+		{ "1c", "reserved" },
+		{ "ff", "break" },
+		{ "7f6161ff", "indefinite text" },
 	};
 
 	(void)state;
@@ -197,7 +208,8 @@ static void cbor_refuses(void **state)
 
 static void cbor_round_trip(void **state)
 {
-	static const int64_t numbers[] = { 0, 23, 24, 255, 256, 65535, 65536, 4294967295, 4294967296, -1, -24, -25, -70001 };
+	static const int64_t numbers[] = { 0,	       23,	   24, 255, 256, 65535, 65536,
+					   4294967295, 4294967296, -1, -24, -25, -70001 };
 	uint8_t bytes[256];
 	struct dcbor_writer w = { .data = bytes, .size = sizeof(bytes) };
 	struct dcbor_reader r;
@@ -305,9 +317,14 @@ static void frames(void **state)
 
 static void reference_text(void **state)
 {
-	static const char *const bad[] = { "", "lazaret-reference 2\n", "hello\n", "lazaret-reference 1\npcr 8 unchecked\n",
-					   "lazaret-reference 1\npcr 0 unchcked\n", "lazaret-reference 1\nhypervizor 00\n",
-					   "lazaret-reference 1\nhypervisor 00\n", "lazaret-reference 1\npcr 0 unchecked\n" };
+	static const char *const bad[] = { "",
+					   "lazaret-reference 2\n",
+					   "hello\n",
+					   "lazaret-reference 1\npcr 8 unchecked\n",
+					   "lazaret-reference 1\npcr 0 unchcked\n",
+					   "lazaret-reference 1\nhypervizor 00\n",
+					   "lazaret-reference 1\nhypervisor 00\n",
+					   "lazaret-reference 1\npcr 0 unchecked\n" };
 	char digest[97], *good, *text = NULL;
 	struct reference *r = malloc(sizeof(*r));
 	struct fault f = { 0 };
@@ -326,8 +343,8 @@ static void reference_text(void **state)
 	fprintf(out, "# values\nlazaret-reference 1\n");
 	for (int i = 0; i < 8; i++)
 		fprintf(out, "pcr %d %s\n", i, i == 4 ? digest : "unchecked");
-	fprintf(out, "hypervisor %s\nsigner %s\nboot-list %s\npolicy %s\nimage red %s # ours\n", digest, digest, digest, digest,
-		digest);
+	fprintf(out, "hypervisor %s\nsigner %s\nboot-list %s\npolicy %s\nimage red %s # ours\n", digest, digest, digest,
+		digest, digest);
 	fclose(out);
 	good = text;
 	f = (struct fault){ 0 };
@@ -365,8 +382,8 @@ static void key_derivation(void **state)
 	assert_true(kdfe(TPM_ALG_SHA384_ID, (struct bytes){ key, 32 }, "IDENTITY", (struct bytes){ key, 8 },
 			 (struct bytes){ key, 9 }, 384, out));
 	expect_vector("kdfe-sha384", (struct bytes){ out, 48 });
-	assert_false(kdfa(0x0004, (struct bytes){ key, 32 }, "STORAGE", (struct bytes){ key, 4 }, (struct bytes){ NULL, 0 }, 128,
-			  out));
+	assert_false(kdfa(0x0004, (struct bytes){ key, 32 }, "STORAGE", (struct bytes){ key, 4 },
+			  (struct bytes){ NULL, 0 }, 128, out));
 }
 
 static void audit_log(void **state)

@@ -44,8 +44,8 @@ static void extend_all(void)
 		TPML_DIGEST_VALUES digests = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA384 } } };
 
 		memcpy(digests.digests[0].digest.sha384, e->sha384, 48);
-		assert_int_equal(Esys_PCR_Extend(esys, ESYS_TR_PCR0 + e->pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-						 &digests),
+		assert_int_equal(Esys_PCR_Extend(esys, ESYS_TR_PCR0 + e->pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+						 ESYS_TR_NONE, &digests),
 				 TSS2_RC_SUCCESS);
 	}
 	Esys_Finalize(&esys);
@@ -132,15 +132,16 @@ static void enrolment_by_rsa(void **state)
 
 	(void)state;
 	assert_int_equal(Esys_TR_FromTPMPublic(t->esys, e.handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &key), 0);
-	assert_int_equal(Esys_ReadPublic(t->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL), 0);
+	assert_int_equal(Esys_ReadPublic(t->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
+			 0);
 	assert_int_equal(Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, e.area, sizeof(e.area), &e.area_length), 0);
 	Esys_Free(public);
 	Esys_TR_Close(t->esys, &key);
 	assert_true(public_parse((struct bytes){ e.area, e.area_length }, &ek, &f));
 	random_fill(want, sizeof(want));
 	assert_true(credential_make(&ek, (struct bytes){ t->ak_name, t->ak_name_length }, want, &c, &f));
-	assert_true(tpm_activate(t, &e, (struct bytes){ c.blob, c.blob_length }, (struct bytes){ c.seed, c.seed_length },
-				 secret, &length, &f));
+	assert_true(tpm_activate(t, &e, (struct bytes){ c.blob, c.blob_length },
+				 (struct bytes){ c.seed, c.seed_length }, secret, &length, &f));
 	assert_int_equal(length, sizeof(want));
 	assert_memory_equal(secret, want, sizeof(want));
 }
@@ -161,8 +162,10 @@ static void enrolment_refused(void **state)
 
 	/* A root that did not certify this TPM: the issuer alone is no chain for a stranger. */
 	snprintf(other, sizeof(other), "%s/other.pem", world->swtpm.directory);
-	assert_int_equal(system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout /dev/null "
-				"-subj /CN=other -days 2 -out /tmp/lzr-other-root.pem 2>/dev/null"), 0);
+	assert_int_equal(
+		system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout /dev/null "
+		       "-subj /CN=other -days 2 -out /tmp/lzr-other-root.pem 2>/dev/null"),
+		0);
 	assert_false(enrol_begin("/tmp/lzr-other-root.pem", cert, ek, ak_area(), &enrolment, &c, &f));
 	assert_int_equal(f.code, FAULT_EK_CERTIFICATE);
 	unlink("/tmp/lzr-other-root.pem");
@@ -182,12 +185,14 @@ static void enrolment_refused(void **state)
 	f = (struct fault){ 0 };
 	memcpy(area, ak_area().data, ak_area().length);
 	area[5] ^= 1;
-	assert_false(enrol_begin(world->swtpm.roots, cert, ek, (struct bytes){ area, ak_area().length }, &enrolment, &c, &f));
+	assert_false(enrol_begin(world->swtpm.roots, cert, ek, (struct bytes){ area, ak_area().length }, &enrolment, &c,
+				 &f));
 	assert_int_equal(f.code, FAULT_AK_ATTRIBUTES);
 	/* An AK that is not in this TPM: the TPM does not open the credential. */
 	f = (struct fault){ 0 };
 	assert_true(enrol_begin(world->swtpm.roots, cert, ek,
-				(struct bytes){ fake_machine->ak.area, fake_machine->ak.area_length }, &enrolment, &c, &f));
+				(struct bytes){ fake_machine->ak.area, fake_machine->ak.area_length }, &enrolment, &c,
+				&f));
 	assert_false(tpm_activate(&world->agent.tpm, &e, (struct bytes){ c.blob, c.blob_length },
 				  (struct bytes){ c.seed, c.seed_length }, secret, &length, &f));
 	assert_int_equal(f.code, FAULT_TPM);
@@ -196,7 +201,8 @@ static void enrolment_refused(void **state)
 	assert_int_equal(f.code, FAULT_CREDENTIAL);
 }
 
-static size_t make_bundle(enum evidence_release release, uint32_t vm, const uint8_t nonce[32], struct bytes key, uint8_t *out)
+static size_t make_bundle(enum evidence_release release, uint32_t vm, const uint8_t nonce[32], struct bytes key,
+			  uint8_t *out)
 {
 	const struct agent_request request = { .release = release, .vm = vm, .nonce = { nonce, 32 }, .vm_key = key };
 	struct fault f = { 0 };
@@ -249,8 +255,8 @@ static void evidence_for_the_network(void **state)
 /* OpenSSL as another eye on the quote's signature. */
 static void quote_by_openssl(void **state)
 {
-	static const uint8_t spki[] = { 0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05,
-					0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04 };
+	static const uint8_t spki[] = { 0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+					0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04 };
 	uint8_t extra[48] = { 1 }, key[sizeof(spki) + 96], der[120] = { 0x30 };
 	struct ecdsa_signature s;
 	struct tpm_public p;
@@ -284,7 +290,8 @@ static void quote_by_openssl(void **state)
 	assert_true(file_write(path, (struct bytes){ der, used }, &f));
 	snprintf(path, sizeof(path), "%s/quote.bin", world->swtpm.directory);
 	assert_true(file_write(path, (struct bytes){ q.attest, q.attest_length }, &f));
-	snprintf(command, sizeof(command), "cd %s && openssl dgst -sha384 -keyform DER -verify key.der -signature sig.der quote.bin",
+	snprintf(command, sizeof(command),
+		 "cd %s && openssl dgst -sha384 -keyform DER -verify key.der -signature sig.der quote.bin",
 		 world->swtpm.directory);
 	assert_int_equal(system(command), 0);
 }
@@ -332,7 +339,10 @@ static void audit_by_label(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < 10; i++)
-		fake_audit[i] = (struct lzr_audit_record){ .sequence = i, .vm = i < 4 ? 0xffffffff : i < 7 ? VM_RED : VM_BLUE };
+		fake_audit[i] = (struct lzr_audit_record){ .sequence = i,
+							   .vm = i < 4	 ? 0xffffffff
+								 : i < 7 ? VM_RED
+									 : VM_BLUE };
 	fake_machine->now.platform.audit_next = 10;
 	a->now.platform.audit_next = 10;
 	a->now.platform.audit_slots = 64;

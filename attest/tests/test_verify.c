@@ -39,9 +39,10 @@ static void good_machine(void **state)
 static void no_nonce_no_verdict(void **state)
 {
 	struct fixture *x = *state;
-	struct verify_request request = {
-		.bundle = { x->bundle, x->bundle_length }, .release = RELEASE_NETWORK, .reference = &x->reference, .ak = &x->ak
-	};
+	struct verify_request request = { .bundle = { x->bundle, x->bundle_length },
+					  .release = RELEASE_NETWORK,
+					  .reference = &x->reference,
+					  .ak = &x->ak };
 
 	assert_false(verify_bundle(&request, &x->report));
 	assert_int_equal(x->report.platform.code, FAULT_USAGE);
@@ -342,7 +343,8 @@ static void platform_flags(void **state)
 {
 	static const uint32_t bad[] = { LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP, LZR_PLATFORM_MEASURED,
 					LZR_PLATFORM_MEASURED | LZR_PLATFORM_IOMMU,
-					LZR_PLATFORM_MEASURED | LZR_PLATFORM_LAB | LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP };
+					LZR_PLATFORM_MEASURED | LZR_PLATFORM_LAB | LZR_PLATFORM_IOMMU |
+						LZR_PLATFORM_IRQ_REMAP };
 	struct fixture *x = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -357,10 +359,21 @@ static void lying_claims(void **state)
 {
 	struct fixture *x = *state;
 	struct evidence *e = &x->claim[VM_BLUE], honest = *e;
-	uint8_t *const fields[] = { e->measurement, (uint8_t *)&e->label, e->flow, e->dma, e->firewall, e->policy, e->list_head,
-				    (uint8_t *)&e->instance, (uint8_t *)&e->state, (uint8_t *)&e->starts,
-				    (uint8_t *)&e->restores, (uint8_t *)&e->epoch, (uint8_t *)&e->policy_version,
-				    (uint8_t *)&e->platform_flags, (uint8_t *)e->name,
+	uint8_t *const fields[] = { e->measurement,
+				    (uint8_t *)&e->label,
+				    e->flow,
+				    e->dma,
+				    e->firewall,
+				    e->policy,
+				    e->list_head,
+				    (uint8_t *)&e->instance,
+				    (uint8_t *)&e->state,
+				    (uint8_t *)&e->starts,
+				    (uint8_t *)&e->restores,
+				    (uint8_t *)&e->epoch,
+				    (uint8_t *)&e->policy_version,
+				    (uint8_t *)&e->platform_flags,
+				    (uint8_t *)e->name,
 				    (uint8_t *)&e->firewall_bypassed };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -503,7 +516,8 @@ static void garbage_and_truncation(void **state)
 	x->bundle_length = whole + 1;
 	assert_int_equal(fixture_verify(x), FAULT_TRAILING);
 	x->bundle_length = whole;
-	/* Any flipped bit is seen.  In the log only what no digest covers may change: data of firmware events, other banks. */
+	/* Any flipped bit is seen.  In the log only what no digest covers may change: data of firmware events, other
+	 * banks. */
 	assert_true(bundle_decode((struct bytes){ x->bundle, whole }, b, &f));
 	log_end = b->log.data + b->log.length;
 	srand(1);
@@ -551,13 +565,32 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		CASE(good_machine), CASE(no_nonce_no_verdict), CASE(other_nonce), CASE(eat_with_other_nonce),
-		CASE(quote_fields), CASE(quote_signature), CASE(clock_goes_back), CASE(other_ak), CASE(ak_attributes),
-		CASE(events), CASE(refused_boot_and_double_image), CASE(empty_registers), CASE(reference_names_the_file),
-		CASE(unchecked_register_is_not_compared), CASE(development_key), CASE(policy_on_the_way), CASE(platform_flags),
-		CASE(lying_claims), CASE(impersonation), CASE(records_lie_about_label_or_measurement),
-		CASE(states_and_confinement), CASE(release_of_another_way), CASE(swapped_layers), CASE(swapped_boots),
-		CASE(garbage_and_truncation), CASE(merkle_many_nonces),
+		CASE(good_machine),
+		CASE(no_nonce_no_verdict),
+		CASE(other_nonce),
+		CASE(eat_with_other_nonce),
+		CASE(quote_fields),
+		CASE(quote_signature),
+		CASE(clock_goes_back),
+		CASE(other_ak),
+		CASE(ak_attributes),
+		CASE(events),
+		CASE(refused_boot_and_double_image),
+		CASE(empty_registers),
+		CASE(reference_names_the_file),
+		CASE(unchecked_register_is_not_compared),
+		CASE(development_key),
+		CASE(policy_on_the_way),
+		CASE(platform_flags),
+		CASE(lying_claims),
+		CASE(impersonation),
+		CASE(records_lie_about_label_or_measurement),
+		CASE(states_and_confinement),
+		CASE(release_of_another_way),
+		CASE(swapped_layers),
+		CASE(swapped_boots),
+		CASE(garbage_and_truncation),
+		CASE(merkle_many_nonces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

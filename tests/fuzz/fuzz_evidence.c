@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a stranger sends to the verifier or a guest to the attestor: bundles, statements, quotes, public areas, policies,
- * frames.  The first byte picks the decoder.  What decodes must encode to the same bytes.
+ * What a stranger sends to the verifier or a guest to the attestor: bundles, statements, quotes, public areas,
+ * policies, frames.  The first byte picks the decoder.  What decodes must encode to the same bytes.
  */
 #include <stdlib.h>
 #include <string.h>
