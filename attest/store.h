@@ -6,7 +6,6 @@
  *     revoked/VM      present: that VM gets no lease
  *     outbox/N        messages for the attestor: port (4 bytes, little-endian), signed result
  *     report.txt, report.json   the last appraisal
- *     status.json     what the switch answered last for each VM (one JSON object a line)
  *     events          one line for each thing that happened
  *     serial          the last serial number given
  * Files are replaced whole, so that several processes may look on.
