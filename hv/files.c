@@ -3,39 +3,63 @@
  * Verifies what the loader handed over, on the hypervisor's own pages with all DMA blocked: the policy's signature over
  * its exact bytes, every manifest's digest, every segment's digest, and that files and policy name the same things.
  */
+#include <stdarg.h>
 #include <string.h>
 
 #include "images.h"
 
 static HV_SEALED struct image_config images[LZR_VM_MAX];
 
-static bool refuse_file(const char *file, const char *what)
+static bool refuse_file(const char *kind, const char *file, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static bool refuse_file(const char *kind, const char *file, const char *format, ...)
 {
-	say("refused: %s: %s", file, what);
+	char text[160];
+	va_list args;
+
+	va_start(args, format);
+	print_format(text, sizeof(text), format, args);
+	va_end(args);
+	say("refused: %s%s%s: %s", kind, *file ? " " : "", file, text);
 	return false;
 }
 
-static const char *check_key(const struct lzr_boot_file *file, const struct lzr_key_header *key)
+static bool check_key(const struct lzr_boot_file *file, const struct lzr_key_header *key)
 {
-	if (file->length < sizeof(*key) || memcmp(key->magic, LZR_KEY_MAGIC, sizeof(key->magic)))
-		return "expected a key file with magic " LZR_KEY_MAGIC;
+	static const char kind[] = "signer key";
+
+	if (file->length < sizeof(*key))
+		return refuse_file(kind, file->name, "header: expected %lu bytes, found %lu", sizeof(*key), file->length);
+	if (memcmp(key->magic, LZR_KEY_MAGIC, sizeof(key->magic))) {
+		const uint8_t *m = (const uint8_t *)key->magic;
+
+		return refuse_file(kind, file->name, "magic: expected " LZR_KEY_MAGIC ", found bytes %x %x %x %x..", m[0], m[1],
+			m[2], m[3]);
+	}
 	if (key->flags & ~LZR_KEY_DEVELOPMENT)
-		return "unknown flags";
+		return refuse_file(kind, file->name, "flags: expected 0 or %x, found %x", LZR_KEY_DEVELOPMENT, key->flags);
 	if (key->der_length != file->length - sizeof(*key))
-		return "its key has another length than the file";
-	return NULL;
+		return refuse_file(kind, file->name, "key length: expected %lu, found %u", file->length - sizeof(*key),
+			key->der_length);
+	return true;
 }
 
 /* Not older than what this machine has accepted before, and of the same signer. */
-static const char *check_rollback(const struct lzr_boot_info *info, const uint8_t key_digest[LZR_DIGEST_SIZE])
+static bool check_rollback(const struct lzr_boot_info *info, const struct lzr_boot_file *key)
 {
+	const uint8_t *e = info->accepted_signer;
+	uint8_t d[LZR_DIGEST_SIZE];
+
 	if (!(info->flags & LZR_BOOT_ROLLBACK))
-		return NULL;
-	if (memcmp(info->accepted_signer, key_digest, LZR_DIGEST_SIZE))
-		return "signed by another key than this machine's TPM has recorded";
+		return true;
+	crypto_sha384(hpa_ptr(hpa(key->address)), key->length, d);
+	if (memcmp(e, d, LZR_DIGEST_SIZE))
+		return refuse_file("signer key", key->name, "signed by another key than this machine's TPM has recorded: "
+			"expected sha384 %x%x.., found %x%x..", e[0], e[1], d[0], d[1]);
 	if (machine.policy_version < info->policy_floor)
-		return "its version is below the floor in this machine's TPM";
-	return NULL;
+		return refuse_file("policy", "", "/ version: its version is below the floor in this machine's TPM: "
+			"expected %lu or more, found %lu", info->policy_floor, machine.policy_version);
+	return true;
 }
 
 static bool verify_policy(const struct handoff *handoff, const struct lzr_boot_file *policy)
@@ -43,22 +67,28 @@ static bool verify_policy(const struct handoff *handoff, const struct lzr_boot_f
 	const struct lzr_boot_file *key_file = handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL);
 	const struct lzr_boot_file *signature = handoff_file(handoff, LZR_FILE_POLICY_SIGNATURE, NULL);
 
-	if (!key_file)
-		return refuse_file("signer key", "not in the boot list");
-	if (!policy || policy->length > LZR_POLICY_MAX)
-		return refuse_file("policy", "not in the boot list, or too long");
-	if (!signature || signature->length != LZR_POLICY_SIGNATURE_SIZE)
-		return refuse_file("policy signature", "not in the boot list, or not 96 bytes");
+	if (!key_file || !policy || !signature)
+		return refuse_file("boot list", "", "expected signer key, policy and its signature, found %s, %s, %s",
+			key_file ? key_file->name : "none", policy ? policy->name : "none", signature ? signature->name : "none");
+	if (policy->length > LZR_POLICY_MAX)
+		return refuse_file("policy", policy->name, "expected at most %u bytes, found %lu", LZR_POLICY_MAX, policy->length);
+	if (signature->length != LZR_POLICY_SIGNATURE_SIZE)
+		return refuse_file("policy signature", signature->name, "expected %u bytes, found %lu", LZR_POLICY_SIGNATURE_SIZE,
+			signature->length);
 	const struct lzr_key_header *key = hpa_ptr(hpa(key_file->address));
-	const char *wrong = check_key(key_file, key);
 
-	if (wrong)
-		return refuse_file(key_file->name, wrong);
+	if (!check_key(key_file, key))
+		return false;
 	crypto_sha384(hpa_ptr(hpa(policy->address)), policy->length, machine.policy_digest);
-	wrong = crypto_verify((const uint8_t *)(key + 1), key->der_length, machine.policy_digest,
+	const char *wrong = crypto_verify((const uint8_t *)(key + 1), key->der_length, machine.policy_digest,
 		hpa_ptr(hpa(signature->address)));
-	if (wrong)
-		return refuse_file(policy->name, wrong);
+
+	if (wrong) {
+		const uint8_t *d = machine.policy_digest;
+
+		return refuse_file("policy", policy->name, "expected a signature by %s in %s over sha384 %x%x%x%x..: %s",
+			key_file->name, signature->name, d[0], d[1], d[2], d[3], wrong);
+	}
 	say("policy %s: signature is good%s", policy->name, key->flags & LZR_KEY_DEVELOPMENT ? " (development key)" : "");
 	records_files(handoff, policy, key_file, key->flags & LZR_KEY_DEVELOPMENT);
 	return true;
@@ -73,7 +103,8 @@ static bool read_manifests(const struct handoff *handoff)
 		if (file->kind != LZR_FILE_MANIFEST)
 			continue;
 		if (machine.image_count == LZR_VM_MAX || file->length > LZR_MANIFEST_MAX)
-			return refuse_file(file->name, "one manifest too many, or too long");
+			return refuse_file("manifest", file->name, "expected up to %u manifests of up to %u bytes, found number %u "
+				"with %lu", LZR_VM_MAX, LZR_MANIFEST_MAX, machine.image_count + 1, file->length);
 		uint8_t measurement[LZR_DIGEST_SIZE];
 		struct image_config *image = &images[machine.image_count++];
 
@@ -105,7 +136,8 @@ static bool bind_segment(const struct lzr_boot_file *file, const uint8_t digest[
 			s->source = hpa(file->address);
 			used = true;
 		}
-	return used || refuse_file(file->name, "no manifest uses this segment");
+	return used || refuse_file("segment", file->name, "expected in one of %u manifests, found in none",
+		machine.image_count);
 }
 
 static bool verify_segments(const struct handoff *handoff)
@@ -125,11 +157,9 @@ static bool verify_segments(const struct handoff *handoff)
 	}
 	for (uint32_t i = 0; i < machine.image_count; i++)
 		for (uint32_t j = 0; j < images[i].segment_count; j++)
-			if (!images[i].segments[j].source.a) {
-				say("refused: manifest %s: segment %s is not in the boot list", images[i].name,
-					images[i].segments[j].file);
-				return false;
-			}
+			if (!images[i].segments[j].source.a)
+				return refuse_file("manifest", images[i].name, "/segments: expected segment %s in the boot list, "
+					"found none", images[i].segments[j].file);
 	return true;
 }
 
@@ -141,23 +171,16 @@ static bool check_memory(void)
 		wanted += machine.vms[i].image->memory;
 	if (wanted <= free_bytes)
 		return true;
-	say("refused: policy: its VMs have %lu MiB, free are %lu MiB", wanted >> 20, free_bytes >> 20);
-	return false;
+	return refuse_file("policy", "", "/vms memory: expected together at most %lu MiB that are free, found %lu MiB",
+		free_bytes >> 20, wanted >> 20);
 }
 
 bool files_verify(const struct handoff *handoff)
 {
 	const struct lzr_boot_file *policy = handoff_file(handoff, LZR_FILE_POLICY, NULL);
-	const struct lzr_boot_file *key = handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL);
-	uint8_t key_digest[LZR_DIGEST_SIZE];
 
-	if (!verify_policy(handoff, policy) || !read_manifests(handoff) ||
-	    !policy_read(hpa_ptr(hpa(policy->address)), policy->length))
-		return false;
-	crypto_sha384(hpa_ptr(hpa(key->address)), key->length, key_digest);
-	const char *wrong = check_rollback(&handoff->info, key_digest);
-
-	if (wrong)
-		return refuse_file(policy->name, wrong);
-	return check_memory() && verify_segments(handoff);
+	return verify_policy(handoff, policy) && read_manifests(handoff) &&
+		policy_read(hpa_ptr(hpa(policy->address)), policy->length) &&
+		check_rollback(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL)) && check_memory() &&
+		verify_segments(handoff);
 }

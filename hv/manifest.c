@@ -69,12 +69,14 @@ static bool read_segment(const struct dt *dt, int node, struct image_config *ima
 	if (!dt_read(dt, node, fields, ARRAY_LENGTH(fields), s, NULL) || !dt_is_leaf(dt, node))
 		return false;
 	if (!s->length || s->gpa >= image->memory || s->length > image->memory - s->gpa)
-		return dt_refuse(dt, node, "length", "[%lx, +%lx) is not in RAM of %lx bytes", s->gpa, s->length, image->memory);
+		return dt_refuse(dt, node, "length", "expected within RAM of %lx bytes, found [%lx, +%lx)",
+			image->memory, s->gpa, s->length);
 	for (uint32_t i = 0; i < image->segment_count; i++) {
 		const struct segment_config *other = &image->segments[i];
 
 		if (s->gpa < other->gpa + other->length && other->gpa < s->gpa + s->length)
-			return dt_refuse(dt, node, "gpa", "overlaps segment %s at %lx", other->file, other->gpa);
+			return dt_refuse(dt, node, "gpa", "found [%lx, +%lx), overlaps segment %s: expected nothing of [%lx, +%lx)",
+				s->gpa, s->length, other->file, other->gpa, other->length);
 	}
 	image->segment_count++;
 	return true;

@@ -85,7 +85,7 @@ static bool check_image(const struct dt *dt, int node, const struct vm_fields *f
 	const struct image_config *image)
 {
 	if (!image)
-		return dt_refuse(dt, node, "image", "no manifest %s in the boot list", f->image);
+		return dt_refuse(dt, node, "image", "expected manifest %s in the boot list, found none", f->image);
 	if (f->measure_only == !!(present & 1u << VM_MEASUREMENT))
 		return dt_refuse(dt, node, "measurement", "expected either measurement or measure-only");
 	if (!f->measure_only && memcmp(f->measurement, image->measurement, LZR_DIGEST_SIZE)) {
@@ -399,7 +399,8 @@ static bool check_machine(const struct dt *dt)
 		while (vm < machine.vm_count && machine.vms[vm].image != &machine.images[i])
 			vm++;
 		if (vm == machine.vm_count)
-			return dt_refuse(dt, 0, "vms", "no VM uses manifest %s of the boot list", machine.images[i].name);
+			return dt_refuse(dt, 0, "vms", "expected a VM for manifest %s of the boot list, found none",
+				machine.images[i].name);
 	}
 	return true;
 }

@@ -249,33 +249,33 @@ static void test_key(void **state)
 {
 	(void)state;
 	fake_ram[KEY] = 0;
-	refused("signer.key: expected a key file with magic LZRKEY1");
+	refused("signer key signer.key: magic: expected LZRKEY1, found bytes 0 ");
 	fake_ram[KEY + 8] = 2;
-	refused("signer.key: unknown flags");
+	refused("signer key signer.key: flags: expected 0 or 1, found ");
 	fake_ram[KEY + 12]++;
-	refused("signer.key: its key has another length");
+	refused("signer key signer.key: key length: expected ");
 	handoff.files[1].length--;
-	refused("signer.key: its key has another length");
+	refused("signer key signer.key: key length: expected ");
 	handoff.files[1].length = 3;
-	refused("signer.key: expected a key file");
+	refused("signer key signer.key: header: expected 16 bytes, found 3");
 	handoff.files[1].kind = LZR_FILE_SEGMENT;
-	refused("signer key: not in the boot list");
+	refused("boot list: expected signer key, policy and its signature, found none, ");
 	fake_ram[KEY + 16 + 20] ^= 1;
-	refused("policy.dtb: the key is not an uncompressed P-384 SubjectPublicKeyInfo");
+	refused("the key is not an uncompressed P-384 SubjectPublicKeyInfo");
 	fake_ram[KEY + 16 + 100] ^= 1;
-	refused("policy.dtb: the key is not a point of P-384");
+	refused("the key is not a point of P-384");
 	fake_ram[SIGNATURE + 5] ^= 1;
-	refused("policy.dtb: the signature is not the signer key's over these bytes");
+	refused("the signature is not the signer key's over these bytes");
 	memset(fake_ram + SIGNATURE, 0, 96);
-	refused("policy.dtb: the signature is not");
+	refused("the signature is not");
 	memset(fake_ram + SIGNATURE, 0xff, 96);
-	refused("policy.dtb: the signature is not");
+	refused("the signature is not");
 	handoff.files[3].length = 95;
-	refused("policy signature: not in the boot list, or not 96 bytes");
+	refused(": expected 96 bytes, found 95");
 	handoff.files[2].length--;
-	refused("policy.dtb: the signature is not");
+	refused("the signature is not");
 	handoff.files[2].length = LZR_POLICY_MAX + 1;
-	refused("policy: not in the boot list, or too long");
+	refused("policy policy.dtb: expected at most 262144 bytes, found 262145");
 }
 
 static void test_rollback(void **state)
@@ -298,11 +298,11 @@ static void test_images(void **state)
 {
 	(void)state;
 	handoff.files[4].length = LZR_MANIFEST_MAX + 1;
-	refused("tiny: one manifest too many, or too long");
+	refused("manifest tiny: expected up to 32 manifests of up to 262144 bytes");
 	strcpy(handoff.files[4].name, "other");
 	refused("manifest other: / image: expected other, found tiny");
 	handoff.info.file_count = 4;
-	refused("no manifest tiny in the boot list");
+	refused("expected manifest tiny in the boot list, found none");
 	fake_ram[SEGMENT + SEGMENT_LENGTH - 1]++;
 	refused("segment code.seg: manifest tiny expects 5000 bytes");
 	handoff.files[5].length--;
@@ -313,11 +313,11 @@ static void test_images(void **state)
 	segment_length = SEGMENT_LENGTH;
 	make_files();
 	handoff.info.file_count--;
-	refused("manifest tiny: segment code.seg is not in the boot list");
+	refused("manifest tiny: /segments: expected segment code.seg in the boot list, found none");
 	add_file(LZR_FILE_SEGMENT, SEGMENT, 10, "extra.seg");
-	refused("extra.seg: no manifest uses this segment");
+	refused("segment extra.seg: expected in one of 1 manifests, found in none");
 	fake_free_bytes = 0x1fffff;
-	refused("its VMs have 2 MiB, free are 1 MiB");
+	refused("expected together at most 1 MiB that are free, found 2 MiB");
 }
 
 static void test_derive(void **state)
