@@ -18,7 +18,7 @@ bool dt_refuse(const struct dt *dt, int node, const char *property, const char *
 	va_list args;
 
 	if (node < 0 || fdt_get_path(dt->fdt, node, path, sizeof(path)) < 0)
-		path[0] = 0;
+		memcpy(path, "header", sizeof("header"));
 	va_start(args, format);
 	print_format(text, sizeof(text), format, args);
 	va_end(args);
@@ -33,9 +33,11 @@ bool dt_open(struct dt *dt, const char *file, const char *name, void *fdt, uint6
 	int wrong = length < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(fdt, length);
 
 	if (wrong)
-		return dt_refuse(dt, -1, NULL, "not a flattened device tree (%s)", fdt_strerror(wrong));
+		return dt_refuse(dt, -1, NULL, "expected a flattened device tree of %lu bytes, found %s", length,
+			fdt_strerror(wrong));
 	if (fdt_totalsize(fdt) != length)
-		return dt_refuse(dt, -1, NULL, "the tree has %u bytes, the file %lu", fdt_totalsize(fdt), length);
+		return dt_refuse(dt, -1, NULL, "expected a flattened device tree of %lu bytes, found one of %u", length,
+			fdt_totalsize(fdt));
 	return true;
 }
 

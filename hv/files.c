@@ -33,8 +33,8 @@ static bool check_key(const struct lzr_boot_file *file, const struct lzr_key_hea
 	if (memcmp(key->magic, LZR_KEY_MAGIC, sizeof(key->magic))) {
 		const uint8_t *m = (const uint8_t *)key->magic;
 
-		return refuse_file(kind, file->name, "magic: expected " LZR_KEY_MAGIC ", found bytes %x %x %x %x..", m[0], m[1],
-			m[2], m[3]);
+		return refuse_file(kind, file->name, "magic: expected " LZR_KEY_MAGIC ", found bytes %02x %02x %02x %02x..",
+			m[0], m[1], m[2], m[3]);
 	}
 	if (key->flags & ~LZR_KEY_DEVELOPMENT)
 		return refuse_file(kind, file->name, "flags: expected 0 or %x, found %x", LZR_KEY_DEVELOPMENT, key->flags);
@@ -55,7 +55,7 @@ static bool check_rollback(const struct lzr_boot_info *info, const struct lzr_bo
 	crypto_sha384(hpa_ptr(hpa(key->address)), key->length, d);
 	if (memcmp(e, d, LZR_DIGEST_SIZE))
 		return refuse_file("signer key", key->name, "signed by another key than this machine's TPM has recorded: "
-			"expected sha384 %x%x.., found %x%x..", e[0], e[1], d[0], d[1]);
+			"expected sha384 %02x%02x.., found %02x%02x..", e[0], e[1], d[0], d[1]);
 	if (machine.policy_version < info->policy_floor)
 		return refuse_file("policy", "", "/ version: its version is below the floor in this machine's TPM: "
 			"expected %lu or more, found %lu", info->policy_floor, machine.policy_version);
@@ -86,7 +86,7 @@ static bool verify_policy(const struct handoff *handoff, const struct lzr_boot_f
 	if (wrong) {
 		const uint8_t *d = machine.policy_digest;
 
-		return refuse_file("policy", policy->name, "expected a signature by %s in %s over sha384 %x%x%x%x..: %s",
+		return refuse_file("policy", policy->name, "expected a signature by %s in %s over sha384 %02x%02x%02x%02x..: %s",
 			key_file->name, signature->name, d[0], d[1], d[2], d[3], wrong);
 	}
 	say("policy %s: signature is good%s", policy->name, key->flags & LZR_KEY_DEVELOPMENT ? " (development key)" : "");
@@ -128,7 +128,7 @@ static bool bind_segment(const struct lzr_boot_file *file, const uint8_t digest[
 			if (strcmp(s->file, file->name))
 				continue;
 			if (s->length != file->length || memcmp(s->sha384, digest, LZR_DIGEST_SIZE)) {
-				say("refused: segment %s: manifest %s expects %lu bytes, sha384 %x%x.., found %lu, %x%x..",
+				say("refused: segment %s: manifest %s expects %lu bytes, sha384 %02x%02x.., found %lu, %02x%02x..",
 					file->name, images[i].name, s->length, s->sha384[0], s->sha384[1], file->length,
 					digest[0], digest[1]);
 				return false;
@@ -180,7 +180,7 @@ bool files_verify(const struct handoff *handoff)
 	const struct lzr_boot_file *policy = handoff_file(handoff, LZR_FILE_POLICY, NULL);
 
 	return verify_policy(handoff, policy) && read_manifests(handoff) &&
-		policy_read(hpa_ptr(hpa(policy->address)), policy->length) &&
+		policy_read(policy->name, hpa_ptr(hpa(policy->address)), policy->length) &&
 		check_rollback(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL)) && check_memory() &&
 		verify_segments(handoff);
 }

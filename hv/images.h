@@ -17,7 +17,7 @@ HV_MUST_CHECK bool files_verify(const struct handoff *handoff);
 /* manifest.c: one manifest; its cpuid and msr rows are turned to host byte order in place and stay there. */
 HV_MUST_CHECK bool manifest_read(struct image_config *image, const char *name, void *fdt, uint64_t length);
 
-HV_MUST_CHECK bool policy_read(void *fdt, uint64_t length);
+HV_MUST_CHECK bool policy_read(const char *name, void *fdt, uint64_t length);
 
 /* crypto.c */
 void crypto_init(void);

@@ -50,7 +50,8 @@ static void check_dma(enum hv_err err)
 	if (err == HV_OK)
 		return;
 	if (!machine.allow_without_iommu)
-		panic("refused: no IOMMU or no interrupt remapping, and the policy does not say allow-without-iommu");
+		panic("refused: machine: expected an IOMMU with interrupt remapping, found %s; the policy does not say "
+			"allow-without-iommu; nothing was started", dma_state.ops ? "one without" : "none");
 	say("lab: going on without full DMA and interrupt remapping, as the policy allows");
 }
 

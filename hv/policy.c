@@ -91,8 +91,8 @@ static bool check_image(const struct dt *dt, int node, const struct vm_fields *f
 	if (!f->measure_only && memcmp(f->measurement, image->measurement, LZR_DIGEST_SIZE)) {
 		const uint8_t *e = f->measurement, *m = image->measurement;
 
-		return dt_refuse(dt, node, "measurement", "expected %x%x%x%x.., manifest %s has %x%x%x%x..", e[0], e[1], e[2],
-			e[3], f->image, m[0], m[1], m[2], m[3]);
+		return dt_refuse(dt, node, "measurement", "expected %02x%02x%02x%02x.., manifest %s has %02x%02x%02x%02x..",
+			e[0], e[1], e[2], e[3], f->image, m[0], m[1], m[2], m[3]);
 	}
 	if (f->memory != image->memory || f->vcpus != image->vcpus)
 		return dt_refuse(dt, node, "memory", "expected %lx bytes and %u vCPUs, manifest %s has %lx and %u", f->memory,
@@ -405,7 +405,7 @@ static bool check_machine(const struct dt *dt)
 	return true;
 }
 
-bool policy_read(void *fdt, uint64_t length)
+bool policy_read(const char *name, void *fdt, uint64_t length)
 {
 	struct { struct dt_blob compatible, levels, categories; uint64_t version; bool without_iommu; } root = { 0 };
 	static const struct dt_field fields[] = {
@@ -417,7 +417,7 @@ bool policy_read(void *fdt, uint64_t length)
 	};
 	struct dt dt;
 
-	if (!dt_open(&dt, "policy", "", fdt, length) ||
+	if (!dt_open(&dt, "policy", name, fdt, length) ||
 	    !dt_read(&dt, 0, fields, ARRAY_LENGTH(fields), &root, NULL) ||
 	    !dt_compatible(&dt, &root.compatible, LZR_POLICY_COMPATIBLE))
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The few formats that messages need.  No state. */
+/* The few formats that messages need (%s %c %u %x %lu %lx %02x %%).  No state. */
 #include "plat.h"
 
 struct sink {
@@ -13,7 +13,7 @@ static void put(struct sink *sink, char c)
 		sink->out[sink->length++] = c;
 }
 
-static void put_number(struct sink *sink, uint64_t value, unsigned base)
+static void put_number(struct sink *sink, uint64_t value, unsigned base, unsigned digits_least)
 {
 	char digits[20];
 	unsigned count = 0;
@@ -21,7 +21,7 @@ static void put_number(struct sink *sink, uint64_t value, unsigned base)
 	do {
 		digits[count++] = "0123456789abcdef"[value % base];
 		value /= base;
-	} while (value);
+	} while (value || count < digits_least);
 	while (count)
 		put(sink, digits[--count]);
 }
@@ -35,6 +35,9 @@ size_t print_format(char *out, size_t capacity, const char *format, va_list args
 			put(&sink, *format);
 			continue;
 		}
+		bool byte = format[1] == '0' && format[2] == '2' && format[3] == 'x';
+		if (byte)
+			format += 2;
 		bool wide = *++format == 'l';
 		if (wide)
 			format++;
@@ -48,7 +51,8 @@ size_t print_format(char *out, size_t capacity, const char *format, va_list args
 			break;
 		case 'u':
 		case 'x':
-			put_number(&sink, wide ? va_arg(args, uint64_t) : va_arg(args, unsigned), *format == 'u' ? 10 : 16);
+			put_number(&sink, wide ? va_arg(args, uint64_t) : va_arg(args, unsigned), *format == 'u' ? 10 : 16,
+				byte ? 2 : 1);
 			break;
 		case '%':
 			put(&sink, '%');

@@ -64,6 +64,8 @@ static void test_format(void **state)
 	assert_string_equal(out, "text|4294967295|deadbeef|18446744073709551615|ffffffffffffffff|c|%");
 	format(out, sizeof(out), "%u %x %d", 0u, 0u, 1);
 	assert_string_equal(out, "0 0 ?");
+	format(out, sizeof(out), "%02x%02x%02x", 0u, 0xau, 0xabu);
+	assert_string_equal(out, "000aab");
 	assert_int_equal(format(out, 5, "%s", "longer than that"), 4);
 	assert_string_equal(out, "long");
 	format(out, 1, "%u", 12u);

@@ -249,7 +249,7 @@ static void test_key(void **state)
 {
 	(void)state;
 	fake_ram[KEY] = 0;
-	refused("signer key signer.key: magic: expected LZRKEY1, found bytes 0 ");
+	refused("signer key signer.key: magic: expected LZRKEY1, found bytes 00 ");
 	fake_ram[KEY + 8] = 2;
 	refused("signer key signer.key: flags: expected 0 or 1, found ");
 	fake_ram[KEY + 12]++;

@@ -156,7 +156,7 @@ static void test_file(void **state)
 	build();
 	((uint8_t *)tree)[0]++;
 	assert_false(manifest_read(&image, "red", tree, length));
-	assert_said("not a flattened device tree");
+	assert_said("expected a flattened device tree of");
 }
 
 /* No flipped byte in the structure crashes anything. */

@@ -110,7 +110,7 @@ static int set_up(void **state)
 static void test_good(void **state)
 {
 	(void)state;
-	bool read = policy_read(tree, tree_end());
+	bool read = policy_read("p.dtb", tree, tree_end());
 
 	assert_string_equal(fake_said, "");
 	assert_true(read);
@@ -148,9 +148,9 @@ static void refused(const char *text)
 {
 	uint32_t length = tree_end();
 
-	assert_false(policy_read(tree, length));
+	assert_false(policy_read("p.dtb", tree, length));
 	assert_said(text);
-	assert_said("refused: policy: ");
+	assert_said("refused: policy p.dtb: ");
 	fake_said[0] = 0;
 	build();
 }
@@ -179,7 +179,7 @@ static void test_root(void **state)
 	tree_drop("/vms", NULL);
 	refused("vms: no VM");
 	tree_flag("/", "allow-without-iommu");
-	assert_true(policy_read(tree, tree_end()));
+	assert_true(policy_read("p.dtb", tree, tree_end()));
 	assert_true(machine.allow_without_iommu);
 }
 
@@ -187,7 +187,7 @@ static void test_vms(void **state)
 {
 	(void)state;
 	tree_text(RED, "image", "debian");
-	refused("/vms/red@0 image: no manifest debian in the boot list");
+	refused("/vms/red@0 image: expected manifest debian in the boot list, found none");
 	bytes[47] = 0x12;
 	tree_bytes(RED, "measurement", bytes, 48);
 	refused("/vms/red@0 measurement: expected 11");
@@ -242,8 +242,8 @@ static void test_vms(void **state)
 	strcpy(images[2].name, "extra");
 	uint32_t length = tree_end();
 
-	assert_false(policy_read(tree, length));
-	assert_said("no VM uses manifest extra of the boot list");
+	assert_false(policy_read("p.dtb", tree, length));
+	assert_said("expected a VM for manifest extra of the boot list, found none");
 }
 
 #define NIC "/devices/nic@0"
@@ -303,7 +303,7 @@ static void test_bypass(void **state)
 {
 	(void)state;
 	tree_flag(NIC, "bypasses-firewall");
-	assert_true(policy_read(tree, tree_end()));
+	assert_true(policy_read("p.dtb", tree, tree_end()));
 	assert_int_equal(machine.vms[1].flags, VM_SERVICE | VM_FIREWALL_BYPASS);
 	assert_int_equal(machine.vms[0].flags, VM_ATTESTS);
 }
@@ -362,7 +362,7 @@ static void test_links(void **state)
 	refused("queue pair is that of link 0");
 	images[0].vdevs[0].queues = 4;
 	second_link(3, 1);
-	assert_true(policy_read(tree, tree_end()));
+	assert_true(policy_read("p.dtb", tree, tree_end()));
 	assert_int_equal(machine.links[0].network, LINK_CHANNEL);
 }
 
@@ -377,7 +377,7 @@ static void test_flips(void **state)
 		memcpy(tree, original, length);
 		((uint8_t *)tree)[i] ^= 0x81;
 		set_images();
-		(void)!policy_read(tree, length);
+		(void)!policy_read("p.dtb", tree, length);
 		fake_said[0] = 0;
 	}
 }
