@@ -157,6 +157,17 @@ static bool answer_vm(struct server *s, const struct vm_report *vm, struct fault
 	return send_result(s, e->port.number, signed_result, f);
 }
 
+/* The bundle with the nonce that it answers, so that it can be checked again, by `lzr-verify check` or by others. */
+static void save_bundle(struct server *s, struct bytes bundle)
+{
+	struct fault ignored = { 0 };
+	char nonce[2 * NONCE_MIN + 1];
+
+	hex_encode(nonce, s->nonce, sizeof(s->nonce));
+	store_write(s->o->store, "bundle", bundle, &ignored);
+	store_write(s->o->store, "nonce", (struct bytes){ (const uint8_t *)nonce, strlen(nonce) }, &ignored);
+}
+
 static void save_report(struct server *s)
 {
 	struct fault ignored = { 0 };
@@ -170,7 +181,8 @@ static void save_report(struct server *s)
 			return;
 		(json ? report_print_json : report_print)(out, &s->report, s->o->reference);
 		fclose(out);
-		store_write(s->o->store, json ? "report.json" : "report.txt", text, &ignored);
+		store_write(s->o->store, json ? "report.json" : "report.txt",
+			    (struct bytes){ (const uint8_t *)text, length }, &ignored);
 		free(text);
 	}
 }
@@ -195,6 +207,7 @@ static bool on_evidence(struct server *s, struct bytes bundle, struct fault *f)
 				 "none is outstanding");
 	s->nonce_until = 0;
 	good = verify_bundle(&request, &s->report);
+	save_bundle(s, bundle);
 	save_report(s);
 	if (!good) {
 		*f = s->report.platform;

@@ -212,12 +212,12 @@ bool store_take(const struct store *s, uint8_t message[STORE_MESSAGE_SIZE])
 	return unlink(path) == 0 && ok;
 }
 
-bool store_write(const struct store *s, const char *name, const char *text, struct fault *f)
+bool store_write(const struct store *s, const char *name, struct bytes content, struct fault *f)
 {
 	char path[STORE_PATH_MAX];
 
 	path_of(s, name, NULL, path);
-	return file_write(path, (struct bytes){ (const uint8_t *)text, strlen(text) }, f);
+	return file_write(path, content, f);
 }
 
 void store_event(const struct store *s, const char *format, ...)

@@ -6,6 +6,7 @@
  *     revoked/VM      present: that VM gets no lease
  *     outbox/N        messages for the attestor: port (4 bytes, little-endian), signed result
  *     report.txt, report.json   the last appraisal
+ *     bundle, nonce   what was appraised: the evidence, and the nonce in hexadecimal that it answers
  *     events          one line for each thing that happened
  *     serial          the last serial number given
  * Files are replaced whole, so that several processes may look on.
@@ -46,7 +47,7 @@ bool store_post(const struct store *s, uint64_t serial, uint32_t port, const uin
 bool store_take(const struct store *s, uint8_t message[STORE_MESSAGE_SIZE]);
 
 /* Any other file of the directory. */
-bool store_write(const struct store *s, const char *name, const char *text, struct fault *f);
+bool store_write(const struct store *s, const char *name, struct bytes content, struct fault *f);
 void store_event(const struct store *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif
