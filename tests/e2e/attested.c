@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Evidence of a whole machine, as it is built and with one byte of its PE changed: it boots all the same (without Secure Boot
+ * nobody stops it), and the verifier names what differs.  The changed bytes lie in texts that loader and hypervisor print,
+ * so that the log shows that the changed program ran.
+ */
+#define _GNU_SOURCE
+#include "attested.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "refuse.h"
+#include "run.h"
+
+#define SECONDS 280u            /* for a machine; 15 when nothing else runs */
+#define DIR "build/run/attested"
+#define PE "BOOTX64.EFI"
+
+static const struct trial {
+	const char *name;
+	const char *text;               /* one of its letters changes case; NULL: the last byte; "": none */
+	const char *verdict[2];         /* what lzr-verify names, and what once register 4 is left aside; NULL: all is good */
+} trials[] = {
+	{ "good", "", { NULL } },
+	{ "loader", "leaving the firmware", { "PCR 4 (loader and hypervisor PE)" } },
+	{ "hypervisor", "Lazaret hypervisor", { "PCR 4 (loader and hypervisor PE)", "hypervisor" } },
+	{ "last", NULL, { "PCR 4 (loader and hypervisor PE)" } },
+};
+#define TRIALS (sizeof(trials) / sizeof(trials[0]))
+
+static struct attested machines[TRIALS];
+static bool side_by_side;
+
+/* --- the verifier's side ------------------------------------------------------------------------------------------------ */
+
+char *attested_state(const struct attested *a, const char *name, size_t *length)
+{
+	char path[256], *data = calloc(1, (1 << 20) + 1);
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/verifier/%s", a->dir, name);
+	f = fopen(path, "rb");
+	if (f && data) {
+		*length = fread(data, 1, 1 << 20, f);
+		fclose(f);
+		return data;
+	}
+	if (f)
+		fclose(f);
+	free(data);
+	return NULL;
+}
+
+bool attested_check(const struct attested *a, const char *reference, char *output, size_t capacity)
+{
+	char bundle[256], state[256], *nonce;
+	char *check[] = { "build/bin/lzr-verify", "check", "--bundle", bundle, "--nonce", NULL, "--reference",
+			  (char *)reference, "--state", state, "--allow-development-key", NULL };
+	size_t length;
+	bool good;
+
+	snprintf(bundle, sizeof(bundle), "%s/verifier/bundle", a->dir);
+	snprintf(state, sizeof(state), "%s/verifier", a->dir);
+	nonce = attested_state(a, "nonce", &length);
+	assert_non_null(nonce);
+	check[5] = nonce;
+	good = run_program(check, 30, output, capacity);
+	free(nonce);
+	return good;
+}
+
+/* The reference values without the one for register 4, so that the next one that differs is named. */
+static void without_register_4(const char *path)
+{
+	char line[512];
+	FILE *in = fopen(ATTESTED_REFERENCE, "r"), *out = fopen(path, "w");
+
+	assert_non_null(in);
+	assert_non_null(out);
+	while (fgets(line, sizeof(line), in))
+		fputs(strncmp(line, "pcr 4 ", 6) ? line : "pcr 4 unchecked\n", out);
+	fclose(in);
+	assert_int_equal(fclose(out), 0);
+}
+
+static bool write_serve(const struct attested *a, char *forward, size_t size)
+{
+	char top[512], path[768];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "cat %s/ca/swtpm-localca-rootca-cert.pem %s/ca/issuercert.pem >%s/roots.pem",
+		 rig_tpm_maker(), rig_tpm_maker(), a->dir);
+	if (!getcwd(top, sizeof(top)) || system(path))
+		return false;
+	snprintf(path, sizeof(path), "%s/serve", a->dir);
+	f = fopen(path, "w");
+	if (!f)
+		return false;
+	fprintf(f, "#!/bin/sh\ncd '%s' || exit 1\n"
+		"exec build/bin/lzr-verify serve --stdio --state %s/verifier --reference " ATTESTED_REFERENCE
+		" --key build/keys/verifier.pem --ek-roots %s/roots.pem --allow-development-key 2>>%s/verifier.log\n",
+		top, a->dir, a->dir, a->dir);
+	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/%s/serve", top, a->dir);
+	return fclose(f) == 0 && chmod(path, 0755) == 0;
+}
+
+/* --- machines ----------------------------------------------------------------------------------------------------------- */
+
+static bool change_pe(const struct refuse_volume *v, const struct trial *t)
+{
+	size_t length, at;
+	uint8_t *pe = refuse_get(v, PE, &length), *text;
+	bool ok;
+
+	if (!pe)
+		return false;
+	at = length - 1;
+	if (t->text) {
+		text = memmem(pe, length, t->text, strlen(t->text));
+		assert_non_null(text);
+		at = (size_t)(text - pe) + refuse_choose(t->name, strlen(t->text));
+		while (pe[at] == ' ')
+			at++;
+	}
+	print_message("           %s: byte %zu of %zu\n", PE, at, length);
+	pe[at] ^= t->text ? 0x20 : 0xff;
+	ok = refuse_put(v, PE, pe, length);
+	free(pe);
+	return ok;
+}
+
+static bool start(size_t i)
+{
+	struct attested *a = &machines[i];
+	struct refuse_volume v;
+	char forward[768];
+	char *clean[] = { "rm", "-rf", a->dir, NULL }, *make[] = { "mkdir", "-p", a->dir, NULL };
+	char *copy[] = { "cp", "--sparse=always", "build/tests/esp/attested.img", v.esp, NULL };
+	struct rig_config config = { .dir = a->dir, .esp = v.esp, .seconds = SECONDS, .memory_mib = 1024, .no_nvme = true };
+
+	snprintf(a->dir, sizeof(a->dir), DIR "-%s", trials[i].name);
+	snprintf(v.dir, sizeof(v.dir), "%s", a->dir);
+	snprintf(v.esp, sizeof(v.esp), "%s/esp.img", v.dir);
+	if (!run_program(clean, 30, NULL, 0) || !run_program(make, 30, NULL, 0) || !run_program(copy, 30, NULL, 0))
+		return false;
+	if ((!trials[i].text || trials[i].text[0]) && !change_pe(&v, &trials[i]))
+		return false;
+	if (!rig_tpm_maker() || !write_serve(a, forward, sizeof(forward)))
+		return false;
+	config.guestfwd[RIG_RESTRICTED][0] = forward;
+	a->rig = rig_start(&config);
+	return a->rig != NULL;
+}
+
+/* Waits until the verifier has appraised a bundle. */
+static char *wait_for_verdict(const struct attested *a)
+{
+	size_t length;
+
+	for (unsigned i = 0; i < SECONDS * 5; i++) {
+		char *report = attested_state(a, "report.txt", &length), *events = NULL;
+
+		if (report)
+			events = attested_state(a, "events", &length);
+		free(report);
+		if (events && (strstr(events, "session ends:") || strstr(events, "vm=attestor ")))
+			return events;
+		free(events);
+		if (!rig_running(a->rig))
+			break;
+		usleep(200000);
+	}
+	fail_msg("no verdict; the machine's log:\n%s", rig_serial(a->rig));
+	return NULL;
+}
+
+static void expect_good(const struct attested *a, const char *events)
+{
+	char output[4096];
+
+	if (!strstr(events, "vm=switch good") || !strstr(events, "vm=attestor good"))
+		fail_msg("%s", events);
+	if (!attested_check(a, ATTESTED_REFERENCE, output, sizeof(output)))
+		fail_msg("%s", output);
+	eyes_on_signature(a);
+	eyes_on_log(a);
+}
+
+static void expect_named(const struct attested *a, const struct trial *t, const char *events)
+{
+	char output[4096], relaxed[256];
+
+	print_message("           %s\n", strstr(events, "refused") ? strstr(events, "refused") : events);
+	if (strstr(events, " good") || !strstr(events, "refused reference") || !strstr(events, t->verdict[0]))
+		fail_msg("%s is not named:\n%s", t->verdict[0], events);
+	assert_false(attested_check(a, ATTESTED_REFERENCE, output, sizeof(output)));
+	if (!strstr(output, t->verdict[0]))
+		fail_msg("%s is not named:\n%s", t->verdict[0], output);
+	snprintf(relaxed, sizeof(relaxed), "%s/relaxed.reference", a->dir);
+	without_register_4(relaxed);
+	if (!t->verdict[1]) {
+		assert_true(attested_check(a, relaxed, output, sizeof(output)));
+		return;
+	}
+	assert_false(attested_check(a, relaxed, output, sizeof(output)));
+	if (!strstr(output, t->verdict[1]) || strstr(output, t->verdict[0]))
+		fail_msg("%s is not named:\n%s", t->verdict[1], output);
+}
+
+static void run_trial(void **state)
+{
+	const struct trial *t = *state;
+	const size_t i = (size_t)(t - trials);
+	struct attested *a = &machines[i];
+	char *events;
+
+	if (!a->rig && !start(i))
+		fail_msg("%s: no machine", t->name);
+	if (side_by_side && i + 1 < TRIALS)
+		start(i + 1);           /* if it does not, its own turn says so */
+	events = wait_for_verdict(a);
+	if (t->text && t->text[0] && rig_seen(a->rig, t->text))
+		fail_msg("the program that ran was not changed:\n%s", rig_serial(a->rig));
+	if (t->verdict[0])
+		expect_named(a, t, events);
+	else
+		expect_good(a, events);
+	free(events);
+}
+
+static int end_trial(void **state)
+{
+	struct attested *a = &machines[(const struct trial *)*state - trials];
+
+	rig_stop(a->rig);
+	a->rig = NULL;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct CMUnitTest tests[TRIALS];
+	const char *jobs = getenv("JOBS");
+	size_t count = 0;
+
+	side_by_side = argc < 2 && (!jobs || atoi(jobs) < 2);
+	for (size_t i = 0; i < TRIALS; i++)
+		if (argc < 2 || strstr(trials[i].name, argv[1]))
+			tests[count++] = (struct CMUnitTest){ trials[i].name, run_trial, NULL, end_trial, (void *)&trials[i] };
+	return _cmocka_run_group_tests("attested", tests, count, NULL, NULL);
+}
