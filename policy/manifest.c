@@ -96,7 +96,9 @@ bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, siz
 	int node;
 
 	*out = (struct facts){ 0 };
-	if (size < sizeof(struct fdt_header) || fdt_check_full(fdt, size) != 0 || fdt_totalsize(fdt) != size ||
+	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
+	if (size < sizeof(struct fdt_header) ||
+	    fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION || fdt_check_full(fdt, size) != 0 || fdt_totalsize(fdt) != size ||
 	    fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0) {
 		snprintf(why, why_size, "expected a manifest (compatible \"%s\")", LZR_MANIFEST_COMPATIBLE);
 		return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manifests: a good one in full, and a refusal for every way a bad one may be bad. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "images.h"
@@ -177,6 +178,55 @@ static void test_flips(void **state)
 			fake_said[0] = 0;
 		}
 	}
+}
+
+/* What an accepted manifest promises to the code behind it. */
+static void holds_together(unsigned round)
+{
+	bool good = image.vcpus >= 1 && image.vcpus <= LZR_VCPU_MAX && image.memory && image.memory % 4096 == 0 &&
+		    image.segment_count <= LZR_SEGMENT_MAX && image.vdev_count <= LZR_VDEV_MAX &&
+		    image.assign_count <= LZR_VDEV_MAX && !strcmp(image.name, "red");
+
+	for (uint32_t i = 0; good && i < image.segment_count; i++) {
+		const struct segment_config *s = &image.segments[i];
+
+		good = s->length && s->gpa < image.memory && s->length <= image.memory - s->gpa && !s->file[LZR_NAME_MAX - 1];
+		for (uint32_t j = 0; good && j < i; j++)
+			good = s->gpa >= image.segments[j].gpa + image.segments[j].length ||
+			       image.segments[j].gpa >= s->gpa + s->length;
+	}
+	for (uint32_t i = 0; good && i < image.vdev_count; i++) {
+		const struct vdev_config *v = &image.vdevs[i];
+
+		good = v->slot >= 1 && v->slot < 32 && !v->name[LZR_NAME_MAX - 1] && v->queues && v->queue_size &&
+		       !(v->queue_size & (v->queue_size - 1)) && v->msix_cap >= 0x40 && v->msix_cap <= 256 - 12 &&
+		       v->msix_gpa % 4096 == 0 && (v->msix_gpa >= image.memory || v->msix_gpa + 4096 <= v->msix_gpa) &&
+		       v->prefix_length <= sizeof(v->prefix) &&
+		       v->device_config_length <= sizeof(v->device_config);
+	}
+	for (uint32_t i = 1; good && i < image.msr_count; i++)
+		good = image.msr[i - 1].msr < image.msr[i].msr;
+	if (!good)
+		fail_msg("round %u: a manifest was taken that does not hold together", round);
+}
+
+static void test_damaged(void **state)
+{
+	uint32_t length = tree_end(), damaged_length, taken = 0;
+	uint64_t seed = 3;
+
+	(void)state;
+	for (unsigned round = 0; round < 20000; round++) {
+		void *damaged = tree_damaged(length, &seed, &damaged_length);
+
+		if (manifest_read(&image, "red", damaged, damaged_length)) {
+			holds_together(round);
+			taken++;
+		}
+		free(damaged);
+		fake_said[0] = 0;
+	}
+	assert_int_not_equal(taken, 0);
 }
 
 static void test_root(void **state)
@@ -399,7 +449,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_file, set_up),
-		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_root, set_up),
+		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_damaged, set_up),
+		cmocka_unit_test_setup(test_root, set_up),
 		cmocka_unit_test_setup(test_rows, set_up), cmocka_unit_test_setup(test_segments, set_up),
 		cmocka_unit_test_setup(test_state, set_up), cmocka_unit_test_setup(test_devices, set_up),
 		cmocka_unit_test_setup(test_many_devices, set_up),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies: a good one in full, and a refusal for each thing that isolation rests on. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "images.h"
@@ -382,13 +383,66 @@ static void test_flips(void **state)
 	}
 }
 
+/* What an accepted policy promises to the code behind it. */
+static void holds_together(unsigned round)
+{
+	bool good = machine.vm_count && machine.vm_count <= LZR_VM_MAX && machine.device_count <= LZR_DEVICE_MAX &&
+		    machine.link_count <= LZR_LINK_MAX;
+
+	for (uint32_t i = 0; good && i < machine.vm_count; i++) {
+		const struct vm_config *v = &machine.vms[i];
+
+		good = v->image >= images && v->image < images + 2 && !v->name[LZR_NAME_MAX - 1] && v->name[0] &&
+		       v->budget_us && v->budget_us <= v->period_us && !((uint64_t)v->controls >> machine.vm_count);
+		for (uint32_t j = 0; good && j < i; j++)
+			good = strcmp(v->name, machine.vms[j].name) != 0;
+	}
+	for (uint32_t i = 0; good && i < machine.device_count; i++) {
+		good = machine.devices[i].vm < machine.vm_count && machine.devices[i].device < 32 &&
+		       machine.devices[i].function < 8;
+		for (uint32_t j = 0; good && j < i && !machine.devices[i].mmio; j++)
+			good = machine.devices[j].mmio || machine.devices[i].bus != machine.devices[j].bus ||
+			       machine.devices[i].device != machine.devices[j].device ||
+			       machine.devices[i].function != machine.devices[j].function;
+	}
+	for (uint32_t i = 0; good && i < machine.link_count; i++)
+		for (unsigned e = 0; good && e < 2; e++) {
+			const struct link_end_config *end = &machine.links[i].end[e];
+
+			good = end->vm < machine.vm_count && end->vdev < machine.vms[end->vm].image->vdev_count &&
+			       end->pair < (machine.vms[end->vm].image->vdevs[end->vdev].queues + 1) / 2;
+		}
+	if (!good)
+		fail_msg("round %u: a policy was taken that does not hold together", round);
+}
+
+static void test_damaged(void **state)
+{
+	uint32_t length = tree_end(), damaged_length, taken = 0;
+	uint64_t seed = 5;
+
+	(void)state;
+	for (unsigned round = 0; round < 20000; round++) {
+		void *damaged = tree_damaged(length, &seed, &damaged_length);
+
+		set_images();
+		if (policy_read(damaged, damaged_length)) {
+			holds_together(round);
+			taken++;
+		}
+		free(damaged);
+		fake_said[0] = 0;
+	}
+	assert_int_not_equal(taken, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_root, set_up),
 		cmocka_unit_test_setup(test_vms, set_up), cmocka_unit_test_setup(test_devices, set_up),
 		cmocka_unit_test_setup(test_bypass, set_up), cmocka_unit_test_setup(test_links, set_up),
-		cmocka_unit_test_setup(test_flips, set_up),
+		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_damaged, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,3 +75,51 @@ uint32_t tree_end(void)
 	assert_int_equal(fdt_pack(tree), 0);
 	return fdt_totalsize(tree);
 }
+
+static uint32_t roll(uint64_t *seed, uint32_t sides)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(*seed >> 33) % sides;
+}
+
+void *tree_damaged(uint32_t length, uint64_t *seed, uint32_t *damaged_length)
+{
+	static const uint32_t cells[] = { 0, 1, 2, 3, 4, 9, 0x7fffffff, 0x80000000, 0xfffffffc, 0xffffffff };
+	uint8_t *copy = malloc(length);
+
+	memcpy(copy, tree, length);
+	for (unsigned changes = 1 + roll(seed, 8); changes; changes--) {
+		uint32_t at = roll(seed, length - 64), to = roll(seed, length - 64), cell;
+
+		switch (roll(seed, 5)) {
+		case 0:
+			copy[at] ^= (uint8_t)(1u << roll(seed, 8));
+			break;
+		case 1:
+			cell = __builtin_bswap32(roll(seed, 2) ? cells[roll(seed, 10)] : roll(seed, length));
+			memcpy(copy + (at & ~3u), &cell, 4);
+			break;
+		case 2:
+			memmove(copy + (at & ~3u), copy + (to & ~3u), 4 * (1 + roll(seed, 15)));
+			break;
+		case 3:
+			memset(copy + at, 0, 1 + roll(seed, 32));
+			break;
+		case 4:
+			copy[at] = (uint8_t)roll(seed, 256);
+			break;
+		}
+	}
+	*damaged_length = roll(seed, 8) ? length : roll(seed, length);
+	if (*damaged_length < length) {
+		uint8_t *shorter = malloc(*damaged_length ? *damaged_length : 1);
+		uint32_t size = __builtin_bswap32(*damaged_length);
+
+		memcpy(shorter, copy, *damaged_length);
+		if (*damaged_length >= 8)
+			memcpy(shorter + 4, &size, 4);
+		free(copy);
+		copy = shorter;
+	}
+	return copy;
+}

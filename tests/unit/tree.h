@@ -19,5 +19,10 @@ void tree_text(const char *path, const char *name, const char *text);
 void tree_flag(const char *path, const char *name);
 void tree_drop(const char *path, const char *name);     /* NULL: the node */
 uint32_t tree_end(void);                /* packed; the file's length */
+/*
+ * A copy of the packed tree with up to eight things changed (bits, cells, moved pieces, cut short now and then), from
+ * `*seed` on; on the heap in its exact size, the caller frees it.
+ */
+void *tree_damaged(uint32_t length, uint64_t *seed, uint32_t *damaged_length);
 
 #endif

@@ -123,7 +123,9 @@ bool manifest_show(const struct blob *manifest, const char *path)
 	uint8_t sha[LZR_DIGEST_SIZE];
 	int node;
 
-	if (manifest->size < sizeof(struct fdt_header) || fdt_check_full(fdt, manifest->size) != 0 ||
+	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
+	if (manifest->size < sizeof(struct fdt_header) ||
+	    fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION || fdt_check_full(fdt, manifest->size) != 0 ||
 	    fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0)
 		return refuse("%s: expected a manifest (flattened device tree, compatible \"%s\")", path,
 			    LZR_MANIFEST_COMPATIBLE);
