@@ -2,7 +2,7 @@
 /*
  * COM1, output only.  Every line starts with a prefix that the hypervisor writes: "hv: " for its own, "[name] " for a VM's.
  * A VM's characters reach the port only as whole lines of printable ASCII, so no VM can forge another's line.
- * Lock: console, innermost of all locks.
+ * Locks: a VM's line, then console, the innermost of all locks.
  */
 #include <arch_x86.h>
 
@@ -26,7 +26,7 @@
 #define VM_LINE_MAX 200u
 
 static struct spinlock console_lock;
-static struct { uint32_t length; char text[VM_LINE_MAX]; } vm_lines[LZR_VM_MAX];
+static struct { struct spinlock lock; uint32_t length; char text[VM_LINE_MAX]; } vm_lines[LZR_VM_MAX];
 
 void console_init(void)
 {
@@ -89,17 +89,16 @@ static void vm_line_flush(unsigned vm)
 void say_vm(unsigned vm, char c)
 {
 	CHECK(vm < LZR_VM_MAX);
-	if (c == '\n') {
-		vm_line_flush(vm);
-		return;
-	}
 	if (c == '\t')
 		c = ' ';
-	if (c < 0x20 || c >= 0x7f)
+	if (c != '\n' && (c < 0x20 || c >= 0x7f))
 		return;
-	vm_lines[vm].text[vm_lines[vm].length++] = c;
-	if (vm_lines[vm].length == VM_LINE_MAX)
+	spin_lock(&vm_lines[vm].lock);
+	if (c != '\n')
+		vm_lines[vm].text[vm_lines[vm].length++] = c;
+	if (c == '\n' || vm_lines[vm].length == VM_LINE_MAX)
 		vm_line_flush(vm);
+	spin_unlock(&vm_lines[vm].lock);
 }
 
 int hear_vm(unsigned vm)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Formats, and lines that no VM can forge. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "config.h"
 #include "plat.h"
@@ -12,10 +15,27 @@
 struct machine_config machine;
 static char sent[65536];
 static unsigned sent_length, busy, nmis;
+static void (*during_write)(void);
+
+/* As the product's: this file's tests have two CPUs. */
+void spin_lock(struct spinlock *lock)
+{
+	uint32_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&lock->owner, __ATOMIC_ACQUIRE) != ticket)
+		;
+}
+
+void spin_unlock(struct spinlock *lock)
+{
+	__atomic_store_n(&lock->owner, lock->owner + 1, __ATOMIC_RELEASE);
+}
 
 uint8_t fake_in8(uint16_t port)
 {
 	assert_int_equal(port, 0x3fd);
+	if (during_write)
+		during_write();
 	if (busy == UINT32_MAX)
 		return 0;
 	return busy ? (busy--, 0) : 0x20;
@@ -141,11 +161,51 @@ static void test_long_lines(void **state)
 	}
 }
 
+/* Two vCPUs of one VM write to its console at the same time: the second comes while the first one's full line goes out. */
+static atomic_int second;       /* 0: not yet, 1: may write, 2: has written */
+
+static void *write_second(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&second))
+		;
+	say_vm(0, 'y');
+	atomic_store(&second, 2);
+	return NULL;
+}
+
+static void let_second_write(void)
+{
+	struct timespec step = { .tv_nsec = 1000000 };
+
+	during_write = NULL;
+	atomic_store(&second, 1);
+	for (unsigned ms = 0; ms < 50 && atomic_load(&second) != 2; ms++)
+		nanosleep(&step, NULL);
+}
+
+static void test_two_writers(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, write_second, NULL), 0);
+	for (unsigned i = 0; i < 199; i++)
+		say_vm(0, 'x');
+	during_write = let_second_write;
+	say_vm(0, 'x');
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	say_vm(0, '\n');
+	assert_int_equal(sent_length, strlen("[red] \r\n") + 200 + strlen("[red] y\r\n"));
+	assert_non_null(strstr(sent, "\n[red] y\r\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_format, set_up), cmocka_unit_test_setup(test_say, set_up),
 		cmocka_unit_test_setup(test_vm_lines, set_up), cmocka_unit_test_setup(test_long_lines, set_up),
+		cmocka_unit_test_setup(test_two_writers, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

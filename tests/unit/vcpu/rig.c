@@ -125,6 +125,7 @@ void links_vm_stopped(struct vm *vm) { (void)vm; }
 void devices_poll(struct vm *vm) { (void)vm; }
 enum hv_err devices_vm_started(struct vm *vm) { (void)vm; return HV_OK; }
 void devices_vm_stopped(struct vm *vm) { (void)vm; }
+bool devices_vm_ready(const struct vm *vm) { (void)vm; return true; }
 
 void vdev_io(struct vdev *vdev, unsigned offset, unsigned size, bool write, uint32_t *value)
 {
