@@ -12,7 +12,7 @@
 #define ALLOCATIONS 256
 
 uint64_t rig_now, rig_audit_arg0, rig_cr4, rig_efer;
-unsigned rig_kicks[LZR_CPU_MAX], rig_audits[32], rig_says, rig_idles, rig_cpu;
+unsigned rig_kicks[LZR_CPU_MAX], rig_audits[32], rig_says, rig_idles, rig_cpu, rig_windows, rig_flushes;
 char rig_console[256];
 uint8_t rig_tpr, rig_window;
 bool rig_event, rig_seed_left;
@@ -48,6 +48,11 @@ enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, hpa_t *re
 	return HV_OK;
 }
 
+enum hv_err mem_reserve(uint64_t length, uint64_t align, unsigned owner, hpa_t *result)
+{
+	return mem_alloc(length, align, owner, result);
+}
+
 enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner)
 {
 	(void)base;
@@ -64,7 +69,7 @@ uint32_t time_tsc_khz(void) { return 2000000; }
 void time_arm(uint64_t deadline) { (void)deadline; }
 void spin_lock(struct spinlock *lock) { assert_int_equal(lock->owner++, 0); }
 void spin_unlock(struct spinlock *lock) { lock->owner--; }
-void host_interrupt_window(void) { }
+void host_interrupt_window(void) { rig_windows++; }
 void epoch_raise(void) { }
 int hear_vm(unsigned vm) { (void)vm; return -1; }
 uint64_t records_wall_clock(void) { return 1700000000; }
@@ -173,7 +178,7 @@ void xstate_load(const struct vcpu *vcpu) { (void)vcpu; }
 void xstate_save(struct vcpu *vcpu) { (void)vcpu; }
 bool xstate_set_xcr0(uint64_t value) { return value & 1; }
 void xstate_set_tsc_aux(struct vcpu *vcpu, uint32_t value) { vcpu->xstate.tsc_aux = value; }
-void xstate_flush_predictors(void) { }
+void xstate_flush_predictors(void) { rig_flushes++; }
 
 static enum hv_err fake_cpu_init(void) { return HV_OK; }
 
@@ -294,7 +299,7 @@ int rig_setup(void **state)
 	memset(rig_audits, 0, sizeof(rig_audits));
 	memset(rig_console, 0, sizeof(rig_console));
 	rig_now = 1000000;
-	rig_idles = rig_says = rig_cpu = 0;
+	rig_idles = rig_says = rig_cpu = rig_windows = rig_flushes = 0;
 	rig_event = false;
 	rig_tpr = rig_window = 0;
 	rig_injected_irq = rig_injected_exception = -1;
