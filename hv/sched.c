@@ -140,6 +140,7 @@ static void unload(struct cpu_queue *queue, struct vcpu *vcpu)
 	if (queue->loaded != vcpu)
 		return;
 	xstate_save(vcpu);
+	xstate_flush_predictors();      /* who comes next cannot be compared with it any more */
 	queue->loaded = NULL;
 }
 
@@ -257,7 +258,10 @@ static void arm(struct cpu_queue *queue, const struct vcpu *vcpu)
 	queue->armed_ns = deadline;
 }
 
-/* Until it sleeps, stops, or the host is interrupted. */
+/*
+ * Until it sleeps, stops, or the host is interrupted.  A reflected exception counts as that: its delivery may raise it
+ * again, for ever, without an instruction of the guest before which the CPU would take an interrupt.
+ */
 static void run(struct cpu_queue *queue, struct vcpu *vcpu)
 {
 	struct vcpu_exit exit;
@@ -270,7 +274,9 @@ static void run(struct cpu_queue *queue, struct vcpu *vcpu)
 			arm(queue, vcpu);
 		}
 		cpu_backend->run(vcpu, &exit);
-		if (exit.kind == EXIT_INTERRUPT) {
+		if (exit.kind == EXIT_REFLECT)
+			(void)exit_handle(vcpu, &exit);
+		if (exit.kind == EXIT_INTERRUPT || exit.kind == EXIT_REFLECT) {
 			host_interrupt_window();
 			queue->armed_ns = UINT64_MAX;
 			if (vcpu->shadow)

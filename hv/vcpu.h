@@ -116,10 +116,11 @@ _Static_assert(sizeof(struct cpuid_row) == 32, "cheap to index");
 
 /*
  * A VM's phase and instance in one word, so that a CPU that looks sees both of the same moment.  vm_start goes from OFF to
- * RUN, vm_stop from RUN to STOPPING; each vCPU's own CPU then leaves, and the last one to leave ends the instance: OFF.
+ * RUN, vm_stop from RUN by CLAIMED, while it writes down why, to STOPPING; each vCPU's own CPU then leaves, and the last
+ * one to leave reads why and ends the instance: OFF.
  * While a VM is OFF its vCPUs belong to whoever starts it, else each to the CPU that it is placed on.
  */
-enum vm_phase { PHASE_OFF = 0, PHASE_RUN = 1, PHASE_STOPPING = 2 };
+enum vm_phase { PHASE_OFF = 0, PHASE_RUN = 1, PHASE_STOPPING = 2, PHASE_CLAIMED = 3 };
 #define RUN_WORD(instance, phase) ((instance) << 2 | (phase))
 #define RUN_PHASE(word) ((enum vm_phase)((word) & 3))
 #define RUN_INSTANCE(word) ((word) >> 2)

@@ -99,6 +99,7 @@ static enum hv_err launch(struct vm *vm)
 
 	private->start_ns = time_ns();
 	private->seeded = false;
+	private->restart_wanted = 0;            /* a control call may have come too late for the instance it was about */
 	private->msrs.count = private->ports.count = private->calls.count = 0;
 	vuart_reset(&private->uart);
 	vpci_reset(vm);
@@ -112,6 +113,7 @@ static enum hv_err launch(struct vm *vm)
 	if (err) {
 		say("%s: its devices do not start (error %u): it stays off", vm->config->name, (unsigned)err);
 		__atomic_store_n(&vm->state, LZR_VM_DEAD, __ATOMIC_RELAXED);
+		epoch_raise();
 		return err;
 	}
 	links_vm_started(vm);
@@ -149,11 +151,12 @@ void vm_stop(struct vm *vm, enum lzr_stop_reason reason, uint64_t detail)
 	uint64_t word = __atomic_load_n(&private->run_word, __ATOMIC_ACQUIRE);
 
 	if (RUN_PHASE(word) != PHASE_RUN ||
-	    !__atomic_compare_exchange_n(&private->run_word, &word, RUN_WORD(RUN_INSTANCE(word), PHASE_STOPPING), false,
+	    !__atomic_compare_exchange_n(&private->run_word, &word, RUN_WORD(RUN_INSTANCE(word), PHASE_CLAIMED), false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return;
 	__atomic_store_n(&private->stop_detail, detail, __ATOMIC_RELAXED);
-	__atomic_store_n(&vm->reason, reason, __ATOMIC_RELEASE);
+	__atomic_store_n(&vm->reason, reason, __ATOMIC_RELAXED);
+	__atomic_store_n(&private->run_word, RUN_WORD(RUN_INSTANCE(word), PHASE_STOPPING), __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < vm->image->vcpus; i++)
 		vcpu_attention(vm->vcpus[i], ATTENTION_STOP);
 }

@@ -239,6 +239,60 @@ static void sipi_starts_a_waiting_vcpu(void **state)
 	assert_int_equal(vcpu->regs.rip, 0x9a000);
 }
 
+/* The delivery of a reflected exception raises it again, with no instruction and so no host interrupt in between. */
+static void reflect(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	if (vcpu->vm->number) {
+		spin(vcpu, exit);
+		return;
+	}
+	assert_true(++entries < 1000);
+	rig_now += 10000;
+	*exit = (struct vcpu_exit){ .kind = EXIT_REFLECT, .detail = VECTOR_AC };
+}
+
+static void an_exception_without_end_keeps_nobody_waiting(void **state)
+{
+	(void)state;
+	rig_create(2, 1, NULL);
+	reset(10000000);
+	rig_run = reflect;
+	rig_schedule();
+	assert_int_equal(rig_injected_exception, VECTOR_AC);
+	assert_true(rig_windows >= entries);
+	assert_true(ran[1] >= 4000000);
+}
+
+static void who_follows_a_stopped_vm_inherits_no_predictions(void **state)
+{
+	(void)state;
+	rig_create(2, 1, NULL);
+	reset(10000000);
+	rig_run = unmapped;
+	rig_schedule();
+	assert_int_equal(vms[0].reason, LZR_STOP_BAD_ACCESS);
+	assert_int_equal(rig_flushes, 1);
+}
+
+static void off(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	vm_stop(vcpu->vm, LZR_STOP_POWER_OFF, 0);
+	*exit = (struct vcpu_exit){ .kind = EXIT_IGNORE };
+}
+
+/* A control call that came too late for one instance says nothing about the next. */
+static void a_late_restart_is_forgotten(void **state)
+{
+	(void)state;
+	machine.vms[0].max_restarts = 5;
+	vm_privates[0].restart_wanted = 1;
+	rig_create(1, 1, NULL);
+	rig_run = off;
+	rig_schedule();
+	assert_int_equal(vms[0].state, LZR_VM_STOPPED);
+	assert_int_equal(vms[0].starts, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
 int main(void)
@@ -249,6 +303,8 @@ int main(void)
 		TEST(an_access_outside_the_map_stops_one_vm), TEST(an_unknown_exit_stops_the_vm),
 		TEST(all_asleep_for_ever_stops_the_vm), TEST(a_shadow_holds_the_interrupt_back),
 		TEST(interrupts_off_asks_for_a_window), TEST(sipi_starts_a_waiting_vcpu),
+		TEST(an_exception_without_end_keeps_nobody_waiting), TEST(who_follows_a_stopped_vm_inherits_no_predictions),
+		TEST(a_late_restart_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
