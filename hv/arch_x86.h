@@ -22,6 +22,7 @@
 #define CR0_EM (1ul << 2)
 #define CR0_TS (1ul << 3)
 #define CR0_WP (1ul << 16)
+#define CR4_MCE (1ul << 6)
 #define CR4_OSFXSR (1ul << 9)
 #define CR4_OSXMMEXCPT (1ul << 10)
 #define CR4_OSXSAVE (1ul << 18)

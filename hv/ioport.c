@@ -30,10 +30,13 @@ static void power_access(struct vm *vm, unsigned reg, bool write, uint32_t *valu
 static void uart_access(struct vm *vm, unsigned reg, bool write, uint32_t *value)
 {
 	uint8_t byte = (uint8_t)*value;
+	int out;
 
 	spin_lock(&vm->lock);
-	vuart_access(vm, reg, write, &byte);
+	out = vuart_access(vm, reg, write, &byte);
 	spin_unlock(&vm->lock);
+	if (out >= 0)
+		say_vm(vm->number, (char)out);
 	*value = byte;
 }
 

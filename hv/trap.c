@@ -74,6 +74,7 @@ HV_BOOT void cpu_load(struct cpu *cpu)
 	gdt_load(&gdt);
 	__asm__ volatile("lidt %0" : : "m"(table));
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)cpu);
+	arch_write_cr4(arch_read_cr4() | CR4_MCE);      /* else a machine check resets the machine without a word */
 }
 
 static void exception(const struct trap_frame *f)

@@ -201,7 +201,8 @@ void xstate_flush_predictors(void);
 enum io_result { IO_DONE, IO_UNCLAIMED };
 void ioport_access(struct vcpu *vcpu, const struct vcpu_exit *exit);
 void vuart_reset(struct vuart *uart);
-void vuart_access(struct vm *vm, unsigned reg, bool write, uint8_t *value);
+/* The character that goes out, or -1: writing it may take long, so that is done without the device lock. */
+int vuart_access(struct vm *vm, unsigned reg, bool write, uint8_t *value);
 void vpci_reset(struct vm *vm);
 enum io_result vpci_access(struct vm *vm, unsigned port, unsigned size, bool write, uint32_t *value);
 

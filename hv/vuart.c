@@ -80,25 +80,25 @@ static uint8_t read_register(struct vm *vm, struct vuart *uart, unsigned reg)
 	}
 }
 
-static void write_data(struct vm *vm, struct vuart *uart, uint8_t value)
+/* The character that leaves, or -1. */
+static int write_data(struct vuart *uart, uint8_t value)
 {
-	if (uart->mcr & MCR_LOOPBACK)
-		uart->received = value;
-	else
-		say_vm(vm->number, (char)value);
 	uart->thr_pending = true;
+	if (!(uart->mcr & MCR_LOOPBACK))
+		return value;
+	uart->received = value;
+	return -1;
 }
 
-static void write_register(struct vm *vm, struct vuart *uart, unsigned reg, uint8_t value)
+static int write_register(struct vuart *uart, unsigned reg, uint8_t value)
 {
 	bool dlab = uart->lcr & LCR_DLAB;
 
 	switch (reg) {
 	case REG_DATA:
-		if (dlab)
-			uart->dll = value;
-		else
-			write_data(vm, uart, value);
+		if (!dlab)
+			return write_data(uart, value);
+		uart->dll = value;
 		break;
 	case REG_IER:
 		if (dlab) {
@@ -122,14 +122,15 @@ static void write_register(struct vm *vm, struct vuart *uart, unsigned reg, uint
 		uart->scratch = value;
 		break;
 	}
+	return -1;
 }
 
-void vuart_access(struct vm *vm, unsigned reg, bool write, uint8_t *value)
+int vuart_access(struct vm *vm, unsigned reg, bool write, uint8_t *value)
 {
 	struct vuart *uart = &vm_private(vm)->uart;
 
 	if (write)
-		write_register(vm, uart, reg, *value);
-	else
-		*value = read_register(vm, uart, reg);
+		return write_register(uart, reg, *value);
+	*value = read_register(vm, uart, reg);
+	return -1;
 }

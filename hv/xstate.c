@@ -20,6 +20,9 @@
 #define XCR0_SSE 2ull
 #define XCR0_AVX 4ull
 #define XCR0_AVX512 0xe0ull
+#define XCR0_PKRU 0x200ull
+/* What a guest may enable.  The others come in sets of their own, and half of a set makes XSETBV fault. */
+#define XCR0_GUEST (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 
 static HV_SEALED uint64_t host_xcr0;    /* every component that the CPU has */
 static HV_SEALED uint32_t area_length;
@@ -113,11 +116,17 @@ void xstate_load(const struct vcpu *vcpu)
 	xsetbv(x->xcr0);
 }
 
+/* Whether XSETBV takes the value without a fault (AMD64 Architecture Programmer's Manual, volume 4, "XSETBV"). */
+static bool is_xcr0(uint64_t value)
+{
+	if (!(value & XCR0_X87) || value & ~(host_xcr0 & XCR0_GUEST) || (value & XCR0_AVX && !(value & XCR0_SSE)))
+		return false;
+	return !(value & XCR0_AVX512) || ((value & XCR0_AVX512) == XCR0_AVX512 && value & XCR0_AVX);
+}
+
 bool xstate_set_xcr0(uint64_t value)
 {
-	if (!(value & XCR0_X87) || value & ~host_xcr0 || (value & XCR0_AVX && !(value & XCR0_SSE)))
-		return false;
-	if (value & XCR0_AVX512 && ((value & XCR0_AVX512) != XCR0_AVX512 || !(value & XCR0_AVX)))
+	if (!is_xcr0(value))
 		return false;
 	xsetbv(value);
 	return true;
