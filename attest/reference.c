@@ -42,7 +42,7 @@ static bool pcr_add(struct reference *r, const char *number, const char *value)
 	set = &r->pcr[number[0] - '0'];
 	if (strcmp(value, "unchecked") != 0)
 		return set_add(set, value);
-	if (set->unchecked || set->count)
+	if (set->unchecked || set->count || number[0] == '4')
 		return false;
 	set->unchecked = true;
 	return true;

@@ -4,7 +4,8 @@
  *
  *     lazaret-reference 1             first line
  *     pcr 4 DIGEST                    final value of a firmware register (0-7); more lines: any of them
- *     pcr 0 unchecked                 said aloud: this register is not compared, and every report repeats it
+ *     pcr 0 unchecked                 said aloud: this register is not compared, and every report repeats it; never PCR
+ *                                     4, for what another loader extends the rest with is up to that loader
  *     hypervisor DIGEST               the measured files
  *     signer DIGEST
  *     boot-list DIGEST

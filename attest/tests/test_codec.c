@@ -325,6 +325,7 @@ static void reference_text(void **state)
 					   "lazaret-reference 1\nhypervizor 00\n",
 					   "lazaret-reference 1\nhypervisor 00\n",
 					   "lazaret-reference 1\npcr 0 unchecked\n" };
+	static const char loader[] = "lazaret-reference 1\npcr 4 unchecked\n";
 	char digest[97], *good, *text = NULL;
 	struct reference *r = malloc(sizeof(*r));
 	struct fault f = { 0 };
@@ -337,6 +338,9 @@ static void reference_text(void **state)
 		assert_false(reference_parse((struct bytes){ (const uint8_t *)bad[i], strlen(bad[i]) }, "test", r, &f));
 		assert_true(f.code == FAULT_FORMAT || f.code == FAULT_REFERENCE_MISSING);
 	}
+	f = (struct fault){ 0 };
+	assert_false(reference_parse((struct bytes){ (const uint8_t *)loader, strlen(loader) }, "test", r, &f));
+	assert_int_equal(f.code, FAULT_FORMAT);
 	memset(digest, 'a', 96);
 	digest[96] = 0;
 	out = open_memstream(&text, &length);
