@@ -4,8 +4,8 @@
  * try the same, and says on stdout what changed.  Peers have static neighbour entries, so that frames leave this VM even
  * when nobody answers ARP; whether they arrive is not this VM's choice.
  *
- *   LZR-FLOW from=A to=B proto=P result=allowed|denied attempts=N     the first result, and each change
- *   LZR-ARRIVED at=A from=B proto=P                                   first frame of that kind from B seen at A
+ *   LZR-FLOW from=A to=B proto=P result=allowed|denied attempts=N     each change, and when N is a power of two
+ *   LZR-ARRIVED at=A from=B proto=P frames=N                          frames of that kind from B seen at A, likewise
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,9 +45,15 @@ struct target {
 	uint16_t port;
 	int last[PROTO_COUNT];          /* -1: not tried yet */
 	bool answered[PROTO_COUNT];     /* in this round */
-	bool arrived[PROTO_COUNT];
+	unsigned arrived[PROTO_COUNT];  /* frames */
 	int tcp;                        /* connecting socket of this round, or -1 */
 };
+
+/* When counters are said: often at first, never too often. */
+static bool is_power_of_two(unsigned n)
+{
+	return n && !(n & (n - 1));
+}
 
 static struct target targets[TARGET_MAX];
 static unsigned target_count;
@@ -281,7 +287,7 @@ static void round_once(int arp, int icmp, int udp)
 		if (target->tcp >= 0)
 			close(target->tcp);
 		for (unsigned p = 0; p < PROTO_COUNT; p++) {
-			if (!(target->protos & 1u << p) || target->last[p] == target->answered[p])
+			if (!(target->protos & 1u << p) || (target->last[p] == target->answered[p] && !is_power_of_two(rounds)))
 				continue;
 			target->last[p] = target->answered[p];
 			printf("LZR-FLOW from=%s to=%s proto=%s result=%s attempts=%u\n", self, target->name, proto_names[p],
@@ -303,7 +309,7 @@ static void try_forever(void)
 
 static void note_arrival(const uint8_t *frame, size_t size)
 {
-	static bool unknown[PROTO_COUNT];
+	static unsigned unknown[PROTO_COUNT];
 	struct in_addr from = { 0 };
 	int proto;
 
@@ -319,11 +325,11 @@ static void note_arrival(const uint8_t *frame, size_t size)
 		return;
 	}
 	struct target *target = find_target(from);
-	bool *seen = proto < 0 ? NULL : target ? &target->arrived[proto] : &unknown[proto];
-	if (!seen || *seen)
+	unsigned *frames = proto < 0 ? NULL : target ? &target->arrived[proto] : &unknown[proto];
+	if (!frames || !is_power_of_two(++*frames))
 		return;
-	*seen = true;
-	printf("LZR-ARRIVED at=%s from=%s proto=%s\n", self, target ? target->name : inet_ntoa(from), proto_names[proto]);
+	printf("LZR-ARRIVED at=%s from=%s proto=%s frames=%u\n", self, target ? target->name : inet_ntoa(from),
+	       proto_names[proto], *frames);
 }
 
 static void watch(int packets)

@@ -57,8 +57,8 @@ static void test_flow_lines(void **state)
 	assert_int_equal(flow("red", "archive", 3)->first, STORY_DENIED);
 	assert_int_equal(flow("red", "archive", 3)->last, STORY_ALLOWED);
 	assert_int_equal(flow("red", "archive", 3)->attempts, 7);
-	story_console(&s, "[archive] LZR-ARRIVED at=archive from=red proto=tcp");
-	assert_true(flow("red", "archive", 3)->arrived);
+	story_console(&s, "[archive] LZR-ARRIVED at=archive from=red proto=tcp frames=4");
+	assert_int_equal(flow("red", "archive", 3)->arrived, 4);
 }
 
 static void test_a_vm_speaks_only_for_itself(void **state)

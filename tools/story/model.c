@@ -177,7 +177,7 @@ static void see_arrival(struct story *s, const char *vm, const char *text)
 	word(text, "proto", proto, sizeof(proto));
 	flow = find_flow(s, from, vm, proto);
 	if (flow)
-		flow->arrived = true;
+		flow->arrived = number(text, "frames");
 }
 
 static void see_error(struct story *s, const char *line)

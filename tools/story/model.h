@@ -28,6 +28,7 @@ struct story_vm {
 	char state[24];                 /* quarantined, admitted, blocked, infrastructure, service */
 	uint64_t leases;                /* given by the verifier */
 	uint64_t serial;                /* of the last lease given, 0: none */
+	unsigned told;                  /* of its events, how many were worth saying */
 	bool asked, ask_good;           /* its own request over its channel was answered, and well */
 };
 
@@ -36,7 +37,7 @@ struct story_flow {
 	unsigned proto;
 	enum story_result first, last;
 	uint64_t attempts;
-	bool arrived;                   /* the other end says that it saw a frame of it */
+	uint64_t arrived;               /* frames of it that the other end says it saw, rounded down to a power of two */
 };
 
 struct story {

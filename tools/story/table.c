@@ -52,14 +52,13 @@ static const char *result_name(enum story_result result)
 
 struct flow_line {
 	const struct story_flow *flow;
-	enum story_result first, last;
 	const char *rule;
-	bool arrived, good;
+	bool good;
 };
 
 static struct flow_line judge(struct story *s, const struct story_flow *flow)
 {
-	struct flow_line l = { .flow = flow, .first = flow->first, .last = flow->last, .arrived = flow->arrived };
+	struct flow_line l = { .flow = flow };
 	const bool expected = story_expected(s, flow, &l.rule);
 
 	l.good = (flow->first == STORY_UNSEEN || (flow->last == STORY_ALLOWED) == expected) && (expected || !flow->arrived);
@@ -68,14 +67,16 @@ static struct flow_line judge(struct story *s, const struct story_flow *flow)
 
 static bool same_line(const struct flow_line *a, const struct flow_line *b)
 {
-	return strcmp(a->flow->from, b->flow->from) == 0 && strcmp(a->flow->to, b->flow->to) == 0 && a->first == b->first &&
-	       a->last == b->last && a->arrived == b->arrived && a->good == b->good && a->rule == b->rule;
+	return strcmp(a->flow->from, b->flow->from) == 0 && strcmp(a->flow->to, b->flow->to) == 0 &&
+	       a->flow->first == b->flow->first && a->flow->last == b->flow->last && !a->flow->arrived == !b->flow->arrived &&
+	       a->good == b->good && a->rule == b->rule;
 }
 
-/* One line for all protocols of a pair that went alike; nothing if an earlier flow's line has said it. */
+/* One line for all protocols of a pair that went alike, with their counts added; nothing if an earlier flow's line said it. */
 static void print_flow(FILE *out, struct story *s, unsigned index)
 {
 	const struct flow_line line = judge(s, &s->flow[index]);
+	uint64_t tried = 0, arrived = 0;
 	char protos[32] = "";
 
 	for (unsigned i = 0; i < s->flow_count; i++) {
@@ -87,18 +88,23 @@ static void print_flow(FILE *out, struct story *s, unsigned index)
 			return;
 		strcat(protos, protos[0] ? " " : "");
 		strcat(protos, story_protos[s->flow[i].proto]);
+		tried += s->flow[i].attempts;
+		arrived += s->flow[i].arrived;
 	}
-	fprintf(out, "%-11s %-10s %-18s %-9s %-9s %-11s %-8s %s\n", line.flow->from, line.flow->to, protos,
-		result_name(line.first), result_name(line.last), line.rule,
-		!story_find_vm(s, line.flow->to) ? "-" : line.arrived ? "yes" : "no", mark(line.good));
+	fprintf(out, "%-11s %-10s %-18s %5" PRIu64 "  %-9s %-9s %-11s", line.flow->from, line.flow->to, protos, tried,
+		result_name(line.flow->first), result_name(line.flow->last), line.rule);
+	if (story_find_vm(s, line.flow->to))
+		fprintf(out, " %7" PRIu64 "  %s\n", arrived, mark(line.good));
+	else
+		fprintf(out, " %7s  %s\n", "(wire)", mark(line.good));
 }
 
 unsigned table_flows(FILE *out, struct story *s)
 {
 	unsigned bad = 0;
 
-	fprintf(out, "\n%-11s %-10s %-18s %-9s %-9s %-11s %-8s\n", "from", "to", "by", "at first", "now", "decided by",
-		"arrived");
+	fprintf(out, "\n%-11s %-10s %-18s %5s  %-9s %-9s %-11s %7s\n", "from", "to", "by", "tried", "at first", "now",
+		"decided by", "arrived");
 	for (unsigned a = 0; a < s->view.vm_count; a++)
 		for (unsigned i = 0; i < s->flow_count; i++)
 			if (strcmp(s->flow[i].from, s->view.vm[a].name) == 0)
@@ -108,6 +114,7 @@ unsigned table_flows(FILE *out, struct story *s)
 			print_flow(out, s, i);
 		bad += !judge(s, &s->flow[i]).good;
 	}
+	fprintf(out, "tried, arrived: at least so many, all protocols together; (wire): see the next table\n");
 	return bad;
 }
 
