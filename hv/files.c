@@ -29,15 +29,17 @@ static bool check_key(const struct lzr_boot_file *file, const struct lzr_key_hea
 	static const char kind[] = "signer key";
 
 	if (file->length < sizeof(*key))
-		return refuse_file(kind, file->name, "header: expected %lu bytes, found %lu", sizeof(*key), file->length);
+		return refuse_file(kind, file->name, "header: expected %lu bytes, found %lu", sizeof(*key),
+			file->length);
 	if (memcmp(key->magic, LZR_KEY_MAGIC, sizeof(key->magic))) {
 		const uint8_t *m = (const uint8_t *)key->magic;
 
-		return refuse_file(kind, file->name, "magic: expected " LZR_KEY_MAGIC ", found bytes %02x %02x %02x %02x..",
-			m[0], m[1], m[2], m[3]);
+		return refuse_file(kind, file->name, "magic: expected " LZR_KEY_MAGIC ", found bytes %02x %02x %02x "
+			"%02x..", m[0], m[1], m[2], m[3]);
 	}
 	if (key->flags & ~LZR_KEY_DEVELOPMENT)
-		return refuse_file(kind, file->name, "flags: expected 0 or %x, found %x", LZR_KEY_DEVELOPMENT, key->flags);
+		return refuse_file(kind, file->name, "flags: expected 0 or %x, found %x", LZR_KEY_DEVELOPMENT,
+			key->flags);
 	if (key->der_length != file->length - sizeof(*key))
 		return refuse_file(kind, file->name, "key length: expected %lu, found %u", file->length - sizeof(*key),
 			key->der_length);
@@ -45,7 +47,8 @@ static bool check_key(const struct lzr_boot_file *file, const struct lzr_key_hea
 }
 
 /* Not older than what this machine has accepted before, and of the same signer. */
-static bool check_rollback(const struct lzr_boot_info *info, const struct lzr_boot_file *key)
+static bool check_rollback(const struct lzr_boot_info *info, const struct lzr_boot_file *key,
+	const struct lzr_boot_file *policy)
 {
 	const uint8_t *e = info->accepted_signer;
 	uint8_t d[LZR_DIGEST_SIZE];
@@ -54,10 +57,10 @@ static bool check_rollback(const struct lzr_boot_info *info, const struct lzr_bo
 		return true;
 	crypto_sha384(hpa_ptr(hpa(key->address)), key->length, d);
 	if (memcmp(e, d, LZR_DIGEST_SIZE))
-		return refuse_file("signer key", key->name, "signed by another key than this machine's TPM has recorded: "
-			"expected sha384 %02x%02x.., found %02x%02x..", e[0], e[1], d[0], d[1]);
+		return refuse_file("signer key", key->name, "signed by another key than this machine's TPM has recorded"
+			": expected sha384 %02x%02x.., found %02x%02x..", e[0], e[1], d[0], d[1]);
 	if (machine.policy_version < info->policy_floor)
-		return refuse_file("policy", "", "/ version: its version is below the floor in this machine's TPM: "
+		return refuse_file("policy", policy->name, "/ version: its version is below the floor in this machine's TPM: "
 			"expected %lu or more, found %lu", info->policy_floor, machine.policy_version);
 	return true;
 }
@@ -69,12 +72,14 @@ static bool verify_policy(const struct handoff *handoff, const struct lzr_boot_f
 
 	if (!key_file || !policy || !signature)
 		return refuse_file("boot list", "", "expected signer key, policy and its signature, found %s, %s, %s",
-			key_file ? key_file->name : "none", policy ? policy->name : "none", signature ? signature->name : "none");
+			key_file ? key_file->name : "none", policy ? policy->name : "none",
+			signature ? signature->name : "none");
 	if (policy->length > LZR_POLICY_MAX)
-		return refuse_file("policy", policy->name, "expected at most %u bytes, found %lu", LZR_POLICY_MAX, policy->length);
+		return refuse_file("policy", policy->name, "expected at most %u bytes, found %lu", LZR_POLICY_MAX,
+			policy->length);
 	if (signature->length != LZR_POLICY_SIGNATURE_SIZE)
-		return refuse_file("policy signature", signature->name, "expected %u bytes, found %lu", LZR_POLICY_SIGNATURE_SIZE,
-			signature->length);
+		return refuse_file("policy signature", signature->name, "expected %u bytes, found %lu",
+			LZR_POLICY_SIGNATURE_SIZE, signature->length);
 	const struct lzr_key_header *key = hpa_ptr(hpa(key_file->address));
 
 	if (!check_key(key_file, key))
@@ -86,10 +91,11 @@ static bool verify_policy(const struct handoff *handoff, const struct lzr_boot_f
 	if (wrong) {
 		const uint8_t *d = machine.policy_digest;
 
-		return refuse_file("policy", policy->name, "expected a signature by %s in %s over sha384 %02x%02x%02x%02x..: %s",
-			key_file->name, signature->name, d[0], d[1], d[2], d[3], wrong);
+		return refuse_file("policy", policy->name, "expected a signature by %s in %s over sha384 "
+			"%02x%02x%02x%02x..: %s", key_file->name, signature->name, d[0], d[1], d[2], d[3], wrong);
 	}
-	say("policy %s: signature is good%s", policy->name, key->flags & LZR_KEY_DEVELOPMENT ? " (development key)" : "");
+	say("policy %s: signature is good%s", policy->name,
+		key->flags & LZR_KEY_DEVELOPMENT ? " (development key)" : "");
 	records_files(handoff, policy, key_file, key->flags & LZR_KEY_DEVELOPMENT);
 	return true;
 }
@@ -103,8 +109,9 @@ static bool read_manifests(const struct handoff *handoff)
 		if (file->kind != LZR_FILE_MANIFEST)
 			continue;
 		if (machine.image_count == LZR_VM_MAX || file->length > LZR_MANIFEST_MAX)
-			return refuse_file("manifest", file->name, "expected up to %u manifests of up to %u bytes, found number %u "
-				"with %lu", LZR_VM_MAX, LZR_MANIFEST_MAX, machine.image_count + 1, file->length);
+			return refuse_file("manifest", file->name, "expected up to %u manifests of up to %u bytes, "
+				"found number %u with %lu", LZR_VM_MAX, LZR_MANIFEST_MAX, machine.image_count + 1,
+				file->length);
 		uint8_t measurement[LZR_DIGEST_SIZE];
 		struct image_config *image = &images[machine.image_count++];
 
@@ -128,9 +135,9 @@ static bool bind_segment(const struct lzr_boot_file *file, const uint8_t digest[
 			if (strcmp(s->file, file->name))
 				continue;
 			if (s->length != file->length || memcmp(s->sha384, digest, LZR_DIGEST_SIZE)) {
-				say("refused: segment %s: manifest %s expects %lu bytes, sha384 %02x%02x.., found %lu, %02x%02x..",
-					file->name, images[i].name, s->length, s->sha384[0], s->sha384[1], file->length,
-					digest[0], digest[1]);
+				say("refused: segment %s: manifest %s expects %lu bytes, sha384 %02x%02x.., found %lu, "
+					"%02x%02x..", file->name, images[i].name, s->length, s->sha384[0],
+					s->sha384[1], file->length, digest[0], digest[1]);
 				return false;
 			}
 			s->source = hpa(file->address);
@@ -158,8 +165,8 @@ static bool verify_segments(const struct handoff *handoff)
 	for (uint32_t i = 0; i < machine.image_count; i++)
 		for (uint32_t j = 0; j < images[i].segment_count; j++)
 			if (!images[i].segments[j].source.a)
-				return refuse_file("manifest", images[i].name, "/segments: expected segment %s in the boot list, "
-					"found none", images[i].segments[j].file);
+				return refuse_file("manifest", images[i].name, "/segments: expected segment %s in the "
+					"boot list, found none", images[i].segments[j].file);
 	return true;
 }
 
@@ -181,6 +188,7 @@ bool files_verify(const struct handoff *handoff)
 
 	return verify_policy(handoff, policy) && read_manifests(handoff) &&
 		policy_read(policy->name, hpa_ptr(hpa(policy->address)), policy->length) &&
-		check_rollback(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL)) && check_memory() &&
+		check_rollback(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL), policy) &&
+		check_memory() &&
 		verify_segments(handoff);
 }

@@ -75,8 +75,8 @@ static bool read_segment(const struct dt *dt, int node, struct image_config *ima
 		const struct segment_config *other = &image->segments[i];
 
 		if (s->gpa < other->gpa + other->length && other->gpa < s->gpa + s->length)
-			return dt_refuse(dt, node, "gpa", "found [%lx, +%lx), overlaps segment %s: expected nothing of [%lx, +%lx)",
-				s->gpa, s->length, other->file, other->gpa, other->length);
+			return dt_refuse(dt, node, "gpa", "found [%lx, +%lx), overlaps segment %s: expected nothing "
+				"of [%lx, +%lx)", s->gpa, s->length, other->file, other->gpa, other->length);
 	}
 	image->segment_count++;
 	return true;

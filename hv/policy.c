@@ -91,8 +91,8 @@ static bool check_image(const struct dt *dt, int node, const struct vm_fields *f
 	if (!f->measure_only && memcmp(f->measurement, image->measurement, LZR_DIGEST_SIZE)) {
 		const uint8_t *e = f->measurement, *m = image->measurement;
 
-		return dt_refuse(dt, node, "measurement", "expected %02x%02x%02x%02x.., manifest %s has %02x%02x%02x%02x..",
-			e[0], e[1], e[2], e[3], f->image, m[0], m[1], m[2], m[3]);
+		return dt_refuse(dt, node, "measurement", "expected %02x%02x%02x%02x.., manifest %s has "
+			"%02x%02x%02x%02x..", e[0], e[1], e[2], e[3], f->image, m[0], m[1], m[2], m[3]);
 	}
 	if (f->memory != image->memory || f->vcpus != image->vcpus)
 		return dt_refuse(dt, node, "memory", "expected %lx bytes and %u vCPUs, manifest %s has %lx and %u", f->memory,

@@ -51,8 +51,8 @@ size_t print_format(char *out, size_t capacity, const char *format, va_list args
 			break;
 		case 'u':
 		case 'x':
-			put_number(&sink, wide ? va_arg(args, uint64_t) : va_arg(args, unsigned), *format == 'u' ? 10 : 16,
-				byte ? 2 : 1);
+			put_number(&sink, wide ? va_arg(args, uint64_t) : va_arg(args, unsigned),
+				*format == 'u' ? 10 : 16, byte ? 2 : 1);
 			break;
 		case '%':
 			put(&sink, '%');

@@ -93,8 +93,8 @@ const struct lzr_boot_list_entry *bootlist_check(const void *data, uint64_t leng
 	uint32_t found[KINDS] = { 0 };
 
 	if (length < sizeof(*header) || memcmp(header->magic, LZR_BOOT_LIST_MAGIC, sizeof(header->magic)))
-		refuse("boot.list: header: expected the magic " LZR_BOOT_LIST_MAGIC ", found other bytes in %llu; write it with "
-		       "mkboot", (unsigned long long)length);
+		refuse("boot.list: header: expected the magic " LZR_BOOT_LIST_MAGIC ", found others in %llu bytes; "
+		       "write it with mkboot", (unsigned long long)length);
 	if (header->version != LZR_BOOT_LIST_VERSION)
 		refuse("boot.list: version %u, this loader reads version %u", header->version, LZR_BOOT_LIST_VERSION);
 	if (header->count == 0 || header->count > LZR_BOOT_LIST_MAX)
