@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence of a whole machine, as it is built and with one byte of its PE changed: it boots all the same (without Secure Boot
- * nobody stops it), and the verifier names what differs.  The changed bytes lie in texts that loader and hypervisor print,
- * so that the log shows that the changed program ran.
+ * Evidence of a whole machine, as it is built and with one byte of its PE changed: it boots all the same (without
+ * Secure Boot nobody stops it), and the verifier names what differs.  The changed bytes lie in texts that loader and
+ * hypervisor print, so that the log shows that the changed program ran.
  */
 #define _GNU_SOURCE
 #include "attested.h"
@@ -28,7 +28,7 @@
 static const struct trial {
 	const char *name;
 	const char *text;               /* one of its letters changes case; NULL: the last byte; "": none */
-	const char *verdict[2];         /* what lzr-verify names, and what once register 4 is left aside; NULL: all is good */
+	const char *verdict[2];         /* what is named, and what once register 4 is left aside; NULL: all is good */
 } trials[] = {
 	{ "good", "", { NULL } },
 	{ "loader", "leaving the firmware", { "PCR 4 (loader and hypervisor PE)" } },
@@ -40,7 +40,7 @@ static const struct trial {
 static struct attested machines[TRIALS];
 static bool side_by_side;
 
-/* --- the verifier's side ------------------------------------------------------------------------------------------------ */
+/* --- the verifier's side -------------------------------------------------------------------------------------- */
 
 char *attested_state(const struct attested *a, const char *name, size_t *length)
 {
@@ -113,7 +113,7 @@ static bool write_serve(const struct attested *a, char *forward, size_t size)
 	return fclose(f) == 0 && chmod(path, 0755) == 0;
 }
 
-/* --- machines ----------------------------------------------------------------------------------------------------------- */
+/* --- machines ------------------------------------------------------------------------------------------------- */
 
 static bool change_pe(const struct refuse_volume *v, const struct trial *t)
 {
@@ -145,7 +145,8 @@ static bool start(size_t i)
 	char forward[768];
 	char *clean[] = { "rm", "-rf", a->dir, NULL }, *make[] = { "mkdir", "-p", a->dir, NULL };
 	char *copy[] = { "cp", "--sparse=always", "build/tests/esp/attested.img", v.esp, NULL };
-	struct rig_config config = { .dir = a->dir, .esp = v.esp, .seconds = SECONDS, .memory_mib = 1024, .no_nvme = true };
+	struct rig_config config = { .dir = a->dir, .esp = v.esp, .seconds = SECONDS, .memory_mib = 1024,
+				     .no_nvme = true };
 
 	snprintf(a->dir, sizeof(a->dir), DIR "-%s", trials[i].name);
 	snprintf(v.dir, sizeof(v.dir), "%s", a->dir);
@@ -193,6 +194,7 @@ static void expect_good(const struct attested *a, const char *events)
 		fail_msg("%s", output);
 	eyes_on_signature(a);
 	eyes_on_log(a);
+	bundle_damaged(a);
 }
 
 static void expect_named(const struct attested *a, const struct trial *t, const char *events)
@@ -255,6 +257,7 @@ int main(int argc, char **argv)
 	side_by_side = argc < 2 && (!jobs || atoi(jobs) < 2);
 	for (size_t i = 0; i < TRIALS; i++)
 		if (argc < 2 || strstr(trials[i].name, argv[1]))
-			tests[count++] = (struct CMUnitTest){ trials[i].name, run_trial, NULL, end_trial, (void *)&trials[i] };
+			tests[count++] = (struct CMUnitTest){ trials[i].name, run_trial, NULL, end_trial,
+							      (void *)&trials[i] };
 	return _cmocka_run_group_tests("attested", tests, count, NULL, NULL);
 }

@@ -23,5 +23,7 @@ bool attested_check(const struct attested *a, const char *reference, char *outpu
 /* attested_eyes.c: OpenSSL and tpm2-tools on the bundle that this machine's verifier kept. */
 void eyes_on_signature(const struct attested *a);
 void eyes_on_log(const struct attested *a);
+/* attested_bundle.c: that bundle damaged, and each time refused for the right reason. */
+void bundle_damaged(const struct attested *a);
 
 #endif

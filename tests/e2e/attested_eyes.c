@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The quote's signature and the event log, judged by programs that share nothing with ours: OpenSSL and tpm2-tools.  Ours only
- * cuts the bundle into its parts.
+ * The quote's signature and the event log, judged by programs that share nothing with ours: OpenSSL and tpm2-tools.
+ * Ours only cuts the bundle into its parts.
  */
 #define _GNU_SOURCE
 #include "attested.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One flipped byte in each small file that a boot rests on and in the switch's segments: the first, the last and one chosen
- * by a fixed seed.  Each is refused at boot.  A machine boots with most changes of its PE: attested.c has the verdict then.
+ * One flipped byte in each small file that a boot rests on and in the switch's segments: the first, the last and one
+ * chosen by a fixed seed.  Each is refused at boot.  A machine boots with most changes of its PE: attested.c has the
+ * verdict then.
  * usage: flipped [PART OF A NAME]
  */
 #include "refuse.h"
@@ -15,7 +16,8 @@ static const struct refuse_case cases[] = {
 	REFUSE_FLIP("signer_key_first", "refused", "signer.lzrkey", REFUSE_FIRST,
 		    "hv: refused: signer key signer.lzrkey: magic: expected LZRKEY1, found bytes b3 5a 52 4b.."),
 	REFUSE_FLIP("signer_key_chosen", "refused", "signer.lzrkey", REFUSE_CHOSEN, "hv: refused: ", "signer.lzrkey"),
-	REFUSE_FLIP("signer_key_last", "refused", "signer.lzrkey", REFUSE_LAST, POLICY, "the key is not a point of P-384"),
+	REFUSE_FLIP("signer_key_last", "refused", "signer.lzrkey", REFUSE_LAST, POLICY,
+		    "the key is not a point of P-384"),
 	REFUSE_FLIPS("boot_list", "refused", "boot.list", "loader: REFUSED: boot.list: "),
 	REFUSE_FLIPS("policy", "refused", "refused.dtb", POLICY),
 	REFUSE_FLIPS("signature", "refused", "refused.sig", POLICY),

@@ -33,7 +33,7 @@ static struct running slots[2];
 static size_t chosen_count;
 static bool side_by_side;
 
-/* --- a volume's files --------------------------------------------------------------------------------------------------- */
+/* --- a volume's files ----------------------------------------------------------------------------------------- */
 
 uint8_t *refuse_get(const struct refuse_volume *v, const char *file, size_t *length)
 {
@@ -165,15 +165,15 @@ bool refuse_flip(const struct refuse_volume *v, const struct refuse_case *c)
 	if (!(data = refuse_get(v, name, &length)))
 		return false;
 	at = c->offset == REFUSE_FIRST ? 0 : c->offset == REFUSE_LAST ? length - 1 : refuse_choose(c->file, length);
-	print_message("           for %s: %s: byte %zu of %zu: %02x becomes %02x\n", c->name, name, at, length, data[at],
-		      data[at] ^ 0xff);
+	print_message("           for %s: %s: byte %zu of %zu: %02x becomes %02x\n", c->name, name, at, length,
+		      data[at], data[at] ^ 0xff);
 	data[at] ^= 0xff;
 	ok = refuse_put(v, name, data, length);
 	free(data);
 	return ok;
 }
 
-/* --- machines ----------------------------------------------------------------------------------------------------------- */
+/* --- machines ------------------------------------------------------------------------------------------------- */
 
 /* A fresh copy of the volume, damaged, and a machine with it. */
 static bool start(struct running *r, const struct refuse_case *c)
@@ -285,7 +285,8 @@ int refuse_run(const char *group, const struct refuse_case *cases, size_t count,
 			continue;
 		assert_true(chosen_count < CASES_MAX);
 		chosen[chosen_count] = &cases[i];
-		tests[chosen_count] = (struct CMUnitTest){ cases[i].name, run_case, NULL, end_case, &chosen[chosen_count] };
+		tests[chosen_count] = (struct CMUnitTest){ cases[i].name, run_case, NULL, end_case,
+							   &chosen[chosen_count] };
 		chosen_count++;
 	}
 	return _cmocka_run_group_tests(group, tests, chosen_count, NULL, NULL);

@@ -27,7 +27,7 @@ struct refuse_case {
 	const char *file;               /* argument for `damage` */
 	int64_t offset;                 /* argument for `damage` */
 	const char *says[4];            /* all of them in the line of the refusal */
-	const char *line;               /* the line is the one with this; NULL: "refused: ", or the loader's "REFUSED: " */
+	const char *line;               /* the refusal is the line with this; NULL: "refused: " of either */
 	bool no_iommu, no_intremap;
 };
 
@@ -47,7 +47,8 @@ bool refuse_relist(const struct refuse_volume *v, const char *file, size_t lengt
 bool refuse_sign(const struct refuse_volume *v, const char *policy, const char *signature, const char *key);
 
 /*
- * One byte of c->file (the start of its name) inverted: the first, the last, or one chosen by a fixed seed, which is printed.
+ * One byte of c->file (the start of its name) inverted: the first, the last, or one chosen by a fixed seed; its offset
+ * is printed.
  */
 enum { REFUSE_FIRST = 0, REFUSE_LAST = -1, REFUSE_CHOSEN = -2 };
 bool refuse_flip(const struct refuse_volume *v, const struct refuse_case *c);
@@ -55,14 +56,15 @@ bool refuse_flip(const struct refuse_volume *v, const struct refuse_case *c);
 size_t refuse_choose(const char *file, size_t length);
 
 #define REFUSE_FLIP(name_, volume_, file_, where, ...) \
-	{ .name = name_, .volume = volume_, .damage = refuse_flip, .file = file_, .offset = where, .says = { __VA_ARGS__ } }
+	{ .name = name_, .volume = volume_, .damage = refuse_flip, .file = file_, .offset = where, \
+	  .says = { __VA_ARGS__ } }
 #define REFUSE_FLIPS(name_, volume_, file_, ...) \
 	REFUSE_FLIP(name_ "_first", volume_, file_, REFUSE_FIRST, __VA_ARGS__), \
 	REFUSE_FLIP(name_ "_chosen", volume_, file_, REFUSE_CHOSEN, __VA_ARGS__), \
 	REFUSE_FLIP(name_ "_last", volume_, file_, REFUSE_LAST, __VA_ARGS__)
 /* Of a segment, whose file's name starts with `file_`. */
 #define REFUSE_FLIPS_SEGMENT(name_, volume_, file_, manifest) \
-	REFUSE_FLIPS(name_, volume_, file_, "hv: refused: segment " file_, ": manifest " manifest " expects ", "sha384 ", \
-		     "found ")
+	REFUSE_FLIPS(name_, volume_, file_, "hv: refused: segment " file_, ": manifest " manifest " expects ", \
+		     "sha384 ", "found ")
 
 #endif

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Boots that the loader or the hypervisor must refuse, on the volume of tests/policies/refused.dts: each says file, place,
- * what was expected and what was found, and starts nothing.  usage: refused [PART OF A NAME]
+ * Boots that the loader or the hypervisor must refuse, on the volume of tests/policies/refused.dts: each says file,
+ * place, what was expected and what was found, and starts nothing.  usage: refused [PART OF A NAME]
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <mbedtls/sha512.h>
 
 #include <lazaret/boot.h>
 #include <lazaret/policy.h>
 
 #include "refuse.h"
 #include "refused_manifest.h"
+#include "rollback_index.h"
 #include "run.h"
 
 #define SIGNATURE "refused.sig"
 
-/* --- signature ---------------------------------------------------------------------------------------------------------- */
+/* --- signature ------------------------------------------------------------------------------------------------ */
 
 static bool signature_of_zeros(const struct refuse_volume *v, const struct refuse_case *c)
 {
@@ -44,16 +47,39 @@ static bool signature_of_another_policy(const struct refuse_volume *v, const str
 	return refuse_sign(v, "hello", SIGNATURE, "build/keys/signer.pem");
 }
 
-/* --- boot list ---------------------------------------------------------------------------------------------------------- */
+/* --- rollback --- ---------------------------------------------------------------------------------------------- */
+
+/* A TPM that has recorded policy version c->offset and, with c->file, the signer; else another one. */
+static bool recorded(const struct refuse_volume *v, const struct refuse_case *c)
+{
+	struct rollback_nv nv = { .magic = ROLLBACK_NV_MAGIC, .floor = (uint64_t)c->offset };
+	uint8_t digest[64];
+	size_t length;
+	uint8_t *key = refuse_get(v, "signer.lzrkey", &length);
+
+	if (!key || mbedtls_sha512_ret(key, length, digest, 1))
+		return false;
+	free(key);
+	if (c->file)
+		memcpy(nv.signer, digest, sizeof(nv.signer));
+	return rollback_index_define(v->dir, &nv);
+}
+
+/* --- boot list ------------------------------------------------------------------------------------------------ */
 
 static struct lzr_boot_list_entry *entries(uint8_t *list)
 {
 	return (struct lzr_boot_list_entry *)(void *)(list + sizeof(struct lzr_boot_list_header));
 }
 
+static uint32_t count_of(size_t length)
+{
+	return (uint32_t)((length - sizeof(struct lzr_boot_list_header)) / sizeof(struct lzr_boot_list_entry));
+}
+
 static uint32_t find(uint8_t *list, size_t length, const char *name)
 {
-	uint32_t i = 0, count = (uint32_t)((length - sizeof(struct lzr_boot_list_header)) / sizeof(struct lzr_boot_list_entry));
+	uint32_t i = 0, count = count_of(length);
 
 	while (i < count && strncmp(entries(list)[i].name, name, strlen(name)))
 		i++;
@@ -65,7 +91,7 @@ static uint32_t find(uint8_t *list, size_t length, const char *name)
 
 static bool put_list(const struct refuse_volume *v, uint8_t *list, size_t length)
 {
-	uint32_t count = (uint32_t)((length - sizeof(struct lzr_boot_list_header)) / sizeof(struct lzr_boot_list_entry));
+	uint32_t count = count_of(length);
 	bool ok;
 
 	memcpy(list + offsetof(struct lzr_boot_list_header, count), &count, sizeof(count));
@@ -131,7 +157,7 @@ static bool list_in_wrong_order(const struct refuse_volume *v, const struct refu
 	return put_list(v, list, length);
 }
 
-/* --- segments ----------------------------------------------------------------------------------------------------------- */
+/* --- segments ------------------------------------------------------------------------------------------------- */
 
 /* c->offset bytes more (zeros) or less than it had, with a boot list that agrees. */
 static bool segment_of_another_length(const struct refuse_volume *v, const struct refuse_case *c)
@@ -162,6 +188,12 @@ static const struct refuse_case cases[] = {
 	  .says = { "policy refused.dtb: expected a signature by signer.lzrkey in refused.sig over sha384 " } },
 	{ "signature_of_another_file", ON_ALL, .damage = signature_of_another_policy,
 	  .says = { "policy refused.dtb: expected a signature by signer.lzrkey in refused.sig over sha384 " } },
+	{ "policy_below_the_recorded_version", ON_ALL, .damage = recorded, .file = "this signer", .offset = 2,
+	  .says = { "policy refused.dtb: / version: its version is below the floor in this machine's TPM: expected 2 or more, "
+		    "found 1" } },
+	{ "policy_of_another_signer_than_recorded", ON_ALL, .damage = recorded, .offset = 1,
+	  .says = { "signer key signer.lzrkey: signed by another key than this machine's TPM has recorded: expected "
+		    "sha384 0000.., found " } },
 	{ "policy_of_another_version", ON_ALL, .damage = policy_of_another_version,
 	  .says = { "policy refused.dtb: / compatible: expected \"lazaret,policy-1\", found \"lazaret,policy-2\"" } },
 	{ "policy_with_an_unknown_word", ON_ALL, .damage = policy_with_an_unknown_word,
@@ -177,7 +209,8 @@ static const struct refuse_case cases[] = {
 	{ "segment_missing", ON_ALL, .damage = list_without, .file = "spin-",
 	  .says = { "manifest spin: /segments: expected segment spin-", " in the boot list, found none" } },
 	{ "wrong_order", ON_ALL, .damage = list_in_wrong_order, .file = "switch",
-	  .says = { "boot.list: entry ", " (switch): a manifest after a segment; the order is key, policy, signature, manifests, " } },
+	  .says = { "boot.list: entry ", " (switch): a manifest after a segment; the order is key, policy, signature, "
+		    "manifests, segments" } },
 	{ "manifest_of_another_version", ON_ALL, .damage = manifest_of_another_version,
 	  .says = { "manifest hello: / compatible: expected \"lazaret,manifest-1\", found \"lazaret,manifest-2\"" } },
 	{ "manifest_truncated", ON_ALL, .damage = manifest_truncated,
