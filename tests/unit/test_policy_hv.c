@@ -426,7 +426,7 @@ static void test_damaged(void **state)
 		void *damaged = tree_damaged(length, &seed, &damaged_length);
 
 		set_images();
-		if (policy_read(damaged, damaged_length)) {
+		if (policy_read("p.dtb", damaged, damaged_length)) {
 			holds_together(round);
 			taken++;
 		}
