@@ -125,7 +125,6 @@ static inline void arch_clflush(const volatile void *address)
 }
 
 static inline void arch_pause(void) { __asm__ volatile("pause"); }
-static inline void arch_wbinvd(void) { __asm__ volatile("wbinvd" : : : "memory"); }
 static inline void arch_fence(void) { __asm__ volatile("mfence" : : : "memory"); }
 static inline void arch_halt_forever(void) { for (;;) __asm__ volatile("cli; hlt"); }
 

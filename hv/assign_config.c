@@ -9,12 +9,9 @@
  */
 #include "assign.h"
 
-#define PM_LENGTH 8u
 #define PM_VERSION 3u
 #define PM_NO_SOFT_RESET 8u
 #define MSIX_LENGTH 12u
-#define MSI_LENGTH_32 10u
-#define MSI_LENGTH_64 14u
 #define EXPRESS_LENGTH_1 0x14u
 #define EXPRESS_LENGTH_2 0x3cu
 #define EXPRESS_LINK_1 0x0cu            /* link capabilities, control, status */

@@ -101,12 +101,6 @@ void say_vm(unsigned vm, char c)
 	spin_unlock(&vm_lines[vm].lock);
 }
 
-int hear_vm(unsigned vm)
-{
-	(void)vm;
-	return -1;
-}
-
 /* Says why and halts every CPU for good.  No lock: whoever holds it may be what failed. */
 void panic(const char *format, ...)
 {

@@ -10,7 +10,6 @@
 #define UART_PORTS 8u
 
 #define POWER_CONTROL 0u
-#define POWER_STATUS 1u
 #define POWER_RESET 2u
 #define POWER_PORTS 3u
 #define SLEEP_S5 0x34u                  /* SLP_EN with the _S5 object's SLP_TYP, as the DSDT has them */
@@ -33,7 +32,7 @@ static void uart_access(struct vm *vm, unsigned reg, bool write, uint32_t *value
 	int out;
 
 	spin_lock(&vm->lock);
-	out = vuart_access(vm, reg, write, &byte);
+	out = vuart_access(&vm_private(vm)->uart, reg, write, &byte);
 	spin_unlock(&vm->lock);
 	if (out >= 0)
 		say_vm(vm->number, (char)out);

@@ -62,7 +62,6 @@
 #define   PCI_MSIX_MASK_ALL 0x4000u
 #define   PCI_MSIX_ENABLE 0x8000u
 #define  PCI_MSIX_TABLE 4u
-#define  PCI_MSIX_PBA 8u
 #define   PCI_MSIX_BAR 0x7u
 #define PCI_CAP_AF 0x13                 /* Advanced Features for Conventional PCI */
 #define  PCI_AF_CAP 3u

@@ -34,8 +34,6 @@ struct cpu {
 	uint32_t number;
 	uint32_t apic_id;
 	uint64_t stack_top;
-	void *sched;                    /* owned by sched.c */
-	void *backend;                  /* owned by the cpu backend */
 	volatile uint32_t online;
 	uint32_t reserved;
 	uint64_t gdt[6];

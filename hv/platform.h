@@ -67,8 +67,6 @@ const void *acpi_table(const char signature[4], uint32_t *length);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A character of a VM's console: line-buffered, control characters stripped, prefixed with the VM's name. */
 void say_vm(unsigned vm, char c);
-/* Next character typed for a VM's console, or -1.  Output only in this version: always -1. */
-int hear_vm(unsigned vm);
 void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* Our own invariants only, never input. */
 #define CHECK(x) do { if (!(x)) panic("%s:%u: %s", __FILE__, (unsigned)__LINE__, #x); } while (0)

@@ -107,7 +107,6 @@ _Static_assert(offsetof(struct vmcb, pat) == 0x400 + 0x268, "VMCB state save are
 #define INTERCEPT_INVLPGA (1u << 26)
 #define INTERCEPT_IO (1u << 27)
 #define INTERCEPT_MSR (1u << 28)
-#define INTERCEPT_TASK_SWITCH (1u << 29)
 #define INTERCEPT_FERR (1u << 30)
 #define INTERCEPT_SHUTDOWN (1u << 31)
 /* intercept_2 */
@@ -148,7 +147,6 @@ _Static_assert(offsetof(struct vmcb, pat) == 0x400 + 0x268, "VMCB state save are
 #define   EVENT_TYPE_IRQ 0x000ull
 #define   EVENT_TYPE_NMI 0x200ull
 #define   EVENT_TYPE_EXCEPTION 0x300ull
-#define   EVENT_TYPE_SOFTWARE 0x400ull
 #define EVENT_HAS_ERROR (1ull << 11)
 #define EVENT_VALID (1ull << 31)
 

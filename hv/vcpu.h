@@ -96,7 +96,7 @@ struct once {                           /* what was audited already in this inst
 struct vuart {                          /* [d] */
 	uint8_t ier, lcr, mcr, scratch, dll, dlm, fifo;
 	bool thr_pending;               /* "transmitter empty" not yet read from IIR */
-	int received;                   /* character waiting, or -1 */
+	int received;                   /* character waiting (only what loopback sent: there is no input), or -1 */
 };
 
 #define IO_SLOTS (0x10000u / LZR_VIRTIO_BAR_SIZE)
@@ -192,7 +192,6 @@ void xstate_cpu_init(void);
 void xstate_reset(struct vcpu *vcpu);
 void xstate_load(const struct vcpu *vcpu);
 void xstate_save(struct vcpu *vcpu);
-uint64_t xstate_live_xcr0(void);
 bool xstate_set_xcr0(uint64_t value);
 void xstate_set_tsc_aux(struct vcpu *vcpu, uint32_t value);
 void xstate_flush_predictors(void);
@@ -202,7 +201,7 @@ enum io_result { IO_DONE, IO_UNCLAIMED };
 void ioport_access(struct vcpu *vcpu, const struct vcpu_exit *exit);
 void vuart_reset(struct vuart *uart);
 /* The character that goes out, or -1: writing it may take long, so that is done without the device lock. */
-int vuart_access(struct vm *vm, unsigned reg, bool write, uint8_t *value);
+int vuart_access(struct vuart *uart, unsigned reg, bool write, uint8_t *value);
 void vpci_reset(struct vm *vm);
 enum io_result vpci_access(struct vm *vm, unsigned port, unsigned size, bool write, uint32_t *value);
 
@@ -215,7 +214,6 @@ void vm_vcpu_left(struct vm *vm);
 /* One bounded step of a start that is under way; true when the VM runs or could not be started. */
 bool vm_start_step(struct vm *vm);
 enum lzr_status vm_control(struct vm *vm, bool restart);
-void vcpu_reset(struct vcpu *vcpu);
 /* One more or fewer vCPU that only INIT or SIPI can wake; when all are, the VM stops. */
 void vm_sleepers_add(struct vm *vm, int change);
 

@@ -26,12 +26,10 @@ enum {
 #define LVT_TIMER 0u
 #define LVT_MASKED 0x10000u
 #define LVT_MODE 0x60000u
-#define   LVT_ONE_SHOT 0x00000u
 #define   LVT_PERIODIC 0x20000u
 #define   LVT_DEADLINE 0x40000u
 
 #define ESR_SEND_VECTOR 0x20u
-#define ESR_RECEIVED_VECTOR 0x40u
 
 #define ICR_MODE 0x700u
 #define   ICR_FIXED 0x000u
@@ -42,7 +40,6 @@ enum {
 #define ICR_ASSERT 0x4000u
 #define ICR_SHORTHAND 0xc0000u
 #define   ICR_TO_SELF 0x40000u
-#define   ICR_TO_ALL 0x80000u
 #define   ICR_TO_OTHERS 0xc0000u
 #define ICR_BITS 0xffffffff000ccfffull
 #define BROADCAST 0xffffffffu

@@ -20,16 +20,6 @@ void *guest_ptr(struct vm *vm, gpa_t address, uint64_t length)
 	return (uint8_t *)hpa_ptr(vm->ram) + address.a;
 }
 
-bool guest_read(struct vm *vm, gpa_t address, void *out, uint64_t length)
-{
-	const void *from = guest_ptr(vm, address, length);
-
-	if (!from)
-		return false;
-	__builtin_memcpy(out, from, length);
-	return true;
-}
-
 bool guest_write(struct vm *vm, gpa_t address, const void *in, uint64_t length)
 {
 	void *to = guest_ptr(vm, address, length);
@@ -42,7 +32,7 @@ bool guest_write(struct vm *vm, gpa_t address, const void *in, uint64_t length)
 
 /* --- starting -------------------------------------------------------------------------------------------------------- */
 
-void vcpu_reset(struct vcpu *vcpu)
+static void vcpu_reset(struct vcpu *vcpu)
 {
 	const struct image_config *image = vcpu->vm->image;
 	struct vcpu_start start = { .mode = START_REAL };

@@ -38,8 +38,7 @@ extern struct vm vms[LZR_VM_MAX];
 
 /* Bytes of guest RAM in root mode's map; NULL unless [address, address + length) lies in RAM.  Contents are hostile. */
 void *guest_ptr(struct vm *vm, gpa_t address, uint64_t length);
-/* Copies; false unless the whole range lies in RAM (msix pages included where noted). */
-HV_MUST_CHECK bool guest_read(struct vm *vm, gpa_t address, void *out, uint64_t length);
+/* Copies; false unless the whole range lies in RAM. */
 HV_MUST_CHECK bool guest_write(struct vm *vm, gpa_t address, const void *in, uint64_t length);
 
 #define MAP_READ 1u

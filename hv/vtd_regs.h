@@ -23,16 +23,12 @@
 #define  VTD_CAP_FRO(c) (((unsigned)((c) >> 24) & 0x3ff) * 16)
 #define  VTD_CAP_SLLPS_2M (1ull << 34)
 #define  VTD_CAP_NFR(c) (((unsigned)((c) >> 40) & 0xff) + 1)
-#define  VTD_CAP_DWD (1ull << 54)
-#define  VTD_CAP_DRD (1ull << 55)
 #define VTD_ECAP 0x10
-#define  VTD_ECAP_C (1ull << 0)
 #define  VTD_ECAP_QI (1ull << 1)
 #define  VTD_ECAP_IR (1ull << 3)
 #define VTD_GCMD 0x18
 #define  VTD_GCMD_TE (1u << 31)
 #define  VTD_GCMD_SRTP (1u << 30)
-#define  VTD_GCMD_WBF (1u << 27)
 #define  VTD_GCMD_QIE (1u << 26)
 #define  VTD_GCMD_IRE (1u << 25)
 #define  VTD_GCMD_SIRTP (1u << 24)
@@ -53,8 +49,6 @@
 #define VTD_FEADDR 0x40
 #define VTD_FEUADDR 0x44
 #define VTD_PMEN 0x64
-#define  VTD_PMEN_EPM (1u << 31)
-#define  VTD_PMEN_PRS (1u << 0)
 #define VTD_IQH 0x80
 #define VTD_IQT 0x88
 #define VTD_IQA 0x90

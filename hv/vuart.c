@@ -38,12 +38,6 @@ static uint8_t modem_status(const struct vuart *uart)
 	return (uint8_t)((mcr & 0xc) << 4 | (mcr & 2) << 3 | (mcr & 1) << 5);
 }
 
-static void fetch(struct vm *vm, struct vuart *uart)
-{
-	if (uart->received < 0 && !(uart->mcr & MCR_LOOPBACK))
-		uart->received = hear_vm(vm->number);
-}
-
 static uint8_t read_iir(struct vuart *uart)
 {
 	if (uart->ier & IER_RECEIVED && uart->received >= 0)
@@ -63,11 +57,10 @@ static uint8_t read_data(struct vuart *uart)
 	return c < 0 ? 0 : (uint8_t)c;
 }
 
-static uint8_t read_register(struct vm *vm, struct vuart *uart, unsigned reg)
+static uint8_t read_register(struct vuart *uart, unsigned reg)
 {
 	bool dlab = uart->lcr & LCR_DLAB;
 
-	fetch(vm, uart);
 	switch (reg) {
 	case REG_DATA: return dlab ? uart->dll : read_data(uart);
 	case REG_IER: return dlab ? uart->dlm : uart->ier;
@@ -125,12 +118,10 @@ static int write_register(struct vuart *uart, unsigned reg, uint8_t value)
 	return -1;
 }
 
-int vuart_access(struct vm *vm, unsigned reg, bool write, uint8_t *value)
+int vuart_access(struct vuart *uart, unsigned reg, bool write, uint8_t *value)
 {
-	struct vuart *uart = &vm_private(vm)->uart;
-
 	if (write)
 		return write_register(uart, reg, *value);
-	*value = read_register(vm, uart, reg);
+	*value = read_register(uart, reg);
 	return -1;
 }

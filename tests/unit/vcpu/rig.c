@@ -71,7 +71,6 @@ void spin_lock(struct spinlock *lock) { assert_int_equal(lock->owner++, 0); }
 void spin_unlock(struct spinlock *lock) { lock->owner--; }
 void host_interrupt_window(void) { rig_windows++; }
 void epoch_raise(void) { }
-int hear_vm(unsigned vm) { (void)vm; return -1; }
 uint64_t records_wall_clock(void) { return 1700000000; }
 
 void cpu_idle(uint64_t deadline)
