@@ -82,22 +82,26 @@ bool agent_drain_audit(struct agent *a, struct fault *f)
 	return true;
 }
 
-/* The records as this release may see them.  The audit counter moves with what any VM does: no release gets it. */
+/*
+ * The records as this release may see them.  The audit counter moves with what any VM does: no release gets it.  Why a VM
+ * stopped is the VM's own choice of one among many: it goes to labels that cover the VM's only.
+ */
 static void filter_records(const struct agent *a, const struct agent_request *request, struct bundle *b)
 {
 	b->platform = a->now.platform;
 	b->platform.audit_next = 0;
 	b->vm_count = a->view.vm_count;
 	memcpy(b->vms, a->now.vms, b->vm_count * sizeof(b->vms[0]));
-	if (request->release == RELEASE_NETWORK)
-		return;
 	for (size_t i = 0; i < b->vm_count; i++) {
+		const bool network = request->release == RELEASE_NETWORK;
 		struct lzr_vm_record *r = &b->vms[i];
 
-		if (i == a->self || i == a->view.firewall ||
-		    lzr_label_dominates(&a->view.vm[request->vm].label, &a->view.vm[i].label))
+		if (lzr_label_dominates(network ? &a->view.release : &a->view.vm[request->vm].label, &a->view.vm[i].label))
 			continue;
-		r->state = r->reason = r->starts = r->restores = 0;
+		r->reason = 0;
+		if (network || i == a->self || i == a->view.firewall)
+			continue;
+		r->state = r->starts = r->restores = 0;
 		r->instance = 0;
 	}
 }
