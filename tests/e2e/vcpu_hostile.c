@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A VM that tries everything, thirteen that end in thirteen ways, and among them on the same CPUs one whose memory and registers
+ * must stay its own, and one that reads the audit log: every attempt is refused or hurts its own VM only.
+ */
+#define _GNU_SOURCE                     /* memmem */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rig.h"
+
+#define SECONDS 280u
+
+static struct rig *rig;
+
+static int boot(void **state)
+{
+	static const struct rig_config config = {
+		.dir = "build/run/vcpu-hostile", .esp = "build/tests/esp/vcpu_hostile.img", .seconds = SECONDS,
+	};
+
+	(void)state;
+	rig = rig_start(&config);
+	if (!rig)
+		return -1;
+	if (rig_wait_line(rig, "hv: sealed at", 120, NULL, 0) && rig_wait_line(rig, "[auditor] records", SECONDS, NULL, 0) &&
+	    rig_wait_line(rig, "[victim] ", 60, NULL, 0) && rig_wait_line(rig, "[victim] ", 60, NULL, 0))
+		return 0;
+	print_error("the storm did not end, or the victim did; the log:\n%s", rig_serial(rig));
+	rig_stop(rig);
+	return -1;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	rig_stop(rig);
+	return 0;
+}
+
+static void seen(const char *text)
+{
+	if (!rig_seen(rig, text))
+		fail_msg("\"%s\" was not said; the log:\n%s", text, rig_serial(rig));
+}
+
+static void every_attempt_is_refused(void **state)
+{
+	static const char *const parts[] = { "calls 64", "control registers", "instructions", "ports", "pci", "timers",
+					     "interrupts", "extended state" };
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		snprintf(line, sizeof(line), "[storm] %s", parts[i]);
+		seen(line);
+	}
+	if (!rig_seen(rig, "[storm] attempts done, wrong 0"))
+		fail_msg("an attempt went through; the log:\n%s", rig_serial(rig));
+	seen("hv: storm: stopped, reason 8");
+}
+
+/* Which way ends how: enum lzr_stop_reason, and the address or port where there is one. */
+static void each_end_takes_its_vm_only(void **state)
+{
+	static const char *const ends[] = {
+		"reason 3", "reason 4, detail fee00300", "reason 4, detail fed40000", "reason 4, detail fed90018",
+		"reason 4, detail 400000", "reason 4, detail 7ffff", "reason 5, detail cfc", "reason 5, detail 600",
+		"reason 4, detail 4fff", "reason 4, detail fffffff0", "reason 8", "reason 3",
+		"reason ",              /* reserved bits of CR4: an exception on a CPU, refused by the emulator */
+	};
+	char line[64];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(line, sizeof(line), "hv: end%u: stopped, %s", i, ends[i]);
+		seen(line);
+		snprintf(line, sizeof(line), "[end%u] SURVIVED", i);
+		assert_false(rig_seen(rig, line));
+	}
+	assert_false(rig_seen(rig, "PANIC"));
+}
+
+static void the_victim_stays_whole(void **state)
+{
+	(void)state;
+	seen("[victim] whole");
+	assert_false(rig_seen(rig, " LOST "));
+	assert_false(rig_seen(rig, "hv: victim: stopped"));
+}
+
+static void a_seed_is_given_once(void **state)
+{
+	(void)state;
+	seen("[victim] seed given");
+	seen("[victim] seed once");
+	assert_false(rig_seen(rig, "LEAKS"));
+}
+
+/* No line of the log begins with a prefix that the hypervisor did not write, and no control character gets there. */
+static void no_line_is_forged(void **state)
+{
+	const char *line = rig_serial(rig);
+
+	(void)state;
+	seen("[storm] hv: sealed at nothing");
+	seen("[storm] [victim] forged");
+	line = strstr(line, "hv: sealed at");
+	assert_non_null(line);
+	for (const char *next; *line && (next = strchr(line, '\n')); line = next + 1) {
+		for (const char *c = line; c < next; c++)
+			if ((*c < 0x20 || *c > 0x7e) && !(*c == '\r' && c + 1 == next))
+				fail_msg("character %u in the log", (unsigned char)*c);
+		if (*line != '[' && strncmp(line, "hv: ", 4) != 0)
+			fail_msg("a line without prefix: %.*s", (int)(next - line), line);
+		if (memmem(line, (size_t)(next - line), "forged", 6) && strncmp(line, "[storm] ", 8) != 0)
+			fail_msg("a forged line: %.*s", (int)(next - line), line);
+	}
+}
+
+static unsigned long number_after(const char *text)
+{
+	const char *at = strstr(rig_serial(rig), text);
+
+	if (!at)
+		fail_msg("\"%s\" was not said; the log:\n%s", text, rig_serial(rig));
+	return strtoul(at + strlen(text), NULL, 10);
+}
+
+/* The flood costs its own VM records, which the log says; everybody else's are there. */
+static void the_audit_keeps_others_records(void **state)
+{
+	char line[64];
+
+	(void)state;
+	for (unsigned vm = 3; vm < 16; vm++) {
+		snprintf(line, sizeof(line), "[auditor] vm %u records 2 stops 1 lost 0", vm);
+		seen(line);
+	}
+	assert_in_range(number_after("[auditor] vm 0 records "), 30, 32 + SECONDS);
+	assert_in_range(number_after("[auditor] records "), 12, 32 + SECONDS + 16 * 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_attempt_is_refused),
+		cmocka_unit_test(each_end_takes_its_vm_only),
+		cmocka_unit_test(the_victim_stays_whole),
+		cmocka_unit_test(a_seed_is_given_once),
+		cmocka_unit_test(no_line_is_forged),
+		cmocka_unit_test(the_audit_keeps_others_records),
+	};
+
+	return cmocka_run_group_tests(tests, boot, end);
+}
