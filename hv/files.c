@@ -60,8 +60,8 @@ static bool check_rollback(const struct lzr_boot_info *info, const struct lzr_bo
 		return refuse_file("signer key", key->name, "signed by another key than this machine's TPM has recorded"
 			": expected sha384 %02x%02x.., found %02x%02x..", e[0], e[1], d[0], d[1]);
 	if (machine.policy_version < info->policy_floor)
-		return refuse_file("policy", policy->name, "/ version: its version is below the floor in this machine's TPM: "
-			"expected %lu or more, found %lu", info->policy_floor, machine.policy_version);
+		return refuse_file("policy", policy->name, "/ version: its version is below the floor in this "
+			"machine's TPM: expected %lu or more, found %lu", info->policy_floor, machine.policy_version);
 	return true;
 }
 
@@ -189,6 +189,5 @@ bool files_verify(const struct handoff *handoff)
 	return verify_policy(handoff, policy) && read_manifests(handoff) &&
 		policy_read(policy->name, hpa_ptr(hpa(policy->address)), policy->length) &&
 		check_rollback(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL), policy) &&
-		check_memory() &&
-		verify_segments(handoff);
+		check_memory() && verify_segments(handoff);
 }

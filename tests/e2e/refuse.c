@@ -178,8 +178,8 @@ bool refuse_flip(const struct refuse_volume *v, const struct refuse_case *c)
 /* A fresh copy of the volume, damaged, and a machine with it. */
 static bool start(struct running *r, const struct refuse_case *c)
 {
-	struct rig_config config = { .seconds = SECONDS, .memory_mib = 1024, .no_nvme = true, .no_nics = true,
-				     .no_iommu = c->no_iommu, .no_intremap = c->no_intremap };
+	struct rig_config config = { .seconds = SECONDS, .memory_mib = 1024, .cpus = 1, .no_nvme = true,
+				     .no_nics = true, .no_iommu = c->no_iommu, .no_intremap = c->no_intremap };
 	char good[128];
 	char *clean[] = { "rm", "-rf", r->volume.dir, NULL }, *make[] = { "mkdir", "-p", r->volume.dir, NULL };
 	char *copy[] = { "cp", "--sparse=always", good, r->volume.esp, NULL };

@@ -189,8 +189,8 @@ static const struct refuse_case cases[] = {
 	{ "signature_of_another_file", ON_ALL, .damage = signature_of_another_policy,
 	  .says = { "policy refused.dtb: expected a signature by signer.lzrkey in refused.sig over sha384 " } },
 	{ "policy_below_the_recorded_version", ON_ALL, .damage = recorded, .file = "this signer", .offset = 2,
-	  .says = { "policy refused.dtb: / version: its version is below the floor in this machine's TPM: expected 2 or more, "
-		    "found 1" } },
+	  .says = { "policy refused.dtb: / version: its version is below the floor in this machine's TPM: expected 2 "
+		    "or more, found 1" } },
 	{ "policy_of_another_signer_than_recorded", ON_ALL, .damage = recorded, .offset = 1,
 	  .says = { "signer key signer.lzrkey: signed by another key than this machine's TPM has recorded: expected "
 		    "sha384 0000.., found " } },
