@@ -144,11 +144,14 @@ HV_BOOT enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner)
 {
 	if (!range_is_valid(base.a, length))
 		return HV_BAD_INPUT;
+	/* What the firmware reserves may be registers (APIC, IOMMU): those are for the hypervisor, never for a VM. */
 	for (uint64_t page = base.a / PAGE_SIZE; page < (base.a + length) / PAGE_SIZE && page < page_count; page++)
-		if (owners[page] != OWNER_NONE && owners[page] != OWNER_MMIO)
+		if (owners[page] != OWNER_NONE && owners[page] != OWNER_MMIO &&
+		    (owner != OWNER_HV || owners[page] != OWNER_FIRMWARE))
 			return HV_CONFLICT;
 	for (unsigned i = 0; i < claim_count; i++)
-		if (base.a < claims[i].base + claims[i].length && claims[i].base < base.a + length)
+		if ((owner != OWNER_HV || claims[i].owner != OWNER_FIRMWARE) &&
+		    base.a < claims[i].base + claims[i].length && claims[i].base < base.a + length)
 			return HV_CONFLICT;
 	if (claim_count == CLAIM_MAX)
 		return HV_NO_MEMORY;
