@@ -83,8 +83,8 @@ bool agent_drain_audit(struct agent *a, struct fault *f)
 }
 
 /*
- * The records as this release may see them.  The audit counter moves with what any VM does: no release gets it.  Why a VM
- * stopped is the VM's own choice of one among many: it goes to labels that cover the VM's only.
+ * The records as this release may see them.  The audit counter moves with what any VM does: no release gets it.  Why a
+ * VM stopped is the VM's own choice of one among many: it goes to labels that cover the VM's only.
  */
 static void filter_records(const struct agent *a, const struct agent_request *request, struct bundle *b)
 {
@@ -96,7 +96,8 @@ static void filter_records(const struct agent *a, const struct agent_request *re
 		const bool network = request->release == RELEASE_NETWORK;
 		struct lzr_vm_record *r = &b->vms[i];
 
-		if (lzr_label_dominates(network ? &a->view.release : &a->view.vm[request->vm].label, &a->view.vm[i].label))
+		if (lzr_label_dominates(network ? &a->view.release : &a->view.vm[request->vm].label,
+					&a->view.vm[i].label))
 			continue;
 		r->reason = 0;
 		if (network || i == a->self || i == a->view.firewall)

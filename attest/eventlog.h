@@ -28,15 +28,15 @@
 
 enum eventlog_error {
 	EVENTLOG_OK = 0,
-	EVENTLOG_END,                   /* eventlog_next: no more events; exactly at the end of the bytes */
-	EVENTLOG_TRUNCATED,             /* an event does not fit into what is left */
-	EVENTLOG_BAD_HEADER,            /* the first event is not a Spec ID Event03 */
-	EVENTLOG_BAD_ALGORITHMS,        /* none, too many, one twice, or one with a wrong digest size */
-	EVENTLOG_BAD_PCR,               /* PCR number out of range */
-	EVENTLOG_BAD_DIGESTS,           /* not exactly one digest for each algorithm of the header */
-	EVENTLOG_OVERSIZED,             /* event data larger than EVENTLOG_EVENT_DATA_MAX */
-	EVENTLOG_BAD_STARTUP,           /* StartupLocality event in a wrong place or with a wrong locality */
-	EVENTLOG_NO_BANK,               /* eventlog_replay: the log has no digests of that algorithm, or it is unknown */
+	EVENTLOG_END, /* eventlog_next: no more events; exactly at the end of the bytes */
+	EVENTLOG_TRUNCATED, /* an event does not fit into what is left */
+	EVENTLOG_BAD_HEADER, /* the first event is not a Spec ID Event03 */
+	EVENTLOG_BAD_ALGORITHMS, /* none, too many, one twice, or one with a wrong digest size */
+	EVENTLOG_BAD_PCR, /* PCR number out of range */
+	EVENTLOG_BAD_DIGESTS, /* not exactly one digest for each algorithm of the header */
+	EVENTLOG_OVERSIZED, /* event data larger than EVENTLOG_EVENT_DATA_MAX */
+	EVENTLOG_BAD_STARTUP, /* StartupLocality event in a wrong place or with a wrong locality */
+	EVENTLOG_NO_BANK, /* eventlog_replay: the log has no digests of that algorithm, or it is unknown */
 };
 
 struct eventlog_algorithm {

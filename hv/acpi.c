@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ACPI tables: firmware's words, copied once into our memory, each length and checksum checked on the copy.  ACPI
- * Specification 6.5, "Root System Description Pointer (RSDP)", "Extended System Description Table (XSDT)", "Multiple APIC
- * Description Table (MADT)".
+ * Specification 6.5, "Root System Description Pointer (RSDP)", "Extended System Description Table (XSDT)", "Multiple
+ * APIC Description Table (MADT)".
  */
 #include <string.h>
 

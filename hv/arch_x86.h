@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Privileged instructions, one function each, nothing else.  Included as <arch_x86.h>, so that a unit test can put a file
- * of this name with fakes first in its include path.
+ * Privileged instructions, one function each, nothing else.  Included as <arch_x86.h>, so that a unit test can put a
+ * file of this name with fakes first in its include path.
  */
 #ifndef HV_ARCH_X86_H
 #define HV_ARCH_X86_H

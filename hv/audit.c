@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The audit ring: what happened, numbered without holes.  Each VM may add BURST records at once and one more each second;
- * what it loses to that quota is counted, and said in a gap record as soon as the quota allows one.
+ * The audit ring: what happened, numbered without holes.  Each VM may add BURST records at once and one more each
+ * second; what it loses to that quota is counted, and said in a gap record as soon as the quota allows one.
  * Lock: audit; nothing is taken inside it.
  */
 #include <string.h>

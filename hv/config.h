@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The policy and the manifests as plain structures: filled once, before the seal, by policy.c and manifest.c from bytes in
- * the hypervisor's own memory whose signature and digests were checked; read-only afterwards.
+ * The policy and the manifests as plain structures: filled once, before the seal, by policy.c and manifest.c from bytes
+ * in the hypervisor's own memory whose signature and digests were checked; read-only afterwards.
  */
 #ifndef HV_CONFIG_H
 #define HV_CONFIG_H

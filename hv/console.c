@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * COM1, output only.  Every line starts with a prefix that the hypervisor writes: "hv: " for its own, "[name] " for a VM's.
- * A VM's characters reach the port only as whole lines of printable ASCII, so no VM can forge another's line.
+ * COM1, output only.  Every line starts with a prefix that the hypervisor writes: "hv: " for its own, "[name] " for a
+ * VM's. A VM's characters reach the port only as whole lines of printable ASCII, so no VM can forge another's line.
  * Locks: a VM's line, then console, the innermost of all locks.
  */
 #include <arch_x86.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPUID: the manifest's rows, resolved once against the physical CPU; only what depends on the vCPU is computed at the exit.
- * A leaf that has no row reads zero.
+ * CPUID: the manifest's rows, resolved once against the physical CPU; only what depends on the vCPU is computed at the
+ * exit. A leaf that has no row reads zero.
  */
 #include <arch_x86.h>
 
@@ -52,7 +52,8 @@ static HV_BOOT enum hv_err make_index(struct vm *vm, uint32_t count)
 	rows[count].leaf = NO_LEAF;
 	for (uint32_t i = count; i-- > 0;) {
 		if (slot_of(rows[i].leaf) == CPUID_SLOTS - 1) {
-			say("%s: CPUID leaf %x is outside the groups that this hypervisor knows", vm->image->name, rows[i].leaf);
+			say("%s: CPUID leaf %x is outside the groups that this hypervisor knows", vm->image->name,
+			    rows[i].leaf);
 			return HV_UNSUPPORTED;
 		}
 		private->cpuid_first[slot_of(rows[i].leaf)] = (uint8_t)i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SHA-384 and ECDSA P-384 by Debian's static mbedTLS, on the boot CPU before the seal only.  That library is compiled with
- * SSE2 and with a stack protector whose canary lies at %fs:0x28, hence crypto_init.
+ * SHA-384 and ECDSA P-384 by Debian's static mbedTLS, on the boot CPU before the seal only.  That library is compiled
+ * with SSE2 and with a stack protector whose canary lies at %fs:0x28, hence crypto_init.
  */
 #include <arch_x86.h>
 #include <mbedtls/ecdsa.h>
@@ -15,8 +15,8 @@
 
 /* SEQUENCE { SEQUENCE { ecPublicKey, secp384r1 }, BIT STRING { 04 X Y } } up to the 04 (RFC 5480, section 2). */
 static const uint8_t spki_p384[] = {
-	0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00,
-	0x22, 0x03, 0x62, 0x00,
+	0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+	0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
 };
 #define SPKI_SIZE (sizeof(spki_p384) + 1 + 2 * P384_SIZE)
 

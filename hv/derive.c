@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What needs a hash, computed before the seal: the flow digest, the digests of what the VMs' devices can reach, and a seed
- * for every start of a service VM that the policy allows.
+ * What needs a hash, computed before the seal: the flow digest, the digests of what the VMs' devices can reach, and a
+ * seed for every start of a service VM that the policy allows.
  */
 #include <string.h>
 
@@ -12,8 +12,8 @@
 #define DESCRIPTION_MAX (256u << 10)
 
 /*
- * The flow digest is SHA-384 over these, without anything between or around them: a struct flow_vm per VM, then a struct
- * flow_link per link, each in the policy's order, little-endian.
+ * The flow digest is SHA-384 over these, without anything between or around them: a struct flow_vm per VM, then a
+ * struct flow_link per link, each in the policy's order, little-endian.
  */
 struct flow_vm {
 	char name[LZR_NAME_MAX];
@@ -56,7 +56,8 @@ static void flow_digest(void)
 
 			l.links[i].end[side].vm = end->vm;
 			l.links[i].end[side].pair = end->pair;
-			memcpy(l.links[i].end[side].device, machine.vms[end->vm].image->vdevs[end->vdev].name, LZR_NAME_MAX);
+			memcpy(l.links[i].end[side].device, machine.vms[end->vm].image->vdevs[end->vdev].name,
+			       LZR_NAME_MAX);
 		}
 	}
 	memcpy(bytes, &v, vm_bytes);
@@ -100,7 +101,8 @@ static bool make_seeds(const struct lzr_boot_info *info)
 			count += machine.vms[i].max_restarts + 1ul;
 	if (count && info->entropy_length < 32) {
 		if (info->flags & LZR_BOOT_MEASURED) {
-			say("refused: hand-off: %u bytes of entropy, expected 32 or more: service VMs need seeds", info->entropy_length);
+			say("refused: hand-off: %u bytes of entropy, expected 32 or more: service VMs need seeds",
+			    info->entropy_length);
 			return false;
 		}
 		say("lab: no entropy: the seeds of service VMs can be guessed");

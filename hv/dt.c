@@ -32,10 +32,14 @@ bool dt_open(struct dt *dt, const char *file, const char *name, void *fdt, uint6
 	*dt = (struct dt){ .file = file, .name = name, .fdt = fdt };
 	int wrong = length < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : 0;
 
-	/* No older version: fdt_check_full() takes the name of such a tree's root node without asking whether it has one. */
+	/*
+	 * No older version: fdt_check_full() takes the name of such a tree's root node without asking whether it has
+	 * one.
+	 */
 	if (!wrong)
-		wrong = fdt_magic(fdt) == FDT_MAGIC && fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION ? -FDT_ERR_BADVERSION :
-			fdt_check_full(fdt, length);
+		wrong = fdt_magic(fdt) == FDT_MAGIC && fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION
+				? -FDT_ERR_BADVERSION
+				: fdt_check_full(fdt, length);
 	if (wrong)
 		return dt_refuse(dt, -1, NULL, "expected a flattened device tree of %lu bytes, found %s", length,
 			fdt_strerror(wrong));
@@ -45,7 +49,8 @@ bool dt_open(struct dt *dt, const char *file, const char *name, void *fdt, uint6
 	return true;
 }
 
-static bool check_size(const struct dt *dt, int node, const struct dt_field *field, const uint8_t *data, uint32_t length)
+static bool check_size(const struct dt *dt, int node, const struct dt_field *field, const uint8_t *data,
+		       uint32_t length)
 {
 	uint32_t expected;
 

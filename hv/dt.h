@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict reading of flattened device trees: a node has exactly the properties of its table, each once, each of its size.
- * Every function that returns false has said which file, node and property, what was expected and what found.
+ * Strict reading of flattened device trees: a node has exactly the properties of its table, each once, each of its
+ * size. Every function that returns false has said which file, node and property, what was expected and what found.
  */
 #ifndef HV_DT_H
 #define HV_DT_H
@@ -50,7 +50,9 @@ struct dt_field {
 
 /* Structure of the whole tree; its total size must be `length`. */
 HV_MUST_CHECK bool dt_open(struct dt *dt, const char *file, const char *name, void *fdt, uint64_t length);
-/* Reads all properties of `node` into `out` (zeroed by the caller); bit n of *present (may be NULL): field n was there. */
+/*
+ * Reads all properties of `node` into `out` (zeroed by the caller); bit n of *present (may be NULL): field n was there.
+ */
 HV_MUST_CHECK bool dt_read(const struct dt *dt, int node, const struct dt_field *fields, unsigned count, void *out,
 	uint32_t *present);
 /* The root's compatible string. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * First instructions.  In: RDI = physical address of the hand-off, the loader's tables (one-to-one map of the first 512 GiB,
- * which is entry 0 of the top level), interrupts off.  Makes the same 512 GiB visible at DIRECT_BASE, so that hpa_ptr()
- * works from the first line of C, and takes a stack of its own.
+ * First instructions.  In: RDI = physical address of the hand-off, the loader's tables (one-to-one map of the first 512
+ * GiB, which is entry 0 of the top level), interrupts off.  Makes the same 512 GiB visible at DIRECT_BASE, so that
+ * hpa_ptr() works from the first line of C, and takes a stack of its own.
  */
 #include "layout.h"
 

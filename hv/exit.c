@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an exit means, for every vendor.  A handler says whether the vCPU may be entered again at once; one that stopped the
- * VM or put the vCPU to sleep says no, and the scheduler goes on.
+ * What an exit means, for every vendor.  A handler says whether the vCPU may be entered again at once; one that stopped
+ * the VM or put the vCPU to sleep says no, and the scheduler goes on.
  */
 #include "vcpu.h"
 
@@ -197,7 +197,8 @@ static bool (*const handlers[EXIT_KINDS])(struct vcpu *, const struct vcpu_exit 
 
 bool exit_handle(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
-	bool (*handler)(struct vcpu *, const struct vcpu_exit *) = exit->kind < EXIT_KINDS ? handlers[exit->kind] : NULL;
+	bool (*handler)(struct vcpu *, const struct vcpu_exit *) =
+		exit->kind < EXIT_KINDS ? handlers[exit->kind] : NULL;
 
 	return (handler ? handler : handle_unknown)(vcpu, exit);
 }

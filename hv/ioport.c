@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * I/O ports.  Few are claimed: PCI configuration, the virtual devices' blocks, and what the manifest's `ports` node names.
- * The others read all ones and ignore writes, told to the audit log once per instance.
+ * I/O ports.  Few are claimed: PCI configuration, the virtual devices' blocks, and what the manifest's `ports` node
+ * names. The others read all ones and ignore writes, told to the audit log once per instance.
  */
 #include "vcpu.h"
 

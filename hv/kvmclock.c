@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kvm-clock: the page that tells a guest how to turn the TSC into nanoseconds, and the wall clock.  The TSC is invariant,
- * the same on all CPUs and not offset, so a page is written once.
+ * kvm-clock: the page that tells a guest how to turn the TSC into nanoseconds, and the wall clock.  The TSC is
+ * invariant, the same on all CPUs and not offset, so a page is written once.
  * Linux Documentation/virt/kvm/x86/msr.rst.
  */
 #include "vcpu.h"

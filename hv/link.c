@@ -3,13 +3,13 @@
  * The virtqueue router.
  *
  * Lock order: a link touches the devices of two VMs and holds both device locks (struct vm, lock), the lower VM number
- * first; a single VM's lock is never taken while another is held.  Interrupts are only marked under the locks and posted
- * after their release.  audit() may be called under them.  Nothing here allocates.
+ * first; a single VM's lock is never taken while another is held.  Interrupts are only marked under the locks and
+ * posted after their release.  audit() may be called under them.  Nothing here allocates.
  *
- * Work per call is bounded: so many chains and bytes for a direction of a link (link_move.c), LINKS_PER_POLL links a poll; what is
- * left stays on the sender's ring with a bit in the sender's to-do set, so a flood is worked off on the flooder's time.
- * A sender waits for receive chains of its peer except where a service sends to a raw end: that is dropped, so that no
- * guest can make a service wait.
+ * Work per call is bounded: so many chains and bytes for a direction of a link (link_move.c), LINKS_PER_POLL links a
+ * poll; what is left stays on the sender's ring with a bit in the sender's to-do set, so a flood is worked off on the
+ * flooder's time. A sender waits for receive chains of its peer except where a service sends to a raw end: that is
+ * dropped, so that no guest can make a service wait.
  */
 #include "link.h"
 

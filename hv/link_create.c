@@ -91,8 +91,8 @@ static enum hv_err end_create(struct link *link, unsigned side, const struct lin
 	}
 	vdev = vm->vdevs[config->vdev];
 	if (config->pair >= vdev->config->queues / 2 || vdev->ends[config->pair]) {
-		say("link %u: %s, device %s: queue pair %u is absent or has a link already", link->number, vm->config->name,
-			vdev->config->name, config->pair);
+		say("link %u: %s, device %s: queue pair %u is absent or has a link already", link->number,
+		    vm->config->name, vdev->config->name, config->pair);
 		return HV_CONFLICT;
 	}
 	vdev->ends[config->pair] = end;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What passes along a link: one transmit chain of one end into one receive chain of the other, with struct lzr_msg in
- * front at service ends.  Every function here runs with the device locks of both VMs held (link.c) and for a bounded time.
+ * front at service ends.  Every function here runs with the device locks of both VMs held (link.c) and for a bounded
+ * time.
  */
 #include "link.h"
 
@@ -135,7 +136,9 @@ static enum receive tell(struct link_end *end)
 	return state;
 }
 
-/* A service that was reset or broke leaves requests unanswered: answer them with nothing, so that the driver goes on. */
+/*
+ * A service that was reset or broke leaves requests unanswered: answer them with nothing, so that the driver goes on.
+ */
 void link_requests_fail(struct link_end *end)
 {
 	bool knows = vdev_is_live(end->peer->vdev) && end->peer->told == end->vdev->generation;
@@ -159,7 +162,10 @@ static enum outcome outcome_of(struct link_end *to, enum receive state, bool wai
 	return WAIT;
 }
 
-/* Copies `length` bytes from `at` on of a transmit chain into a receive chain of `to`, with `msg` in front at a service. */
+/*
+ * Copies `length` bytes from `at` on of a transmit chain into a receive chain of `to`, with `msg` in front at a
+ * service.
+ */
 static enum outcome send(struct link_end *to, struct lzr_msg *msg, const struct chain *out, uint32_t at, bool wait)
 {
 	struct chain in;
@@ -217,7 +223,8 @@ static enum outcome send_raw(struct link_end *from, const struct chain *out)
 }
 
 /* The answer to a request: into the writable part of the chain, which is walked and checked anew. */
-static enum outcome complete_request(struct link_end *to, const struct lzr_msg *msg, const struct chain *out, uint32_t at)
+static enum outcome complete_request(struct link_end *to, const struct lzr_msg *msg, const struct chain *out,
+				     uint32_t at)
 {
 	uint32_t head = msg->token & 0xffff;
 	struct virtqueue *queue = link_end_transmit(to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order of the boot.  Everything here is gone after the seal.  What the machine or its files lack is a refusal: it is
- * said on the console, nothing has started, DMA stays blocked, and the CPUs halt until somebody resets the machine.
+ * The order of the boot.  Everything here is gone after the seal.  What the machine or its files lack is a refusal: it
+ * is said on the console, nothing has started, DMA stays blocked, and the CPUs halt until somebody resets the machine.
  */
 #include <arch_x86.h>
 

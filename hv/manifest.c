@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a manifest (include/lazaret/manifest.h) into a struct image_config.  The bytes are the hypervisor's own and their
- * digest is what the policy says; what is checked here is what root mode relies on: sizes, ranges, overlaps, order.
+ * Reads a manifest (include/lazaret/manifest.h) into a struct image_config.  The bytes are the hypervisor's own and
+ * their digest is what the policy says; what is checked here is what root mode relies on: sizes, ranges, overlaps,
+ * order.
  */
 #include <string.h>
 
@@ -16,7 +17,8 @@ static bool read_cpuid(const struct dt *dt, struct image_config *image, const st
 	uint32_t *cells = (uint32_t *)blob->data;
 
 	if (blob->length % sizeof(*rows))
-		return dt_refuse(dt, 0, "cpuid", "expected rows of %u bytes, found %u", (unsigned)sizeof(*rows), blob->length);
+		return dt_refuse(dt, 0, "cpuid", "expected rows of %u bytes, found %u", (unsigned)sizeof(*rows),
+				 blob->length);
 	for (uint32_t i = 0; i < blob->length / 4; i++)
 		cells[i] = dt_cell(blob->data + 4 * i);
 	image->cpuid = rows;
@@ -37,7 +39,8 @@ static bool read_msr(const struct dt *dt, struct image_config *image, const stru
 	uint32_t *cells = (uint32_t *)blob->data;
 
 	if (blob->length % sizeof(*rows))
-		return dt_refuse(dt, 0, "msr", "expected rows of %u bytes, found %u", (unsigned)sizeof(*rows), blob->length);
+		return dt_refuse(dt, 0, "msr", "expected rows of %u bytes, found %u", (unsigned)sizeof(*rows),
+				 blob->length);
 	for (uint32_t i = 0; i < blob->length / 4; i++)
 		cells[i] = dt_cell(blob->data + 4 * i);
 	image->msr = rows;
@@ -106,7 +109,8 @@ static bool read_state(const struct dt *dt, int node, struct image_config *image
 		return false;
 	image->long64 = !strcmp((const char *)state.mode.data, "long64");
 	if (!image->long64 && strcmp((const char *)state.mode.data, "protected32"))
-		return dt_refuse(dt, node, "mode", "expected long64 or protected32, found %s", (const char *)state.mode.data);
+		return dt_refuse(dt, node, "mode", "expected long64 or protected32, found %s",
+				 (const char *)state.mode.data);
 	if (image->long64 != !!(present & 1u << 5))
 		return dt_refuse(dt, node, "cr3", "expected in mode long64 and only there");
 	if (!image->long64 && (state.rip | state.rsp | state.rsi | state.rbx) >> 32)
@@ -148,7 +152,8 @@ static bool read_ports(const struct dt *dt, int node, struct image_config *image
 }
 
 /* A PCI slot and a name are used once in an image. */
-static bool place_is_new(const struct dt *dt, int node, const struct image_config *image, const char *name, uint32_t slot)
+static bool place_is_new(const struct dt *dt, int node, const struct image_config *image, const char *name,
+			 uint32_t slot)
 {
 	for (uint32_t i = 0; i < image->vdev_count; i++)
 		if (!strcmp(image->vdevs[i].name, name) || image->vdevs[i].slot == slot)
@@ -176,11 +181,12 @@ static bool check_vdev(const struct dt *dt, int node, const struct image_config 
 	if (c->slot < 1 || c->slot > 31)
 		return dt_refuse(dt, node, "slot", "expected 1..31, found %u", c->slot);
 	if (c->io_base % LZR_VIRTIO_BAR_SIZE || c->io_base < IO_BAR_FIRST || c->io_base > 0x10000 - LZR_VIRTIO_BAR_SIZE)
-		return dt_refuse(dt, node, "io-base", "expected a multiple of %u from %x, found %x", LZR_VIRTIO_BAR_SIZE,
-			IO_BAR_FIRST, c->io_base);
+		return dt_refuse(dt, node, "io-base", "expected a multiple of %u from %x, found %x",
+				 LZR_VIRTIO_BAR_SIZE, IO_BAR_FIRST, c->io_base);
 	for (uint32_t i = 0; i < image->vdev_count; i++)
 		if (image->vdevs[i].io_base == c->io_base || image->vdevs[i].msix_gpa == msix_gpa)
-			return dt_refuse(dt, node, "io-base", "ports or msix page are those of %s", image->vdevs[i].name);
+			return dt_refuse(dt, node, "io-base", "ports or msix page are those of %s",
+					 image->vdevs[i].name);
 	if (c->msix[0] < 0x40 || c->msix[0] > 256 - 12 || c->msix[0] % 4 || !c->msix[1] || c->msix[1] > 128)
 		return dt_refuse(dt, node, "msix", "capability at %x with %u vectors", c->msix[0], c->msix[1]);
 	if (msix_gpa % PAGE_SIZE || msix_gpa < image->memory || msix_gpa >= 1ull << 32)
@@ -188,8 +194,8 @@ static bool check_vdev(const struct dt *dt, int node, const struct image_config 
 	if (!c->queues || c->queues % 2 || c->queues > UINT8_MAX)
 		return dt_refuse(dt, node, "queues", "expected an even number, found %u", c->queues);
 	if (!c->queue_size || c->queue_size & (c->queue_size - 1) || c->queue_size > LZR_VIRTIO_QUEUE_MAX)
-		return dt_refuse(dt, node, "queue-size", "expected a power of two up to %u, found %u", LZR_VIRTIO_QUEUE_MAX,
-			c->queue_size);
+		return dt_refuse(dt, node, "queue-size", "expected a power of two up to %u, found %u",
+				 LZR_VIRTIO_QUEUE_MAX, c->queue_size);
 	return true;
 }
 
@@ -262,7 +268,8 @@ static bool read_mmio(const struct dt *dt, int node, struct image_config *image)
 {
 	struct assign_config a = { .mmio = true };
 	static const struct dt_field fields[] = {
-		DT_FIELD("name", DT_NAME, struct assign_config, name), DT_FIELD("gpa", DT_U64, struct assign_config, gpa),
+		DT_FIELD("name", DT_NAME, struct assign_config, name),
+		DT_FIELD("gpa", DT_U64, struct assign_config, gpa),
 		DT_FIELD("length", DT_U64, struct assign_config, length),
 	};
 
@@ -284,8 +291,12 @@ static bool read_nodes(const struct dt *dt, struct image_config *image)
 		bool (*read)(const struct dt *dt, int node, struct image_config *image);
 		bool once;
 	} kinds[] = {
-		{ "segments", read_segments, true }, { "state", read_state, true }, { "host-bridge", read_host_bridge, true },
-		{ "ports", read_ports, true }, { "vdev", read_vdev, false }, { "assign", read_assign, false },
+		{ "segments", read_segments, true },
+		{ "state", read_state, true },
+		{ "host-bridge", read_host_bridge, true },
+		{ "ports", read_ports, true },
+		{ "vdev", read_vdev, false },
+		{ "assign", read_assign, false },
 		{ "mmio", read_mmio, false },
 	};
 	uint32_t seen = 0;
@@ -311,11 +322,17 @@ static bool read_nodes(const struct dt *dt, struct image_config *image)
 
 bool manifest_read(struct image_config *image, const char *name, void *fdt, uint64_t length)
 {
-	struct { struct dt_blob compatible, cpuid, msr; char image[LZR_NAME_MAX]; uint64_t memory; uint32_t vcpus; } root = { 0 };
+	struct {
+		struct dt_blob compatible, cpuid, msr;
+		char image[LZR_NAME_MAX];
+		uint64_t memory;
+		uint32_t vcpus;
+	} root = { 0 };
 	static const struct dt_field fields[] = {
 		DT_FIELD("compatible", DT_TEXT, __typeof__(root), compatible),
 		DT_FIELD("image", DT_NAME, __typeof__(root), image),
-		DT_FIELD("memory", DT_U64, __typeof__(root), memory), DT_FIELD("vcpus", DT_U32, __typeof__(root), vcpus),
+		DT_FIELD("memory", DT_U64, __typeof__(root), memory),
+		DT_FIELD("vcpus", DT_U32, __typeof__(root), vcpus),
 		DT_SIZED("cpuid", DT_BLOB, __typeof__(root), cpuid, LZR_MANIFEST_MAX),
 		DT_SIZED("msr", DT_BLOB, __typeof__(root), msr, LZR_MANIFEST_MAX),
 	};

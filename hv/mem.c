@@ -62,7 +62,8 @@ HV_BOOT void mem_init(const struct handoff *handoff)
 		uint64_t first = m->base / PAGE_SIZE, count = m->length / PAGE_SIZE;
 
 		if (first < page_count)
-			memset(owners + first, owner_of[m->kind], count < page_count - first ? count : page_count - first);
+			memset(owners + first, owner_of[m->kind],
+			       count < page_count - first ? count : page_count - first);
 		else if (m->kind == LZR_MEMORY_RESERVED && claim_count < CLAIM_MAX)
 			claims[claim_count++] = (struct claim){ m->base, m->length, OWNER_FIRMWARE };
 	}

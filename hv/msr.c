@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RDMSR and WRMSR: the manifest's rules, and the closed lists of what PASS and EMULATED may name.  What has no rule gives
- * #GP(0), told to the audit log once per instance.
+ * RDMSR and WRMSR: the manifest's rules, and the closed lists of what PASS and EMULATED may name.  What has no rule
+ * gives #GP(0), told to the audit log once per instance.
  */
 #include "vcpu.h"
 

@@ -180,7 +180,8 @@ static void map_ram(const struct handoff *handoff)
 void paging_init(const struct handoff *handoff)
 {
 	if (image_end - image_start > (ptrdiff_t)handoff->info.image_length)
-		panic("image: %lu bytes do not fit in %lu", (uint64_t)(image_end - image_start), handoff->info.image_length);
+		panic("image: %lu bytes do not fit in %lu", (uint64_t)(image_end - image_start),
+		      handoff->info.image_length);
 	pool = mem_alloc_hv(LARGE_PAGE_SIZE, LARGE_PAGE_SIZE);
 	if (!pool || ptr_hpa(pool).a >> 32)
 		panic("no 2 MiB below 4 GiB for page tables");

@@ -19,7 +19,9 @@ enum { OWNER_NONE = 0, OWNER_FREE = 1, OWNER_HV = 2, OWNER_FIRMWARE = 3, OWNER_M
 void *hpa_ptr(hpa_t address);
 hpa_t ptr_hpa(const void *pointer);
 
-/* Zeroed, contiguous, aligned to `align` (power of two >= 4096), owned by `owner`.  Only before the seal; panics after. */
+/*
+ * Zeroed, contiguous, aligned to `align` (power of two >= 4096), owned by `owner`.  Only before the seal; panics after.
+ */
 HV_MUST_CHECK enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, hpa_t *out);
 /* The same, but what was there before still is: for a VM's RAM, which each start clears before anything runs. */
 HV_MUST_CHECK enum hv_err mem_reserve(uint64_t length, uint64_t align, unsigned owner, hpa_t *out);

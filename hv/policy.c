@@ -95,12 +95,13 @@ static bool check_image(const struct dt *dt, int node, const struct vm_fields *f
 			"%02x%02x%02x%02x..", e[0], e[1], e[2], e[3], f->image, m[0], m[1], m[2], m[3]);
 	}
 	if (f->memory != image->memory || f->vcpus != image->vcpus)
-		return dt_refuse(dt, node, "memory", "expected %lx bytes and %u vCPUs, manifest %s has %lx and %u", f->memory,
-			f->vcpus, f->image, image->memory, image->vcpus);
+		return dt_refuse(dt, node, "memory", "expected %lx bytes and %u vCPUs, manifest %s has %lx and %u",
+				 f->memory, f->vcpus, f->image, image->memory, image->vcpus);
 	return true;
 }
 
-static bool take_labels(const struct dt *dt, int node, const struct vm_fields *f, uint32_t present, struct vm_config *vm)
+static bool take_labels(const struct dt *dt, int node, const struct vm_fields *f, uint32_t present,
+			struct vm_config *vm)
 {
 	vm->label = vm->range_low = vm->range_high = f->label;
 	if (present & 1u << VM_RANGE) {
@@ -152,7 +153,8 @@ static bool read_vm(const struct dt *dt, int node)
 		vm->controls |= 1u << other;
 	}
 	if (!f.budget_us || f.budget_us > f.period_us)
-		return dt_refuse(dt, node, "budget-us", "expected 1..%u (period-us), found %u", f.period_us, f.budget_us);
+		return dt_refuse(dt, node, "budget-us", "expected 1..%u (period-us), found %u", f.period_us,
+				 f.budget_us);
 	vm->budget_us = f.budget_us;
 	vm->period_us = f.period_us;
 	vm->max_restarts = f.max_restarts;
@@ -202,12 +204,14 @@ static bool read_device(const struct dt *dt, int node)
 	f.d.base = (uint64_t)f.mmio[0] << 32 | f.mmio[1];
 	f.d.length = (uint64_t)f.mmio[2] << 32 | f.mmio[3];
 	f.d.vm = (uint8_t)f.vm;
-	if (f.d.mmio && (!f.d.length || f.d.base % PAGE_SIZE || f.d.length % PAGE_SIZE || f.d.base + f.d.length < f.d.base))
+	if (f.d.mmio &&
+	    (!f.d.length || f.d.base % PAGE_SIZE || f.d.length % PAGE_SIZE || f.d.base + f.d.length < f.d.base))
 		return dt_refuse(dt, node, "mmio", "[%lx, +%lx) is not whole pages", f.d.base, f.d.length);
 	if (!f.d.mmio) {
 		f.d.flr = !strcmp((const char *)f.reset.data, "flr");
 		if (!f.d.flr && strcmp((const char *)f.reset.data, "bus"))
-			return dt_refuse(dt, node, "reset", "expected flr or bus, found %s", (const char *)f.reset.data);
+			return dt_refuse(dt, node, "reset", "expected flr or bus, found %s",
+					 (const char *)f.reset.data);
 	}
 	machine.devices[machine.device_count++] = f.d;
 	return true;
@@ -237,8 +241,8 @@ static bool read_network(const struct dt *dt, int node)
 	return true;
 }
 
-static bool read_end(const struct dt *dt, int node, struct link_end_config *end, uint32_t vm, const char *vdev, uint32_t pair,
-	const struct lzr_label *label)
+static bool read_end(const struct dt *dt, int node, struct link_end_config *end, uint32_t vm, const char *vdev,
+		     uint32_t pair, const struct lzr_label *label)
 {
 	if (vm >= machine.vm_count)
 		return dt_refuse(dt, node, "a", "VM %u of %u", vm, machine.vm_count);
@@ -250,10 +254,11 @@ static bool read_end(const struct dt *dt, int node, struct link_end_config *end,
 	if (i == config->image->vdev_count)
 		return dt_refuse(dt, node, "a-device", "VM %s has no virtual device %s", config->name, vdev);
 	if (pair >= config->image->vdevs[i].queues / 2u)
-		return dt_refuse(dt, node, "a-pair", "pair %u of %u of %s %s", pair, config->image->vdevs[i].queues / 2u,
-			config->name, vdev);
+		return dt_refuse(dt, node, "a-pair", "pair %u of %u of %s %s", pair,
+				 config->image->vdevs[i].queues / 2u, config->name, vdev);
 	if (config->image->vdevs[i].service && !(config->flags & VM_SERVICE))
-		return dt_refuse(dt, node, "a-device", "%s is a service end, VM %s is no service VM", vdev, config->name);
+		return dt_refuse(dt, node, "a-device", "%s is a service end, VM %s is no service VM", vdev,
+				 config->name);
 	if (!lzr_label_dominates(&config->range_high, label) || !lzr_label_dominates(label, &config->range_low))
 		return dt_refuse(dt, node, "label", "not within what VM %s may have", config->name);
 	*end = (struct link_end_config){ (uint8_t)vm, (uint8_t)i, (uint16_t)pair };
@@ -302,7 +307,8 @@ static bool read_link(const struct dt *dt, int node)
 		return dt_refuse(dt, node, "b", "both ends are VM %u", f.vm[0]);
 	if (f.network != LINK_CHANNEL && (f.network >= network_count ||
 	    !lzr_label_equal(&networks[f.network].label, &f.label)))
-		return dt_refuse(dt, node, "network", "network %u of %u, or not of the link's label", f.network, network_count);
+		return dt_refuse(dt, node, "network", "network %u of %u, or not of the link's label", f.network,
+				 network_count);
 	link.network = f.network;
 	link.label = f.label;
 	machine.links[machine.link_count++] = link;
@@ -364,8 +370,9 @@ static bool check_device(const struct dt *dt, uint32_t number)
 			vm->image->name, vm->image->assigns[i].length);
 	for (uint32_t j = 0; j < number; j++) {
 		const struct device_config *e = &machine.devices[j];
-		bool same = d->mmio && e->mmio ? d->base < e->base + e->length && e->base < d->base + d->length :
-			!d->mmio && !e->mmio && d->bus == e->bus && d->device == e->device && d->function == e->function;
+		bool same = d->mmio && e->mmio ? d->base < e->base + e->length && e->base < d->base + d->length
+					       : !d->mmio && !e->mmio && d->bus == e->bus && d->device == e->device &&
+							 d->function == e->function;
 
 		if (same)
 			return dt_refuse(dt, 0, "devices", "%s and %s are the same device", d->name, e->name);
@@ -383,7 +390,8 @@ static bool check_machine(const struct dt *dt)
 		if (machine.vms[i].flags & VM_SERVICE)
 			seeds += machine.vms[i].max_restarts + 1ul;
 	if (seeds > SEED_MAX)
-		return dt_refuse(dt, 0, "vms", "service VMs start up to %lu times together, expected up to %u", seeds, SEED_MAX);
+		return dt_refuse(dt, 0, "vms", "service VMs start up to %lu times together, expected up to %u", seeds,
+				 SEED_MAX);
 	for (uint32_t i = 0; i < machine.vm_count; i++)
 		if (machine.vm_count < LZR_VM_MAX && machine.vms[i].controls >> machine.vm_count)
 			return dt_refuse(dt, 0, "vms", "%s controls a VM that is not there", machine.vms[i].name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The platform and VM records and the boot's files as byte streams.  Records are made when they are read, from state that
- * is atomic or read-only; a reader that sees the same epoch before and after has a consistent set.
+ * The platform and VM records and the boot's files as byte streams.  Records are made when they are read, from state
+ * that is atomic or read-only; a reader that sees the same epoch before and after has a consistent set.
  */
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What VMs with the right to may read about the machine (LZR_CALL_READ), and the seeds of service VMs: platform.h has the reading side. */
+/*
+ * What VMs with the right to may read about the machine (LZR_CALL_READ), and the seeds of service VMs: platform.h has
+ * the reading side.
+ */
 #ifndef HV_RECORDS_H
 #define HV_RECORDS_H
 

@@ -2,13 +2,13 @@
 /*
  * The scheduler: each CPU runs the vCPUs that the policy placed on it, and nothing else.
  *
- * A vCPU has a budget of CPU time in each period.  Those with budget left come first, one that just woke before one that
- * has been running, then whoever waits longest; what is left over is shared by those without budget in turn.  A vCPU that
- * spins thus takes only what nobody else wants.  Work a decision is one pass over this CPU's vCPUs.
+ * A vCPU has a budget of CPU time in each period.  Those with budget left come first, one that just woke before one
+ * that has been running, then whoever waits longest; what is left over is shared by those without budget in turn.  A
+ * vCPU that spins thus takes only what nobody else wants.  Work a decision is one pass over this CPU's vCPUs.
  *
- * All of a queue is touched by its own CPU only.  Others reach a vCPU through its attention word, its IRR and its VM's run
- * word, and then kick the CPU; interrupts are off in root mode, so a kick that comes between the look and the VM entry or
- * the halt ends either at once.
+ * All of a queue is touched by its own CPU only.  Others reach a vCPU through its attention word, its IRR and its VM's
+ * run word, and then kick the CPU; interrupts are off in root mode, so a kick that comes between the look and the VM
+ * entry or the halt ends either at once.
  */
 #include "percpu.h"
 #include "vcpu.h"
@@ -57,7 +57,7 @@ void sched_start_later(struct vm *vm)
 	queues[cpu_current()]->starting |= 1u << vm->number;
 }
 
-/* --- events of one vCPU ---------------------------------------------------------------------------------------------- */
+/* --- events of one vCPU ------------------------------------------------------------------------------------------- */
 
 static void start_at_sipi(struct vcpu *vcpu)
 {
@@ -131,7 +131,7 @@ static bool attend(struct vcpu *vcpu)
 	return true;
 }
 
-/* --- whose turn it is ------------------------------------------------------------------------------------------------ */
+/* --- whose turn it is --------------------------------------------------------------------------------------------- */
 
 static void unload(struct cpu_queue *queue, struct vcpu *vcpu)
 {
@@ -225,7 +225,7 @@ static struct vcpu *choose(struct cpu_queue *queue, uint64_t now, bool *alone)
 	return best;
 }
 
-/* --- running --------------------------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------------------------------ */
 
 static void load(struct cpu_queue *queue, struct vcpu *vcpu)
 {

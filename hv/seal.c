@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last step of the seal, in code that stays: the boot part of the image disappears, the tables become read-only, and
- * every CPU goes on to its scheduler.
+ * The last step of the seal, in code that stays: the boot part of the image disappears, the tables become read-only,
+ * and every CPU goes on to its scheduler.
  */
 #include <arch_x86.h>
 

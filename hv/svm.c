@@ -104,8 +104,8 @@ static void svm_load(struct vcpu *vcpu)
 }
 
 /*
- * Exit code -> kind, and the length of the instruction where it is stepped over.  There is no next-RIP everywhere, so the
- * unprefixed length counts; a prefixed form harms only the guest that used it.
+ * Exit code -> kind, and the length of the instruction where it is stepped over.  There is no next-RIP everywhere, so
+ * the unprefixed length counts; a prefixed form harms only the guest that used it.
  */
 static const struct exit_row { uint8_t kind, length; } exit_rows[SVM_EXIT_TABLE] = {
 	[SVM_EXIT_INTR] = { EXIT_INTERRUPT, 0 },
@@ -159,7 +159,9 @@ static void decode(const struct vcpu *vcpu, const struct vmcb *vmcb, struct vcpu
 
 	exit->detail = code;
 	if (code >= SVM_EXIT_TABLE) {
-		exit->kind = code == SVM_EXIT_NPF ? EXIT_MEMORY : code == SVM_EXIT_INVALID ? EXIT_BAD_STATE : EXIT_UNKNOWN;
+		exit->kind = code == SVM_EXIT_NPF	? EXIT_MEMORY
+			     : code == SVM_EXIT_INVALID ? EXIT_BAD_STATE
+							: EXIT_UNKNOWN;
 		if (code == SVM_EXIT_NPF)
 			exit->detail = vmcb->exit_info_2;
 		return;
@@ -199,8 +201,8 @@ static void prepare(struct vcpu *vcpu, struct svm_vcpu *svm)
 }
 
 /*
- * The emulator's VMRUN does not load the interrupt shadow.  An exit that did not get past the shadowed instruction would
- * lose it, so it is kept until RIP has moved, a bounded number of times.
+ * The emulator's VMRUN does not load the interrupt shadow.  An exit that did not get past the shadowed instruction
+ * would lose it, so it is kept until RIP has moved, a bounded number of times.
  */
 static void keep_shadow(struct vcpu *vcpu, struct svm_vcpu *svm, const struct vcpu_exit *exit)
 {

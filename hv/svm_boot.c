@@ -97,8 +97,8 @@ static uint64_t msrpm_create(const struct image_config *image)
 }
 
 /*
- * CR0, CR3, CR4, DR and most exceptions are the guest's own affair under nested paging.  #DB and #AC are intercepted and
- * reflected because a guest can make their delivery recurse for ever inside one instruction.
+ * CR0, CR3, CR4, DR and most exceptions are the guest's own affair under nested paging.  #DB and #AC are intercepted
+ * and reflected because a guest can make their delivery recurse for ever inside one instruction.
  */
 static void set_intercepts(struct vmcb *vmcb)
 {

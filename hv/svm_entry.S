@@ -4,9 +4,9 @@
  *
  * Enters the guest of `vmcb` (physical) and comes back at its exit.  `host` is the physical address of the block that
  * holds this CPU's own FS, GS, TR, LDTR, STAR and SYSENTER state.  The global interrupt flag is clear from before the
- * guest's state is loaded until the host's is back, so neither NMI nor #MC is taken with a guest's TR or GS.  Interrupts
- * are enabled only so that VMRUN takes "interrupts may end the guest" from it; STI does not come right before VMRUN,
- * because the emulator would carry its shadow into the guest.
+ * guest's state is loaded until the host's is back, so neither NMI nor #MC is taken with a guest's TR or GS.
+ * Interrupts are enabled only so that VMRUN takes "interrupts may end the guest" from it; STI does not come right
+ * before VMRUN, because the emulator would carry its shadow into the guest.
  */
 	.section .text, "ax", @progbits
 	.globl svm_enter

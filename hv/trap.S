@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entry of every vector, 16 bytes each: trap_stubs + 16 * vector.  Root mode runs with interrupts off, so interrupts come
- * only in host_interrupt_window() and cpu_idle(); GS base is the CPU's own whenever one can come.
+ * Entry of every vector, 16 bytes each: trap_stubs + 16 * vector.  Root mode runs with interrupts off, so interrupts
+ * come only in host_interrupt_window() and cpu_idle(); GS base is the CPU's own whenever one can come.
  */
 	.text
 	.balign	16
@@ -10,7 +10,8 @@ trap_stubs:
 	.set	vector, 0
 	.rept	256
 	.balign	16
-	.if	(vector == 8) | ((vector >= 10) & (vector <= 14)) | (vector == 17) | (vector == 21) | (vector == 29) | (vector == 30)
+	.set	has_code, (vector == 8) | ((vector >= 10) & (vector <= 14)) | (vector == 17) | (vector == 21)
+	.if	has_code | (vector == 29) | (vector == 30)
 	push	$vector				/* the CPU pushed an error code */
 	.else
 	push	$0

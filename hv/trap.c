@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exceptions and interrupts of root mode.  An exception here is our own bug or broken hardware: everything stops, with a
- * record.  Interrupt vectors are hints: each handler re-reads its device's state.
+ * Exceptions and interrupts of root mode.  An exception here is our own bug or broken hardware: everything stops, with
+ * a record.  Interrupt vectors are hints: each handler re-reads its device's state.
  */
 #include <arch_x86.h>
 
@@ -49,9 +49,15 @@ HV_BOOT void trap_init(void)
 		uint64_t at = (uint64_t)trap_stubs + 16 * i;
 
 		idt[i] = (struct gate){
-			.offset_low = (uint16_t)at, .offset_mid = (uint16_t)(at >> 16), .offset_high = (uint32_t)(at >> 32),
-			.selector = HOST_CS, .type = GATE_INTERRUPT,
-			.ist = i == VECTOR_NMI ? IST_NMI : i == VECTOR_MC ? IST_MC : i == VECTOR_DF ? IST_DF : 0,
+			.offset_low = (uint16_t)at,
+			.offset_mid = (uint16_t)(at >> 16),
+			.offset_high = (uint32_t)(at >> 32),
+			.selector = HOST_CS,
+			.type = GATE_INTERRUPT,
+			.ist = i == VECTOR_NMI	? IST_NMI
+			       : i == VECTOR_MC ? IST_MC
+			       : i == VECTOR_DF ? IST_DF
+						: 0,
 		};
 	}
 }

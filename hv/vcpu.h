@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vCPU and what the CPU half of the hypervisor keeps per VM.  Private to exit.c, cpuid.c, msr.c, vlapic.c, kvmclock.c,
- * xstate.c, sched.c, vm.c, ioport.c, vuart.c, vpci.c, hypercall.c and the backends.
+ * A vCPU and what the CPU half of the hypervisor keeps per VM.  Private to exit.c, cpuid.c, msr.c, vlapic.c,
+ * kvmclock.c, xstate.c, sched.c, vm.c, ioport.c, vuart.c, vpci.c, hypercall.c and the backends.
  *
  * Member letters as in vm.h: [I] immutable after create, [v] only the CPU that the vCPU is placed on, [a] atomic,
  * [d] under the VM's device lock.  A vCPU never leaves the CPU that the policy gave it.
@@ -115,9 +115,9 @@ struct cpuid_row {                      /* resolved against the physical CPU at 
 _Static_assert(sizeof(struct cpuid_row) == 32, "cheap to index");
 
 /*
- * A VM's phase and instance in one word, so that a CPU that looks sees both of the same moment.  vm_start goes from OFF to
- * RUN, vm_stop from RUN by CLAIMED, while it writes down why, to STOPPING; each vCPU's own CPU then leaves, and the last
- * one to leave reads why and ends the instance: OFF.
+ * A VM's phase and instance in one word, so that a CPU that looks sees both of the same moment.  vm_start goes from OFF
+ * to RUN, vm_stop from RUN by CLAIMED, while it writes down why, to STOPPING; each vCPU's own CPU then leaves, and the
+ * last one to leave reads why and ends the instance: OFF.
  * While a VM is OFF its vCPUs belong to whoever starts it, else each to the CPU that it is placed on.
  */
 enum vm_phase { PHASE_OFF = 0, PHASE_RUN = 1, PHASE_STOPPING = 2, PHASE_CLAIMED = 3 };

@@ -19,8 +19,10 @@ struct link_end;
 #define VIRTIO_NEEDS_RESET 64u
 #define VIRTIO_FAILED 128u
 #define VIRTIO_F_VERSION_1 (1ull << 32)
-/* What a manifest may offer: a device type's own bits, and of the transport's only VERSION_1: no indirect descriptors, no
- * event indices, no packed rings. */
+/*
+ * What a manifest may offer: a device type's own bits, and of the transport's only VERSION_1: no indirect descriptors,
+ * no event indices, no packed rings.
+ */
 #define VIRTIO_FEATURES_ALLOWED (0x00ffffffull | VIRTIO_F_VERSION_1)
 #define VIRTIO_QUEUES_MAX 256u
 

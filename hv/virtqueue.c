@@ -254,7 +254,8 @@ void chain_write(const struct chain *chain, uint32_t offset, const void *in, uin
 	}
 }
 
-void chain_copy(const struct chain *to, uint32_t to_offset, const struct chain *from, uint32_t from_offset, uint32_t length)
+void chain_copy(const struct chain *to, uint32_t to_offset, const struct chain *from, uint32_t from_offset,
+		uint32_t length)
 {
 	struct cursor out, in;
 

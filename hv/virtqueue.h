@@ -2,9 +2,9 @@
 /*
  * Split virtqueues as the device sees them (Virtual I/O Device Version 1.2, "Split Virtqueues").
  *
- * Rings and descriptors lie in guest memory and change under our eyes: each field is loaded once, the copy is checked, and
- * only the copy is used.  A chain that passed holds pointers into guest RAM, which never moves, so it stays safe to copy
- * through however the guest changes the descriptors later.  All calls are under the device lock of the queue's VM.
+ * Rings and descriptors lie in guest memory and change under our eyes: each field is loaded once, the copy is checked,
+ * and only the copy is used.  A chain that passed holds pointers into guest RAM, which never moves, so it stays safe to
+ * copy through however the guest changes the descriptors later.  All calls are under the device lock of the queue's VM.
  */
 #ifndef HV_VIRTQUEUE_H
 #define HV_VIRTQUEUE_H
@@ -69,6 +69,7 @@ bool virtqueue_want_notify(struct virtqueue *queue, bool wanted);
 /* Bounds are the caller's: offset + length within read_bytes or write_bytes. */
 void chain_read(const struct chain *chain, uint32_t offset, void *out, uint32_t length);
 void chain_write(const struct chain *chain, uint32_t offset, const void *in, uint32_t length);
-void chain_copy(const struct chain *to, uint32_t to_offset, const struct chain *from, uint32_t from_offset, uint32_t length);
+void chain_copy(const struct chain *to, uint32_t to_offset, const struct chain *from, uint32_t from_offset,
+		uint32_t length);
 
 #endif

@@ -70,7 +70,7 @@ static uint64_t tsc_to_ns(uint64_t tsc)
 	return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
 
-/* --- IRR and ISR ----------------------------------------------------------------------------------------------------- */
+/* --- IRR and ISR -------------------------------------------------------------------------------------------------- */
 
 static int highest(const uint64_t *bits)
 {
@@ -126,7 +126,7 @@ static void end_of_interrupt(struct vcpu *vcpu)
 	vcpu_attention(vcpu, ATTENTION_IRQ);
 }
 
-/* --- destinations ---------------------------------------------------------------------------------------------------- */
+/* --- destinations ------------------------------------------------------------------------------------------------- */
 
 static uint32_t logical_id(uint32_t id)
 {
@@ -208,7 +208,7 @@ static bool icr_write(struct vcpu *vcpu, uint64_t value)
 	return true;
 }
 
-/* --- timer ----------------------------------------------------------------------------------------------------------- */
+/* --- timer -------------------------------------------------------------------------------------------------------- */
 
 /* Nanoseconds of a count: the timer's clock is 1 GHz before the divider. */
 static uint64_t count_ns(const struct vlapic *apic)
@@ -267,7 +267,7 @@ void vlapic_tick(struct vcpu *vcpu, uint64_t now_ns)
 		vcpu_post_irq(vcpu, (uint8_t)apic->lvt[LVT_TIMER]);
 }
 
-/* --- registers ------------------------------------------------------------------------------------------------------- */
+/* --- registers ---------------------------------------------------------------------------------------------------- */
 
 static bool lvt_write(struct vlapic *apic, unsigned index, uint64_t value)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* VMs: made before the seal, started from their pristine segments, stopped alone, started again if the policy says so. */
+/*
+ * VMs: made before the seal, started from their pristine segments, stopped alone, started again if the policy says so.
+ */
 #include "vcpu.h"
 
 #define LOAD_STEP (2ull << 20)          /* bytes a start clears or copies before the CPU's vCPUs get their turn */
@@ -9,7 +11,7 @@ struct vm vms[LZR_VM_MAX];
 struct vm_private vm_privates[LZR_VM_MAX];
 static uint64_t last_instance;
 
-/* --- guest memory ---------------------------------------------------------------------------------------------------- */
+/* --- guest memory ------------------------------------------------------------------------------------------------- */
 
 void *guest_ptr(struct vm *vm, gpa_t address, uint64_t length)
 {
@@ -30,7 +32,7 @@ bool guest_write(struct vm *vm, gpa_t address, const void *in, uint64_t length)
 	return true;
 }
 
-/* --- starting -------------------------------------------------------------------------------------------------------- */
+/* --- starting ----------------------------------------------------------------------------------------------------- */
 
 static void vcpu_reset(struct vcpu *vcpu)
 {
@@ -89,7 +91,7 @@ static enum hv_err launch(struct vm *vm)
 
 	private->start_ns = time_ns();
 	private->seeded = false;
-	private->restart_wanted = 0;            /* a control call may have come too late for the instance it was about */
+	private->restart_wanted = 0; /* a control call may have come too late for the instance it was about */
 	private->msrs.count = private->ports.count = private->calls.count = 0;
 	vuart_reset(&private->uart);
 	vpci_reset(vm);
@@ -133,7 +135,7 @@ enum hv_err vm_start(struct vm *vm)
 	return launch(vm);
 }
 
-/* --- stopping -------------------------------------------------------------------------------------------------------- */
+/* --- stopping ----------------------------------------------------------------------------------------------------- */
 
 void vm_stop(struct vm *vm, enum lzr_stop_reason reason, uint64_t detail)
 {
@@ -208,8 +210,8 @@ enum lzr_status vm_control(struct vm *vm, bool restart)
 }
 
 /*
- * A sleeper clears its INIT and SIPI bits after it has left the count, so whoever sees all asleep, no such bit, and still
- * all asleep knows that nobody can wake any of them.
+ * A sleeper clears its INIT and SIPI bits after it has left the count, so whoever sees all asleep, no such bit, and
+ * still all asleep knows that nobody can wake any of them.
  */
 void vm_sleepers_add(struct vm *vm, int change)
 {

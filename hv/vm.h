@@ -34,7 +34,7 @@ struct vm {
 
 extern struct vm vms[LZR_VM_MAX];
 
-/* --- vm.c, vlapic.c, npt.c: what devices need ------------------------------------------------------------------------ */
+/* --- vm.c, vlapic.c, npt.c: what devices need --------------------------------------------------------------------- */
 
 /* Bytes of guest RAM in root mode's map; NULL unless [address, address + length) lies in RAM.  Contents are hostile. */
 void *guest_ptr(struct vm *vm, gpa_t address, uint64_t length);
@@ -63,7 +63,7 @@ HV_MUST_CHECK enum hv_err vm_start(struct vm *vm);
 /* The scheduler of this CPU; each CPU ends its start-up here. */
 void sched_run(void) __attribute__((noreturn));
 
-/* --- virtio.c, link.c, vmsix.c: virtual devices and their links ---------------------------------------------------- */
+/* --- virtio.c, link.c, vmsix.c: virtual devices and their links --------------------------------------------------- */
 
 /* Creates the devices and links of the whole machine; before the seal. */
 HV_MUST_CHECK enum hv_err links_create(void);
@@ -81,7 +81,7 @@ void links_poll(struct vm *vm);
 /* True when links_poll has chains to move: a VM whose vCPUs all sleep still needs it. */
 bool links_pending(const struct vm *vm);
 
-/* --- assign.c, vtd.c: assigned devices ------------------------------------------------------------------------------- */
+/* --- assign.c, vtd.c: assigned devices ---------------------------------------------------------------------------- */
 
 /* First thing at boot: bus mastering off everywhere, every IOMMU on with everything blocked, interrupt remapping on. */
 HV_MUST_CHECK enum hv_err dma_block_all(void);

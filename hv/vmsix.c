@@ -9,7 +9,9 @@
 #define MSI_DATA_LEVEL 0x00008000u
 #define MSI_VECTOR_FIRST 16u
 
-/* One aligned 32-bit load of hostile memory; volatile keeps the loads in program order, and x86 does not reorder loads. */
+/*
+ * One aligned 32-bit load of hostile memory; volatile keeps the loads in program order, and x86 does not reorder loads.
+ */
 static uint32_t entry_word(const volatile void *table, unsigned index, unsigned word)
 {
 	return ((const volatile uint32_t *)table)[index * (MSIX_ENTRY_SIZE / 4) + word];
@@ -64,7 +66,10 @@ void vmsix_raise(struct vmsix *msix, unsigned vector)
 	__atomic_fetch_or(&msix->pending[vector / 64], 1ull << (vector % 64), __ATOMIC_SEQ_CST);
 }
 
-/* One vector: true when it stays pending.  The bit is cleared before the message goes, so a raise meanwhile is not lost. */
+/*
+ * One vector: true when it stays pending.  The bit is cleared before the message goes, so a raise meanwhile is not
+ * lost.
+ */
 static bool vector_deliver(struct vmsix *msix, unsigned vector)
 {
 	uint64_t bit = 1ull << (vector % 64);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Virtual MSI-X.  The guest sees the vector table as plain RAM, so it changes under our eyes: an entry is read as control,
- * message, control again, and counts only when it was unmasked both times.  What cannot be delivered leaves a pending bit
- * here, never in the guest's page, and is retried (vmsix_deliver) at VM entries and ticks.
+ * Virtual MSI-X.  The guest sees the vector table as plain RAM, so it changes under our eyes: an entry is read as
+ * control, message, control again, and counts only when it was unmasked both times.  What cannot be delivered leaves a
+ * pending bit here, never in the guest's page, and is retried (vmsix_deliver) at VM entries and ticks.
  *
  * msix_entry_read serves virtual devices and assigned ones alike (the latter with the overlay page of the real table).
  * Everything here is lock-free: pending bits are atomic, and one interrupt too many is harmless.

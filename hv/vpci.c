@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PCI configuration through 0xCF8 and 0xCFC: bus 0, function 0 of each slot.  Slot 0 is the host bridge from the manifest,
- * the others are the VM's virtual and assigned devices; everything else is absent.
+ * PCI configuration through 0xCF8 and 0xCFC: bus 0, function 0 of each slot.  Slot 0 is the host bridge from the
+ * manifest, the others are the VM's virtual and assigned devices; everything else is absent.
  * PCI Local Bus Specification 3.0, "Software Generation of Configuration Transactions".
  */
 #include "vcpu.h"

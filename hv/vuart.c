@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A 16550A without interrupt line.  Linux polls it, and its poll goes through the interrupt identification register, so
- * that one tells the truth: data ready, else transmitter empty (set by a THR write or by enabling its interrupt, cleared
- * when read).  Texas Instruments PC16550D data sheet, "Registers".
+ * that one tells the truth: data ready, else transmitter empty (set by a THR write or by enabling its interrupt,
+ * cleared when read).  Texas Instruments PC16550D data sheet, "Registers".
  */
 #include "vcpu.h"
 

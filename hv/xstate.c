@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * State that neither the VM entry nor the VM exit switches: x87 and SIMD registers with XCR0, DR0-DR3, TSC_AUX, branch
- * predictors.  Root mode uses none of it (-mgeneral-regs-only), so it is switched when a CPU goes from one vCPU to another,
- * always all of it.  XCR0 is read back from the CPU because an emulator lets XSETBV through without an exit.
+ * predictors.  Root mode uses none of it (-mgeneral-regs-only), so it is switched when a CPU goes from one vCPU to
+ * another, always all of it.  XCR0 is read back from the CPU because an emulator lets XSETBV through without an exit.
  * AMD64 Architecture Programmer's Manual, volume 2, "XSAVE/XRSTOR Instructions", volume 3, "CPUID Fn0000_000D".
  */
 #include <arch_x86.h>

@@ -19,29 +19,31 @@ static void check_vm(struct policy *policy, struct policy_vm *vm, struct report 
 {
 	for (unsigned i = 0; i < vm->cpu_count; i++)
 		if (vm->cpus[i] >= policy->machine_cpus)
-			complain(report, where_of(vm->node, "cpus"), "VM \"%s\": expected CPUs below %u, found %u", vm->name,
-				 policy->machine_cpus, vm->cpus[i]);
+			complain(report, where_of(vm->node, "cpus"), "VM \"%s\": expected CPUs below %u, found %u",
+				 vm->name, policy->machine_cpus, vm->cpus[i]);
 	if (vm->vcpus < 1)
 		complain(report, where_of(vm->node, "vcpus"), "VM \"%s\": expected at least one vCPU", vm->name);
 	if (vm->memory == 0 || vm->memory % LZR_MEMORY_GRANULE)
-		complain(report, where_of(vm->node, "memory"), "VM \"%s\": expected a multiple of 2 MiB, found %llu bytes",
-			 vm->name, (unsigned long long)vm->memory);
+		complain(report, where_of(vm->node, "memory"),
+			 "VM \"%s\": expected a multiple of 2 MiB, found %llu bytes", vm->name,
+			 (unsigned long long)vm->memory);
 	if (vm->period_us < 1000 || vm->budget_us > vm->period_us)
 		complain(report, where_of(vm->node, "budget-us"),
-			 "VM \"%s\": expected period-us of 1000 or more and budget-us of at most that, found %u of %u", vm->name,
-			 vm->budget_us, vm->period_us);
+			 "VM \"%s\": expected period-us of 1000 or more and budget-us of at most that, found %u of %u",
+			 vm->name, vm->budget_us, vm->period_us);
 	if (!vm->has_facts)
 		return;
 	if (strcmp(vm->facts.image, vm->image))
-		complain(report, where_of(vm->node, "image"), "VM \"%s\": expected a manifest of image \"%s\", found \"%s\"",
-			 vm->name, vm->image, vm->facts.image);
+		complain(report, where_of(vm->node, "image"),
+			 "VM \"%s\": expected a manifest of image \"%s\", found \"%s\"", vm->name, vm->image,
+			 vm->facts.image);
 	if (vm->facts.memory != vm->memory)
 		complain(report, where_of(vm->node, "memory"),
 			 "VM \"%s\": memory: its manifest has %llu bytes, found %llu here", vm->name,
 			 (unsigned long long)vm->facts.memory, (unsigned long long)vm->memory);
 	if (vm->facts.vcpus != vm->vcpus)
-		complain(report, where_of(vm->node, "vcpus"), "VM \"%s\": vcpus: its manifest has %u, found %u here", vm->name,
-			 vm->facts.vcpus, vm->vcpus);
+		complain(report, where_of(vm->node, "vcpus"), "VM \"%s\": vcpus: its manifest has %u, found %u here",
+			 vm->name, vm->facts.vcpus, vm->vcpus);
 }
 
 static void check_memory(struct policy *policy, struct report *report)
@@ -54,7 +56,8 @@ static void check_memory(struct policy *policy, struct report *report)
 		if (sum <= policy->machine_memory || !vm->memory)
 			continue;
 		complain(report, where_of(vm->node, "memory"),
-			 "VM \"%s\": memory does not fit: expected at most %llu MiB for all VMs (machine memory), found %llu MiB "
+			 "VM \"%s\": memory does not fit: expected at most %llu MiB for all VMs (machine memory), "
+			 "found %llu MiB "
 			 "with this one",
 			 vm->name, (unsigned long long)(policy->machine_memory >> 20), (unsigned long long)(sum >> 20));
 		return;
@@ -79,8 +82,9 @@ static void check_cpu_time(struct policy *policy, struct report *report)
 			}
 		if (last && (used > 1000000 || (open && used >= 1000000)))
 			complain(report, where_of(last->node, "budget-us"),
-				 "VM \"%s\": CPU %u: expected budgets of at most 100%% in all, found %llu%%%s", last->name, cpu,
-				 (unsigned long long)(used / 10000), open ? " and VMs without a budget" : "");
+				 "VM \"%s\": CPU %u: expected budgets of at most 100%% in all, found %llu%%%s",
+				 last->name, cpu, (unsigned long long)(used / 10000),
+				 open ? " and VMs without a budget" : "");
 	}
 }
 
@@ -91,10 +95,12 @@ static void check_device_pair(const struct policy_device *a, const struct policy
 
 	if (same)
 		complain(report, where_of(b->node, b->mmio ? "mmio" : "pci"),
-			 "device \"%s\" is assigned twice: it is also device \"%s\" (%s)", b->name, a->name, a->node->where);
+			 "device \"%s\" is assigned twice: it is also device \"%s\" (%s)", b->name, a->name,
+			 a->node->where);
 	if (a->vm == b->vm && a->vm != NONE && !strcmp(a->place, b->place))
-		complain(report, where_of(b->node, "place"), "device \"%s\": place \"%s\" is taken by device \"%s\" (%s)",
-			 b->name, b->place, a->name, a->node->where);
+		complain(report, where_of(b->node, "place"),
+			 "device \"%s\": place \"%s\" is taken by device \"%s\" (%s)", b->name, b->place, a->name,
+			 a->node->where);
 }
 
 static void check_place(const struct policy *policy, const struct policy_device *device, struct report *report)
@@ -105,18 +111,20 @@ static void check_place(const struct policy *policy, const struct policy_device 
 		return;
 	const struct fact_device *place = facts_device(&vm->facts, device->place);
 	if (!place || place->kind != (device->mmio ? FACT_MMIO : FACT_ASSIGN))
-		complain(report, device->node->where, "device \"%s\": expected a place \"%s\" for a %s in the manifest of VM "
-			 "\"%s\", found %s", device->name, device->place, device->mmio ? "platform device" : "PCI function",
-			 vm->name, place ? "a device of another kind" : "none");
+		complain(report, device->node->where,
+			 "device \"%s\": expected a place \"%s\" for a %s in the manifest of VM "
+			 "\"%s\", found %s",
+			 device->name, device->place, device->mmio ? "platform device" : "PCI function", vm->name,
+			 place ? "a device of another kind" : "none");
 	else if (device->slot && device->slot != place->slot)
 		complain(report, where_of(device->node, "slot"),
-			 "device \"%s\": expected slot %u as in the manifest of VM \"%s\", found %u", device->name, place->slot,
-			 vm->name, device->slot);
+			 "device \"%s\": expected slot %u as in the manifest of VM \"%s\", found %u", device->name,
+			 place->slot, vm->name, device->slot);
 	else if (device->mmio && (place->gpa != device->base || place->length != device->length))
 		complain(report, where_of(device->node, "mmio"),
-			 "device \"%s\": expected the place's 0x%llx, %llu bytes, found 0x%llx, %llu bytes", device->name,
-			 (unsigned long long)place->gpa, (unsigned long long)place->length, (unsigned long long)device->base,
-			 (unsigned long long)device->length);
+			 "device \"%s\": expected the place's 0x%llx, %llu bytes, found 0x%llx, %llu bytes",
+			 device->name, (unsigned long long)place->gpa, (unsigned long long)place->length,
+			 (unsigned long long)device->base, (unsigned long long)device->length);
 }
 
 static void check_device(struct policy *policy, unsigned index, struct report *report)
@@ -133,7 +141,8 @@ static void check_device(struct policy *policy, unsigned index, struct report *r
 		label_text(policy, &device->label, want, sizeof(want));
 		label_text(policy, &vm->label, have, sizeof(have));
 		complain(report, where_of(device->node, "label"),
-			 "device \"%s\" has label %s: expected a VM of that label or trusted over it, found \"%s\" with %s",
+			 "device \"%s\" has label %s: expected a VM of that label or trusted over it, found \"%s\" "
+			 "with %s",
 			 device->name, want, vm->name, have);
 	}
 	check_place(policy, device, report);

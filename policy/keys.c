@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signer's and verifier's keys: ECDSA on P-384.  The public key file is struct lzr_key_header and the DER of the key. */
+/*
+ * Signer's and verifier's keys: ECDSA on P-384.  The public key file is struct lzr_key_header and the DER of the key.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +126,8 @@ bool key_sign(const char *pem, const void *data, size_t size, uint8_t signature[
 	if (!code)
 		code = mbedtls_pk_parse_keyfile(&key, pem, NULL);
 	bool good = code ? wrong(pem, "expected a private key in PEM", code) : true;
-	if (good && (!mbedtls_pk_can_do(&key, MBEDTLS_PK_ECDSA) || mbedtls_pk_ec(key)->grp.id != MBEDTLS_ECP_DP_SECP384R1))
+	if (good &&
+	    (!mbedtls_pk_can_do(&key, MBEDTLS_PK_ECDSA) || mbedtls_pk_ec(key)->grp.id != MBEDTLS_ECP_DP_SECP384R1))
 		good = wrong(pem, "expected a key on P-384", 0);
 	if (good) {
 		mbedtls_ecp_keypair *pair = mbedtls_pk_ec(key);

@@ -27,8 +27,10 @@ static void check_port_label(const struct policy *policy, const struct policy_po
 	label_text(policy, &network->label, want, sizeof(want));
 	label_text(policy, &vm->label, have, sizeof(have));
 	complain(report, where_of(port->node, "vm"),
-		 "port \"%s\" would join labels: network \"%s\" has %s, expected a VM of that label or trusted over it, found "
-		 "\"%s\" with %s", port->node->name, network->name, want, vm->name, have);
+		 "port \"%s\" would join labels: network \"%s\" has %s, expected a VM of that label or trusted over "
+		 "it, found "
+		 "\"%s\" with %s",
+		 port->node->name, network->name, want, vm->name, have);
 }
 
 static void check_port_device(const struct policy *policy, const struct policy_port *port, struct report *report)
@@ -40,8 +42,8 @@ static void check_port_device(const struct policy *policy, const struct policy_p
 	const struct fact_device *device = facts_device(&vm->facts, port->device);
 	if (!device || device->kind != FACT_VDEV || device->virtio_id != LZR_VIRTIO_PCI_NET || device->service)
 		complain(report, where_of(port->node, "device"),
-			 "port \"%s\": expected a network device \"%s\" in the manifest of VM \"%s\", found %s", port->node->name,
-			 port->device, vm->name, device ? "a device of another kind" : "none");
+			 "port \"%s\": expected a network device \"%s\" in the manifest of VM \"%s\", found %s",
+			 port->node->name, port->device, vm->name, device ? "a device of another kind" : "none");
 	else if (!device->has_mac || memcmp(device->mac, port->mac, 6))
 		complain(report, where_of(port->node, "mac"),
 			 "port \"%s\": expected the MAC address of \"%s\" in the manifest of VM \"%s\", "
@@ -58,24 +60,27 @@ static void check_port(const struct policy *policy, unsigned index, struct repor
 	for (unsigned i = 0; i < index; i++) {
 		const struct policy_port *other = &policy->ports[i];
 		if (!memcmp(port->mac, other->mac, 6))
-			complain(report, where_of(port->node, "mac"), "port \"%s\": MAC address is also port \"%s\"'s (%s)",
-				 port->node->name, other->node->name, other->node->where);
+			complain(report, where_of(port->node, "mac"),
+				 "port \"%s\": MAC address is also port \"%s\"'s (%s)", port->node->name,
+				 other->node->name, other->node->where);
 		if (!memcmp(port->ip, other->ip, 4) && port->network == other->network)
-			complain(report, where_of(port->node, "ip"), "port \"%s\": IP address is also port \"%s\"'s (%s)",
-				 port->node->name, other->node->name, other->node->where);
+			complain(report, where_of(port->node, "ip"),
+				 "port \"%s\": IP address is also port \"%s\"'s (%s)", port->node->name,
+				 other->node->name, other->node->where);
 	}
 	if (port->network == NONE || port->vm == NONE)
 		return;
 	const struct policy_network *network = &policy->networks[port->network];
 	if (network->has_gateway && !memcmp(port->ip, network->gateway, 4))
-		complain(report, where_of(port->node, "ip"), "port \"%s\": IP address is the gateway's", port->node->name);
+		complain(report, where_of(port->node, "ip"), "port \"%s\": IP address is the gateway's",
+			 port->node->name);
 	if (port->infrastructure && !(policy->vms[port->vm].rights & RIGHT_ATTESTS))
 		complain(report, where_of(port->node, "vm"),
 			 "infrastructure port \"%s\": expected a VM that attests, found \"%s\"", port->node->name,
 			 policy->vms[port->vm].name);
 	if (port->infrastructure && network->uplink == NONE)
-		complain(report, where_of(port->node, "network"), "infrastructure port \"%s\": network \"%s\" has no uplink",
-			 port->node->name, network->name);
+		complain(report, where_of(port->node, "network"),
+			 "infrastructure port \"%s\": network \"%s\" has no uplink", port->node->name, network->name);
 	check_port_label(policy, port, report);
 	check_port_device(policy, port, report);
 }
@@ -93,21 +98,22 @@ static void check_network(const struct policy *policy, unsigned index, struct re
 	const struct policy_device *uplink = &policy->devices[network->uplink];
 	for (unsigned i = 0; i < index; i++)
 		if (policy->networks[i].uplink == network->uplink)
-			complain(report, where_of(network->node, "uplink"), "network \"%s\": uplink \"%s\" is also network \"%s\"'s",
-				 network->name, uplink->name, policy->networks[i].name);
+			complain(report, where_of(network->node, "uplink"),
+				 "network \"%s\": uplink \"%s\" is also network \"%s\"'s", network->name, uplink->name,
+				 policy->networks[i].name);
 	if (uplink->mmio || !policy->fabric.node || uplink->vm != policy->fabric.vm)
 		complain(report, where_of(network->node, "uplink"),
 			 "network \"%s\": expected its uplink \"%s\" to be a PCI device assigned to the switch's VM",
 			 network->name, uplink->name);
 	else if (!uplink->slot)
-		complain(report, uplink->node->where, "device \"%s\" is an uplink: expected property \"slot\", found none",
-			 uplink->name);
+		complain(report, uplink->node->where,
+			 "device \"%s\" is an uplink: expected property \"slot\", found none", uplink->name);
 	if (!lzr_label_equal(&uplink->label, &network->label)) {
 		label_text(policy, &network->label, want, sizeof(want));
 		label_text(policy, &uplink->label, have, sizeof(have));
 		complain(report, where_of(network->node, "uplink"),
-			 "network \"%s\" would join labels: expected an uplink of label %s, found \"%s\" with %s", network->name,
-			 want, uplink->name, have);
+			 "network \"%s\" would join labels: expected an uplink of label %s, found \"%s\" with %s",
+			 network->name, want, uplink->name, have);
 	}
 }
 
@@ -120,9 +126,10 @@ static void check_channel_labels(const struct policy *policy, const struct polic
 		return;
 	label_text(policy, &link->label, want, sizeof(want));
 	label_text(policy, &b->label, have, sizeof(have));
-	complain(report, link->node->where,
-		 "channel \"%s\" would join labels: expected \"%s\" to have label %s or to be trusted over it, found %s",
-		 link->node->name, b->name, want, have);
+	complain(
+		report, link->node->where,
+		"channel \"%s\" would join labels: expected \"%s\" to have label %s or to be trusted over it, found %s",
+		link->node->name, b->name, want, have);
 }
 
 /* Every link needs one end that serves; that VM must have the right to. */
@@ -137,24 +144,28 @@ static void check_link_ends(const struct policy *policy, const struct policy_lin
 		if (!vm->has_facts)
 			continue;
 		if (!device || device->kind != FACT_VDEV) {
-			complain(report, link->node->where, "link \"%s\": expected a virtual device \"%s\" in the manifest of VM "
-				 "\"%s\", found %s", link->node->name, link->device[end], vm->name, device ? "a place" : "none");
+			complain(report, link->node->where,
+				 "link \"%s\": expected a virtual device \"%s\" in the manifest of VM "
+				 "\"%s\", found %s",
+				 link->node->name, link->device[end], vm->name, device ? "a place" : "none");
 			known = false;
 			continue;
 		}
 		if (link->pair[end] >= device->pairs)
 			complain(report, link->node->where,
-				 "link \"%s\": expected device \"%s\" of VM \"%s\" to have queue pair %u, found %u pair(s)",
+				 "link \"%s\": expected device \"%s\" of VM \"%s\" to have queue pair %u, found %u "
+				 "pair(s)",
 				 link->node->name, link->device[end], vm->name, link->pair[end], device->pairs);
 		served = served || device->service;
 		if (device->service && !(vm->rights & RIGHT_SERVICE))
 			complain(report, link->node->where,
-				 "link \"%s\": VM \"%s\" serves it, expected flag \"service\" in that VM", link->node->name,
-				 vm->name);
+				 "link \"%s\": VM \"%s\" serves it, expected flag \"service\" in that VM",
+				 link->node->name, vm->name);
 	}
 	if (known && !served)
-		complain(report, link->node->where, "link \"%s\" has no backend: expected a service end at \"%s\" or \"%s\"",
-			 link->node->name, policy->vms[link->vm[0]].name, policy->vms[link->vm[1]].name);
+		complain(report, link->node->where,
+			 "link \"%s\" has no backend: expected a service end at \"%s\" or \"%s\"", link->node->name,
+			 policy->vms[link->vm[0]].name, policy->vms[link->vm[1]].name);
 }
 
 static void check_link(const struct policy *policy, unsigned index, struct report *report)
@@ -170,9 +181,9 @@ static void check_link(const struct policy *policy, unsigned index, struct repor
 			if (link->vm[mine] == other->vm[theirs] && link->pair[mine] == other->pair[theirs] &&
 			    !strcmp(link->device[mine], other->device[theirs]))
 				complain(report, link->node->where,
-					 "link \"%s\": device \"%s\" of VM \"%s\" is already used by \"%s\" (%s)", link->node->name,
-					 link->device[mine], policy->vms[link->vm[mine]].name, other->node->name,
-					 other->node->where);
+					 "link \"%s\": device \"%s\" of VM \"%s\" is already used by \"%s\" (%s)",
+					 link->node->name, link->device[mine], policy->vms[link->vm[mine]].name,
+					 other->node->name, other->node->where);
 		}
 	if (link->vm[0] == link->vm[1])
 		complain(report, link->node->where, "link \"%s\": both ends are VM \"%s\"", link->node->name,
@@ -181,7 +192,8 @@ static void check_link(const struct policy *policy, unsigned index, struct repor
 		check_channel_labels(policy, link, report);
 	else if (!within_range(&policy->vms[link->vm[1]], &link->label))
 		complain(report, policy->fabric.node->where,
-			 "switch \"%s\" joins networks of several labels: expected trusted-low and trusted-high over all of them",
+			 "switch \"%s\" joins networks of several labels: expected trusted-low and trusted-high over "
+			 "all of them",
 			 policy->vms[link->vm[1]].name);
 	check_link_ends(policy, link, report);
 }

@@ -17,7 +17,8 @@ static const char help[] =
 	"       lzr-policy show   F.dtb\n"
 	"       lzr-policy keygen [--development] --out PREFIX                  PREFIX.pem, .lzrkey, .pub.pem\n"
 	"\n"
-	"Messages have the form FILE:LINE: error: what was expected and what was found.  See lzr-policy(1), docs/policy.md.\n";
+	"Messages have the form FILE:LINE: error: what was expected and what was found.  See lzr-policy(1), "
+	"docs/policy.md.\n";
 
 struct arguments {
 	const char *files[2];
@@ -92,9 +93,10 @@ static void check_switch_config(const struct policy *policy, struct report *repo
 	if (!block || !digest(block, size, expected) || !facts->has_switch_config ||
 	    memcmp(expected, facts->switch_config, sizeof(expected)))
 		complain(report, fabric->node->where,
-			 "switch: expected the manifest of VM \"%s\" to hold this policy's switch configuration, found %s; build its "
-			 "image with what \"lzr-policy switch\" writes", policy->vms[fabric->vm].name,
-			 facts->has_switch_config ? "another" : "none");
+			 "switch: expected the manifest of VM \"%s\" to hold this policy's switch configuration, found "
+			 "%s; build its "
+			 "image with what \"lzr-policy switch\" writes",
+			 policy->vms[fabric->vm].name, facts->has_switch_config ? "another" : "none");
 	free(block);
 }
 
@@ -117,7 +119,8 @@ static int from_source(const struct arguments *a, const char *command)
 	bool build = !strcmp(command, "build"), make_switch = !strcmp(command, "switch");
 	int status = 1;
 
-	if (!report || !policy || a->file_count != 1 || ((build || make_switch) && !a->out) || (build && !a->dir_count)) {
+	if (!report || !policy || a->file_count != 1 || ((build || make_switch) && !a->out) ||
+	    (build && !a->dir_count)) {
 		free(report);
 		free(policy);
 		fputs(help, stderr);
@@ -169,7 +172,9 @@ static int on_compiled(const struct arguments *a, const char *command)
 		else
 			status = 0;
 	} else {
-		uint8_t *sig = a->file_count == 2 ? file_load(a->files[1], sizeof(signature), &sig_size, why, sizeof(why)) : NULL;
+		uint8_t *sig = a->file_count == 2
+				       ? file_load(a->files[1], sizeof(signature), &sig_size, why, sizeof(why))
+				       : NULL;
 		if (!sig || sig_size != sizeof(signature))
 			say_error("expected a signature of 96 bytes", a->file_count == 2 ? a->files[1] : NULL);
 		else if (!key_verify(a->key, dtb, size, sig))

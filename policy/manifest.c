@@ -64,7 +64,8 @@ static bool parse_device(const void *fdt, int node, const char *name, struct fac
 		return parse_vdev(fdt, node, device);
 	if (!strncmp(name, "mmio@", 5)) {
 		device->kind = FACT_MMIO;
-		return get_number(fdt, node, "gpa", 8, &device->gpa) && get_number(fdt, node, "length", 8, &device->length);
+		return get_number(fdt, node, "gpa", 8, &device->gpa) &&
+		       get_number(fdt, node, "length", 8, &device->length);
 	}
 	device->kind = FACT_ASSIGN;
 	if (!get_number(fdt, node, "slot", 4, &slot))
@@ -97,8 +98,8 @@ bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, siz
 
 	*out = (struct facts){ 0 };
 	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
-	if (size < sizeof(struct fdt_header) ||
-	    fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION || fdt_check_full(fdt, size) != 0 || fdt_totalsize(fdt) != size ||
+	if (size < sizeof(struct fdt_header) || fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION ||
+	    fdt_check_full(fdt, size) != 0 || fdt_totalsize(fdt) != size ||
 	    fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0) {
 		snprintf(why, why_size, "expected a manifest (compatible \"%s\")", LZR_MANIFEST_COMPATIBLE);
 		return false;
@@ -124,7 +125,8 @@ bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, siz
 	return true;
 }
 
-bool facts_read(const char *image, const char *const *dirs, unsigned dir_count, struct facts *out, char *why, size_t size)
+bool facts_read(const char *image, const char *const *dirs, unsigned dir_count, struct facts *out, char *why,
+		size_t size)
 {
 	char path[4096];
 	struct stat status;
@@ -137,7 +139,8 @@ bool facts_read(const char *image, const char *const *dirs, unsigned dir_count, 
 			break;
 	}
 	if (i == dir_count) {
-		snprintf(why, size, "%s.manifest is in none of the %u folder(s) given with --manifest-dir", image, dir_count);
+		snprintf(why, size, "%s.manifest is in none of the %u folder(s) given with --manifest-dir", image,
+			 dir_count);
 		return false;
 	}
 	void *bytes = file_load(path, LZR_MANIFEST_MAX, &length, why, size);

@@ -46,7 +46,8 @@ bool take_label(struct policy *policy, struct node *node, const char *name, bool
 	*out = (struct lzr_label){ 0 };
 	if (!p) {
 		if (required)
-			complain(report, node->where, "node \"%s\": expected property \"%s\", found none", node->name, name);
+			complain(report, node->where, "node \"%s\": expected property \"%s\", found none", node->name,
+				 name);
 		return false;
 	}
 	if (p->kind != KIND_STRINGS) {
@@ -55,15 +56,16 @@ bool take_label(struct policy *policy, struct node *node, const char *name, bool
 	}
 	unsigned level = find_name(policy->levels, policy->level_count, p->strings[0]);
 	if (level == NONE) {
-		complain(report, p->where, "%s: expected one of the levels of this policy, found \"%s\"", name, p->strings[0]);
+		complain(report, p->where, "%s: expected one of the levels of this policy, found \"%s\"", name,
+			 p->strings[0]);
 		return false;
 	}
 	out->level = (uint8_t)level;
 	for (unsigned i = 1; i < p->count; i++) {
 		unsigned category = find_name(policy->categories, policy->category_count, p->strings[i]);
 		if (category == NONE) {
-			complain(report, p->where, "%s: expected one of the categories of this policy, found \"%s\"", name,
-				 p->strings[i]);
+			complain(report, p->where, "%s: expected one of the categories of this policy, found \"%s\"",
+				 name, p->strings[i]);
 			return false;
 		}
 		out->categories |= 1ull << category;
@@ -73,7 +75,8 @@ bool take_label(struct policy *policy, struct node *node, const char *name, bool
 
 void label_text(const struct policy *policy, const struct lzr_label *label, char *out, size_t size)
 {
-	size_t at = (size_t)snprintf(out, size, "%s", label->level < policy->level_count ? policy->levels[label->level] : "?");
+	size_t at = (size_t)snprintf(out, size, "%s",
+				     label->level < policy->level_count ? policy->levels[label->level] : "?");
 
 	for (unsigned i = 0; i < policy->category_count && at < size; i++)
 		if (label->categories & 1ull << i)
@@ -110,13 +113,15 @@ static void read_cpus(struct policy_vm *vm, struct report *report)
 	struct property *p = take(vm->node, "cpus");
 
 	if (!p || p->kind != KIND_CELLS || p->count > LZR_VCPU_MAX) {
-		complain(report, where_of(vm->node, "cpus"), "cpus: expected the physical CPU of each vCPU, as numbers in <>");
+		complain(report, where_of(vm->node, "cpus"),
+			 "cpus: expected the physical CPU of each vCPU, as numbers in <>");
 		return;
 	}
 	vm->cpu_count = p->count;
 	memcpy(vm->cpus, p->cells, p->count * sizeof(uint32_t));
 	if (vm->cpu_count != vm->vcpus)
-		complain(report, p->where, "cpus: expected one CPU for each of %u vCPU(s), found %u", vm->vcpus, p->count);
+		complain(report, p->where, "cpus: expected one CPU for each of %u vCPU(s), found %u", vm->vcpus,
+			 p->count);
 }
 
 static void read_trusted(struct policy *policy, struct policy_vm *vm, struct report *report)
@@ -126,7 +131,8 @@ static void read_trusted(struct policy *policy, struct policy_vm *vm, struct rep
 
 	vm->trusted = low && high;
 	if (low != high)
-		complain(report, vm->node->where, "VM \"%s\": expected both trusted-low and trusted-high, or neither", vm->name);
+		complain(report, vm->node->where, "VM \"%s\": expected both trusted-low and trusted-high, or neither",
+			 vm->name);
 	else if (low && (!lzr_label_dominates(&vm->high, &vm->label) || !lzr_label_dominates(&vm->label, &vm->low)))
 		complain(report, where_of(vm->node, "trusted-low"),
 			 "VM \"%s\": expected its label between trusted-low and trusted-high", vm->name);
@@ -180,7 +186,8 @@ static void read_controls(struct policy *policy, struct policy_vm *vm, struct re
 		while (target < policy->vm_count && strcmp(policy->vms[target].name, p->strings[i]))
 			target++;
 		if (target == policy->vm_count)
-			complain(report, p->where, "controls: expected a VM of this policy, found \"%s\"", p->strings[i]);
+			complain(report, p->where, "controls: expected a VM of this policy, found \"%s\"",
+				 p->strings[i]);
 		else
 			vm->controls |= 1u << target;
 	}
@@ -196,8 +203,8 @@ static bool take_pci(struct node *node, uint32_t out[3], struct report *report)
 	if (!take_string(node, "pci", true, &text, report))
 		return false;
 	if (strlen(text) != 7 || sscanf(text, "%2x:%2x.%1x%c", &b, &d, &f, &end) != 3 || d > 31 || f > 7) {
-		complain(report, where_of(node, "pci"), "pci: expected bus:device.function such as \"01:00.0\", found \"%s\"",
-			 text);
+		complain(report, where_of(node, "pci"),
+			 "pci: expected bus:device.function such as \"01:00.0\", found \"%s\"", text);
 		return false;
 	}
 	out[0] = b;
@@ -216,7 +223,8 @@ static void read_pci(struct policy_device *device, struct report *report)
 	    (device->id[0] > 0xffff || device->id[1] > 0xffff))
 		complain(report, where_of(device->node, "id"), "id: expected <vendor device>, 16 bits each");
 	if (take_string(device->node, "reset", true, &reset, report) && strcmp(reset, "flr") && strcmp(reset, "bus"))
-		complain(report, where_of(device->node, "reset"), "reset: expected \"flr\" or \"bus\", found \"%s\"", reset);
+		complain(report, where_of(device->node, "reset"), "reset: expected \"flr\" or \"bus\", found \"%s\"",
+			 reset);
 	device->flr = !strcmp(reset, "flr");
 	if (take_number(device->node, "slot", false, 31, &slot, report))
 		device->slot = (unsigned)slot;
@@ -274,8 +282,8 @@ static void read_root(struct policy *policy, struct report *report)
 	uint32_t cells[2];
 
 	if (take_string(root, "compatible", true, &compatible, report) && strcmp(compatible, SOURCE_COMPATIBLE))
-		complain(report, where_of(root, "compatible"), "compatible: expected \"%s\", found \"%s\"", SOURCE_COMPATIBLE,
-			 compatible);
+		complain(report, where_of(root, "compatible"), "compatible: expected \"%s\", found \"%s\"",
+			 SOURCE_COMPATIBLE, compatible);
 	struct property *version = take(root, "version");
 	if (version && version->kind == KIND_CELLS && version->count == 1)
 		policy->version = version->cells[0];

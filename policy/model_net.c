@@ -2,8 +2,8 @@
 /*
  * Networks with their ports, the switch with its infrastructure part, channels.
  *
- * The links come out in this order: ports of networks, infrastructure ports, the control channel, channels.  The switch's
- * queue pairs count up along the first three; that is the one place where they are chosen.
+ * The links come out in this order: ports of networks, infrastructure ports, the control channel, channels.  The
+ * switch's queue pairs count up along the first three; that is the one place where they are chosen.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,8 +64,8 @@ static void read_network(struct policy *policy, struct node *node, struct report
 	if (take_string(node, "uplink", false, &uplink, report)) {
 		network->uplink = find_device(policy, uplink);
 		if (network->uplink == NONE)
-			complain(report, where_of(node, "uplink"), "uplink: expected a device of this policy, found \"%s\"",
-				 uplink);
+			complain(report, where_of(node, "uplink"),
+				 "uplink: expected a device of this policy, found \"%s\"", uplink);
 	}
 	network->has_gateway = take_ipv4(node, "gateway", false, network->gateway, report);
 	struct node *ports = node_child(node, "ports");
@@ -97,8 +97,10 @@ static void read_endpoint(struct policy *policy, unsigned port, struct node *nod
 	struct policy_endpoint *e = &policy->endpoints[policy->endpoint_count++];
 	*e = (struct policy_endpoint){ .node = node, .port = port };
 	take_ipv4(node, "ip", true, e->ip, report);
-	if (take_string(node, "protocol", true, &protocol, report) && strcmp(protocol, "tcp") && strcmp(protocol, "udp"))
-		complain(report, where_of(node, "protocol"), "protocol: expected \"tcp\" or \"udp\", found \"%s\"", protocol);
+	if (take_string(node, "protocol", true, &protocol, report) && strcmp(protocol, "tcp") &&
+	    strcmp(protocol, "udp"))
+		complain(report, where_of(node, "protocol"), "protocol: expected \"tcp\" or \"udp\", found \"%s\"",
+			 protocol);
 	e->protocol = !strcmp(protocol, "udp") ? 17 : 6;
 	if (take_number(node, "port", true, 65535, &number, report) && number == 0)
 		complain(report, where_of(node, "port"), "port: expected 1 to 65535, found 0");
@@ -115,15 +117,15 @@ static void read_infrastructure(struct policy *policy, struct node *node, struct
 	if (take_string(node, "network", true, &name, report)) {
 		network = find_network(policy, name);
 		if (network == NONE)
-			complain(report, where_of(node, "network"), "network: expected a network of this policy, found \"%s\"",
-				 name);
+			complain(report, where_of(node, "network"),
+				 "network: expected a network of this policy, found \"%s\"", name);
 	}
 	unsigned port = policy->port_count;
 	add_port(policy, node, network, vm, true, report);
 	struct node *endpoints = node_child(node, "endpoints");
 	if (!endpoints || !endpoints->child_count)
-		complain(report, node->where, "infrastructure port \"%s\": expected node \"endpoints\" with at least one",
-			 node->name);
+		complain(report, node->where,
+			 "infrastructure port \"%s\": expected node \"endpoints\" with at least one", node->name);
 	for (unsigned i = 0; endpoints && i < endpoints->child_count; i++)
 		read_endpoint(policy, port, endpoints->children[i], report);
 }
@@ -142,7 +144,8 @@ static void read_quarantine(struct policy *policy, struct node *node, const char
 		return;
 	snprintf(path, sizeof(path), "%s/%s", keys_dir, key);
 	if (strchr(key, '/') || !key_point(path, fabric->verifier_x, fabric->verifier_y))
-		complain(report, where_of(node, "verifier"), "verifier: expected a public key file in the keys' folder: %s",
+		complain(report, where_of(node, "verifier"),
+			 "verifier: expected a public key file in the keys' folder: %s",
 			 strchr(key, '/') ? key : key_error());
 	else
 		fabric->has_verifier = true;
@@ -162,7 +165,8 @@ void model_read_switch(struct policy *policy, const char *keys_dir, struct repor
 	if (quarantine)
 		read_quarantine(policy, quarantine, keys_dir, report);
 	else
-		complain(report, node->where, "switch: expected node \"quarantine\" with verifier, lease-max, nonce-interval");
+		complain(report, node->where,
+			 "switch: expected node \"quarantine\" with verifier, lease-max, nonce-interval");
 	struct node *infrastructure = node_child(node, "infrastructure");
 	for (unsigned i = 0; infrastructure && i < infrastructure->child_count; i++)
 		read_infrastructure(policy, infrastructure->children[i], report);

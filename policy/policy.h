@@ -9,7 +9,8 @@
  *   emit.c      struct policy -> policy.dtb;  switchconf.c -> switch configuration
  *   keys.c      keys, signature
  *
- * Every finding goes to struct report with file, line, what was expected and what was found; nothing stops at the first.
+ * Every finding goes to struct report with file, line, what was expected and what was found; nothing stops at the
+ * first.
  */
 #ifndef POLICY_H
 #define POLICY_H
@@ -36,7 +37,7 @@ struct report {
 };
 void complain(struct report *report, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* --- source.c ------------------------------------------------------------------------------------------------------- */
+/* --- source.c ----------------------------------------------------------------------------------------------------- */
 
 enum kind { KIND_EMPTY, KIND_STRINGS, KIND_CELLS, KIND_MIXED };
 
@@ -73,14 +74,16 @@ struct property *take(struct node *node, const char *name);
 bool take_flag(struct node *node, const char *name, struct report *report);
 bool take_string(struct node *node, const char *name, bool required, const char **out, struct report *report);
 bool take_name(struct node *node, const char *name, bool required, char out[LZR_NAME_MAX], struct report *report);
-bool take_number(struct node *node, const char *name, bool required, uint64_t max, uint64_t *out, struct report *report);
-bool take_cells(struct node *node, const char *name, bool required, unsigned count, uint32_t *out, struct report *report);
+bool take_number(struct node *node, const char *name, bool required, uint64_t max, uint64_t *out,
+		 struct report *report);
+bool take_cells(struct node *node, const char *name, bool required, unsigned count, uint32_t *out,
+		struct report *report);
 bool take_ipv4(struct node *node, const char *name, bool required, uint8_t out[4], struct report *report);
 bool take_mac(struct node *node, const char *name, bool required, uint8_t out[6], struct report *report);
 bool name_valid(const char *name);
 const char *where_of(struct node *node, const char *property);  /* the property's place, or the node's */
 
-/* --- model.c -------------------------------------------------------------------------------------------------------- */
+/* --- model.c ------------------------------------------------------------------------------------------------------ */
 
 struct fact_device {            /* a device or a place in a manifest */
 	char name[LZR_NAME_MAX];
@@ -214,16 +217,17 @@ bool take_label(struct policy *policy, struct node *node, const char *name, bool
 		struct report *report);
 bool take_node_name(struct node *node, char out[LZR_NAME_MAX], struct report *report);
 
-/* --- manifest.c, check.c, links.c ---------------------------------------------------------------------------------- */
+/* --- manifest.c, check.c, links.c --------------------------------------------------------------------------------- */
 
 /* Reads NAME.manifest from the first of the directories that has it. */
-bool facts_read(const char *image, const char *const *dirs, unsigned dir_count, struct facts *out, char *why, size_t size);
+bool facts_read(const char *image, const char *const *dirs, unsigned dir_count, struct facts *out, char *why,
+		size_t size);
 bool facts_parse(const void *manifest, size_t size, struct facts *out, char *why, size_t why_size);
 const struct fact_device *facts_device(const struct facts *facts, const char *name);
 void check_policy(struct policy *policy, struct report *report);
 void check_links(struct policy *policy, struct report *report);
 
-/* --- emit.c, switchconf.c ------------------------------------------------------------------------------------------- */
+/* --- emit.c, switchconf.c ----------------------------------------------------------------------------------------- */
 
 /* Both return malloc'ed bytes; NULL when it does not fit. */
 void *emit_policy(const struct policy *policy, size_t *size);
@@ -231,7 +235,7 @@ void *emit_switch(const struct policy *policy, size_t *size);
 unsigned switch_control_pair(const struct policy *policy);
 bool show_policy(const void *dtb, size_t size);
 
-/* --- keys.c, file.c --------------------------------------------------------------------------------------------------- */
+/* --- keys.c, file.c ----------------------------------------------------------------------------------------------- */
 
 bool key_generate(const char *prefix, bool development);        /* PREFIX.pem, PREFIX.lzrkey, PREFIX.pub.pem */
 bool key_sign(const char *pem, const void *data, size_t size, uint8_t signature[LZR_POLICY_SIGNATURE_SIZE]);

@@ -39,8 +39,8 @@ static void show_value(const char *value, int length)
 bool show_policy(const void *dtb, size_t size)
 {
 	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
-	if (size < sizeof(struct fdt_header) ||
-	    fdt_version(dtb) != FDT_LAST_SUPPORTED_VERSION || fdt_check_full(dtb, size) != 0 || fdt_totalsize(dtb) != size ||
+	if (size < sizeof(struct fdt_header) || fdt_version(dtb) != FDT_LAST_SUPPORTED_VERSION ||
+	    fdt_check_full(dtb, size) != 0 || fdt_totalsize(dtb) != size ||
 	    fdt_node_check_compatible(dtb, 0, LZR_POLICY_COMPATIBLE) != 0)
 		return false;
 	int depth = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The source as a tree.  dtc does the language (syntax, includes, references, duplicate names); asked for annotated
- * source output, it writes one node or property a line, each with a comment that says where it came from.  That output is
- * what is read here, so every later message can name file and line.
+ * source output, it writes one node or property a line, each with a comment that says where it came from.  That output
+ * is what is read here, so every later message can name file and line.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -26,7 +26,8 @@ void complain(struct report *report, const char *where, const char *format, ...)
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
 	report->errors++;
-	int written = snprintf(report->text + report->length, REPORT_MAX - report->length, "%s: error: %s\n", where, line);
+	int written =
+		snprintf(report->text + report->length, REPORT_MAX - report->length, "%s: error: %s\n", where, line);
 	if (written > 0 && (size_t)written < REPORT_MAX - report->length)
 		report->length += (size_t)written;
 	else
@@ -57,7 +58,9 @@ static struct node *node_new(struct node *parent, const char *name, size_t lengt
 {
 	struct node *node = grow(NULL, sizeof(*node));
 
-	*node = (struct node){ .name = copy_text(name, length), .where = copy_text(where, strlen(where)), .parent = parent };
+	*node = (struct node){ .name = copy_text(name, length),
+			       .where = copy_text(where, strlen(where)),
+			       .parent = parent };
 	if (parent) {
 		parent->children = grow(parent->children, (parent->child_count + 1) * sizeof(node));
 		parent->children[parent->child_count++] = node;
@@ -203,7 +206,7 @@ static bool parse_line(char *line, const char *dir, struct node **node, struct n
 		return true;
 	}
 	if (length > 2 && !strcmp(line + length - 2, " {")) {
-		char *name = strrchr(line, ':') ? strrchr(line, ':') + 2 : line;        /* dtc keeps labels: "a: node {" */
+		char *name = strrchr(line, ':') ? strrchr(line, ':') + 2 : line; /* dtc keeps labels: "a: node {" */
 		if (++*depth > DEPTH_MAX || (!*node && *root))
 			return false;
 		*node = node_new(*node, name, strlen(name) - 2, where);

@@ -93,7 +93,8 @@ void *emit_switch(const struct policy *policy, size_t *size)
 	memcpy(header.verifier_x, fabric->verifier_x, 48);
 	memcpy(header.verifier_y, fabric->verifier_y, 48);
 	*size = sizeof(header) + header.network_count * sizeof(struct lzr_switch_network) +
-		header.uplink_count * sizeof(struct lzr_switch_uplink) + header.port_count * sizeof(struct lzr_switch_port) +
+		header.uplink_count * sizeof(struct lzr_switch_uplink) +
+		header.port_count * sizeof(struct lzr_switch_port) +
 		header.endpoint_count * sizeof(struct lzr_switch_endpoint);
 	header.size = (uint32_t)*size;
 	uint8_t *block = calloc(1, *size);

@@ -49,7 +49,8 @@ static struct property *take_kind(struct node *node, const char *name, bool requ
 
 	if (!p) {
 		if (required)
-			complain(report, node->where, "node \"%s\": expected property \"%s\", found none", node->name, name);
+			complain(report, node->where, "node \"%s\": expected property \"%s\", found none", node->name,
+				 name);
 		return NULL;
 	}
 	if (p->kind != kind || (count && p->count != count)) {
@@ -90,7 +91,8 @@ bool take_name(struct node *node, const char *name, bool required, char out[LZR_
 		return false;
 	if (!name_valid(text)) {
 		complain(report, where_of(node, name),
-			 "%s: expected a name of 1 to %d letters, digits, - _ . , found \"%s\"", name, LZR_NAME_MAX - 1, text);
+			 "%s: expected a name of 1 to %d letters, digits, - _ . , found \"%s\"", name, LZR_NAME_MAX - 1,
+			 text);
 		return false;
 	}
 	memset(out, 0, LZR_NAME_MAX);
@@ -131,8 +133,8 @@ bool take_number(struct node *node, const char *name, bool required, uint64_t ma
 			return false;
 		value = p->cells[0];
 	} else if (!parse_scaled(p->strings[0], &value)) {
-		complain(report, p->where, "%s: expected a number with a unit (K M G, us ms s min h), found \"%s\"", name,
-			 p->strings[0]);
+		complain(report, p->where, "%s: expected a number with a unit (K M G, us ms s min h), found \"%s\"",
+			 name, p->strings[0]);
 		return false;
 	}
 	if (value > max) {
@@ -144,7 +146,8 @@ bool take_number(struct node *node, const char *name, bool required, uint64_t ma
 	return true;
 }
 
-bool take_cells(struct node *node, const char *name, bool required, unsigned count, uint32_t *out, struct report *report)
+bool take_cells(struct node *node, const char *name, bool required, unsigned count, uint32_t *out,
+		struct report *report)
 {
 	struct property *p = take_kind(node, name, required, KIND_CELLS, count, report);
 
@@ -187,7 +190,7 @@ bool take_mac(struct node *node, const char *name, bool required, uint8_t out[6]
 		return false;
 	if (strlen(text) == 17 && parse_bytes(text, ':', 16, 6, out) && !(out[0] & 1))
 		return true;
-	complain(report, where_of(node, name), "%s: expected a unicast MAC address such as 02:4c:5a:00:00:01, found \"%s\"",
-		 name, text);
+	complain(report, where_of(node, name),
+		 "%s: expected a unicast MAC address such as 02:4c:5a:00:00:01, found \"%s\"", name, text);
 	return false;
 }

@@ -37,10 +37,12 @@ static bool write_text(const char *path, const char *format, const char *dir)
 
 static bool manufacture(const char *dir)
 {
-	static const char localca[] = "statedir = @/ca\nsigningkey = @/ca/signkey.pem\nissuercert = @/ca/issuercert.pem\n"
-				      "certserial = @/ca/certserial\n";
-	static const char setup[] = "create_certs_tool=/usr/bin/swtpm_localca\ncreate_certs_tool_config=@/localca.conf\n"
-				    "create_certs_tool_options=/etc/swtpm-localca.options\nactive_pcr_banks=sha256,sha384\n";
+	static const char localca[] =
+		"statedir = @/ca\nsigningkey = @/ca/signkey.pem\nissuercert = @/ca/issuercert.pem\n"
+		"certserial = @/ca/certserial\n";
+	static const char setup[] =
+		"create_certs_tool=/usr/bin/swtpm_localca\ncreate_certs_tool_config=@/localca.conf\n"
+		"create_certs_tool_options=/etc/swtpm-localca.options\nactive_pcr_banks=sha256,sha384\n";
 	char ca[600], state[600], conf[600], local_conf[600], output[2048];
 	char *make[] = { "swtpm_setup", "--tpm2", "--tpmstate", state, "--config", conf, "--create-ek-cert",
 			 "--create-platform-cert", "--pcr-banks", "sha256,sha384", "--overwrite", NULL };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A forger with much time: thousands of changed bundles from a fixed seed, over good evidence of a machine, and pieces of
- * what it may have kept (another machine, an earlier boot, an earlier challenge).  Whatever was changed, a good verdict
- * says exactly what the untouched evidence says: the same boot, the same policy, the same claims of each VM.
+ * A forger with much time: thousands of changed bundles from a fixed seed, over good evidence of a machine, and pieces
+ * of what it may have kept (another machine, an earlier boot, an earlier challenge).  Whatever was changed, a good
+ * verdict says exactly what the untouched evidence says: the same boot, the same policy, the same claims of each VM.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -237,7 +237,8 @@ static void entries_of_the_map(void **state)
 /* The log told in another way, under the quote as it is. */
 static void retold_events(void **state)
 {
-	static const uint32_t types[] = { LZR_EV_SEPARATOR, LZR_EV_EVENT_TAG, LZR_EV_IPL, 1, 3, 8, 0x80000001, 0x80000003 };
+	static const uint32_t types[] = { LZR_EV_SEPARATOR, LZR_EV_EVENT_TAG, LZR_EV_IPL, 1, 3, 8,
+					  0x80000001,	    0x80000003 };
 
 	(void)state;
 	for (unsigned round = 0; round < EVENT_ROUNDS; round++) {
@@ -271,9 +272,11 @@ static void retold_events(void **state)
 	}
 }
 
-/* --- the policy ------------------------------------------------------------------------------------------------------ */
+/* --- the policy --------------------------------------------------------------------------------------------------- */
 
-/* Before its digest is compared with the log's, a policy may be anything: its reader takes or refuses it, and no more. */
+/*
+ * Before its digest is compared with the log's, a policy may be anything: its reader takes or refuses it, and no more.
+ */
 static void damaged_policies(void **state)
 {
 	static struct policyview view;
@@ -285,7 +288,8 @@ static void damaged_policies(void **state)
 
 		memcpy(copy, x->policy, x->policy_length);
 		for (unsigned changes = 1 + roll(6); changes; changes--) {
-			size_t at = roll((uint32_t)x->policy_length - 4), cell = roll(2) ? roll(32) << 24 : roll(UINT32_MAX);
+			size_t at = roll((uint32_t)x->policy_length - 4),
+			       cell = roll(2) ? roll(32) << 24 : roll(UINT32_MAX);
 
 			if (roll(2))
 				copy[at] ^= (uint8_t)(1u << roll(8));
@@ -303,7 +307,7 @@ static void damaged_policies(void **state)
 	}
 }
 
-/* --- pieces of other evidence --------------------------------------------------------------------------------------- */
+/* --- pieces of other evidence ------------------------------------------------------------------------------------- */
 
 /* Takes the parts of `from` that `parts` names. */
 static void splice(const struct fixture *from, uint32_t parts)
@@ -374,7 +378,10 @@ static void spliced_evidence(void **state)
 		struct ak_record enrolled = x->ak;
 
 		memcpy(kept, x, sizeof(*kept));
-		/* With its key and its records, another's signed quote is that other's evidence: one of the two is missing. */
+		/*
+		 * With its key and its records, another's signed quote is that other's evidence: one of the two is
+		 * missing.
+		 */
 		if ((parts & 3) == 3)
 			parts &= ~(1u << (roll(2) ? 4 : 7));
 		splice(others[round % 4], parts);

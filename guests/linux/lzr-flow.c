@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lzr-flow: tries, again and again, to reach every other VM and the gateway by ARP, ICMP, UDP and TCP, answers those who
- * try the same, and says on stdout what changed.  Peers have static neighbour entries, so that frames leave this VM even
- * when nobody answers ARP; whether they arrive is not this VM's choice.
+ * lzr-flow: tries, again and again, to reach every other VM and the gateway by ARP, ICMP, UDP and TCP, answers those
+ * who try the same, and says on stdout what changed.  Peers have static neighbour entries, so that frames leave this VM
+ * even when nobody answers ARP; whether they arrive is not this VM's choice.
  *
  *   LZR-FLOW from=A to=B proto=P result=allowed|denied attempts=N     each change, and when N is a power of two
  *   LZR-ARRIVED at=A from=B proto=P frames=N                          frames of that kind from B seen at A, likewise
@@ -159,7 +159,8 @@ static void try_arp(int fd, const struct target *target)
 
 static void try_icmp(int fd, const struct target *target)
 {
-	struct icmphdr echo = { .type = ICMP_ECHO, .un.echo = { .id = htons(0x4c5a), .sequence = htons((uint16_t)rounds) } };
+	struct icmphdr echo = { .type = ICMP_ECHO,
+				.un.echo = { .id = htons(0x4c5a), .sequence = htons((uint16_t)rounds) } };
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = target->ip };
 	uint32_t sum = 0;
 
@@ -240,7 +241,8 @@ static void take_tcp(struct target *target)
 	int error = 0;
 	socklen_t length = sizeof(error);
 
-	if (getsockopt(target->tcp, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && (error == 0 || error == ECONNREFUSED))
+	if (getsockopt(target->tcp, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+	    (error == 0 || error == ECONNREFUSED))
 		target->answered[TCP] = true;
 	close(target->tcp);
 	target->tcp = -1;
@@ -287,11 +289,12 @@ static void round_once(int arp, int icmp, int udp)
 		if (target->tcp >= 0)
 			close(target->tcp);
 		for (unsigned p = 0; p < PROTO_COUNT; p++) {
-			if (!(target->protos & 1u << p) || (target->last[p] == target->answered[p] && !is_power_of_two(rounds)))
+			if (!(target->protos & 1u << p) ||
+			    (target->last[p] == target->answered[p] && !is_power_of_two(rounds)))
 				continue;
 			target->last[p] = target->answered[p];
-			printf("LZR-FLOW from=%s to=%s proto=%s result=%s attempts=%u\n", self, target->name, proto_names[p],
-			       target->answered[p] ? "allowed" : "denied", rounds);
+			printf("LZR-FLOW from=%s to=%s proto=%s result=%s attempts=%u\n", self, target->name,
+			       proto_names[p], target->answered[p] ? "allowed" : "denied", rounds);
 		}
 	}
 }
@@ -320,7 +323,10 @@ static void note_arrival(const uint8_t *frame, size_t size)
 		proto = ARP;
 	} else if (frame[12] == 0x08 && frame[13] == 0x00) {
 		memcpy(&from, frame + 26, 4);
-		proto = frame[23] == IPPROTO_ICMP ? ICMP : frame[23] == IPPROTO_UDP ? UDP : frame[23] == IPPROTO_TCP ? TCP : -1;
+		proto = frame[23] == IPPROTO_ICMP  ? ICMP
+			: frame[23] == IPPROTO_UDP ? UDP
+			: frame[23] == IPPROTO_TCP ? TCP
+						   : -1;
 	} else {
 		return;
 	}
@@ -389,14 +395,16 @@ static bool parse_target(char *text)
 	if (target_count == TARGET_MAX || !ip || (size_t)(ip - text) >= sizeof(t->name))
 		return false;
 	*ip++ = 0;
-	*t = (struct target){ .protos = 1u << ARP | 1u << ICMP, .port = FLOW_PORT, .last = { -1, -1, -1, -1 }, .tcp = -1 };
+	*t = (struct target){
+		.protos = 1u << ARP | 1u << ICMP, .port = FLOW_PORT, .last = { -1, -1, -1, -1 }, .tcp = -1
+	};
 	strcpy(t->name, text);
 	mac = strchr(ip, '/');
 	port = mac ? NULL : strchr(ip, ':');
 	if (mac) {
 		*mac++ = 0;
-		t->has_mac = sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &t->mac[0], &t->mac[1], &t->mac[2], &t->mac[3],
-				    &t->mac[4], &t->mac[5]) == 6;
+		t->has_mac = sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &t->mac[0], &t->mac[1], &t->mac[2],
+				    &t->mac[3], &t->mac[4], &t->mac[5]) == 6;
 		t->protos |= 1u << UDP | 1u << TCP;
 		if (!t->has_mac)
 			return false;

@@ -75,7 +75,7 @@ _Static_assert(sizeof(struct lzr_key_header) == 16, "key header");
 #define LZR_EVENT_MAGIC "LZREVT1"
 
 struct lzr_event_descriptor {
-	uint32_t tag_id;        /* LZR_EVENT_TAG_ID (TCG PC Client Platform Firmware Profile, TCG_PCClientTaggedEvent) */
+	uint32_t tag_id;        /* LZR_EVENT_TAG_ID (PC Client Platform Firmware Profile, TCG_PCClientTaggedEvent) */
 	uint32_t tag_size;      /* bytes after this field: 72 */
 	char magic[8];
 	uint32_t kind;          /* enum lzr_file_kind */
@@ -152,10 +152,10 @@ _Static_assert(offsetof(struct lzr_boot_info, accepted_signer) == 176, "hand-off
 _Static_assert(sizeof(struct lzr_boot_info) == 248, "hand-off layout");
 
 /*
- * The hypervisor is a static ELF64 (EM_X86_64, ET_EXEC) linked at LZR_HV_BASE.  The loader copies its PT_LOAD segments to
- * image_base + (p_vaddr - LZR_HV_BASE), maps physical memory one to one (at least the first 512 GiB, 1 GiB or 2 MiB pages,
- * writable) and the image at LZR_HV_BASE, and jumps to e_entry with interrupts off, RDI = physical address of struct
- * lzr_boot_info, RSP = a 64 KiB stack (identity mapped), after ExitBootServices.
+ * The hypervisor is a static ELF64 (EM_X86_64, ET_EXEC) linked at LZR_HV_BASE.  The loader copies its PT_LOAD segments
+ * to image_base + (p_vaddr - LZR_HV_BASE), maps physical memory one to one (at least the first 512 GiB, 1 GiB or 2 MiB
+ * pages, writable) and the image at LZR_HV_BASE, and jumps to e_entry with interrupts off, RDI = physical address of
+ * struct lzr_boot_info, RSP = a 64 KiB stack (identity mapped), after ExitBootServices.
  */
 #define LZR_HV_BASE 0xffffffff80000000ull
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hypercalls.  VMMCALL (AMD) or VMCALL (Intel) at any privilege level; the VM's policy, not its ring, decides.
- * RAX = call number; arguments RDI, RSI; on return RAX = status, results in RBX, RCX, RDX, RSI; RDI and the rest are kept.
- * The hypervisor never reads or writes guest memory for a hypercall.
+ * RAX = call number; arguments RDI, RSI; on return RAX = status, results in RBX, RCX, RDX, RSI; RDI and the rest are
+ * kept. The hypervisor never reads or writes guest memory for a hypercall.
  */
 #ifndef LAZARET_HYPERCALL_H
 #define LAZARET_HYPERCALL_H
@@ -20,7 +20,7 @@ enum lzr_call {
 	                         * reads-audit for LZR_STREAM_AUDIT */
 	LZR_CALL_SEED = 2,      /* -> 32 bytes of secret, fresh for each instance, once: the second call is LZR_DENIED.
 	                         * Right: service VM */
-	LZR_CALL_CLOCK = 3,     /* -> RBX = nanoseconds since hypervisor start, never going back, the same on all CPUs */
+	LZR_CALL_CLOCK = 3,     /* -> RBX = nanoseconds since hypervisor start; never goes back, the same on all CPUs */
 	LZR_CALL_CONTROL = 4,   /* RDI = VM number, RSI = enum lzr_control.  Right: controls that VM */
 };
 
@@ -57,10 +57,10 @@ enum lzr_stream {
 struct lzr_platform_record {
 	uint32_t version;               /* LZR_ABI_VERSION */
 	uint32_t flags;                 /* LZR_PLATFORM_* */
-	uint64_t epoch;                 /* rises whenever any record of PLATFORM or VMS changes; read before and after */
+	uint64_t epoch;                 /* rises whenever a record of PLATFORM or VMS changes; read before and after */
 	uint32_t vm_count;
 	uint32_t audit_slots;           /* records the audit ring holds */
-	uint64_t audit_next;            /* sequence number the next record will get; the ring holds the ones before it */
+	uint64_t audit_next;            /* sequence number of the next record; the ring holds the ones before it */
 	uint64_t policy_version;
 	uint64_t log_length;
 	uint64_t policy_length;
@@ -68,7 +68,7 @@ struct lzr_platform_record {
 	uint64_t wall_clock;            /* seconds since 1970 at hypervisor start, 0: unknown */
 	uint64_t seal_ns;               /* hypervisor clock when the machine was sealed */
 	uint8_t policy[LZR_DIGEST_SIZE];        /* SHA-384 of the policy */
-	uint8_t flow[LZR_DIGEST_SIZE];          /* SHA-384 of the policy's networks, channels and rights, before the seal */
+	uint8_t flow[LZR_DIGEST_SIZE];          /* SHA-384 of the policy's networks, channels and rights */
 	uint8_t reserved[16];
 };
 _Static_assert(sizeof(struct lzr_platform_record) == 192, "platform record layout");
@@ -107,7 +107,7 @@ struct lzr_vm_record {
 	struct lzr_label label;
 	char name[LZR_NAME_MAX];
 	uint8_t measurement[LZR_DIGEST_SIZE];
-	uint8_t dma[LZR_DIGEST_SIZE];   /* SHA-384 of the canonical DMA map and interrupt-remap entries; zero: no device */
+	uint8_t dma[LZR_DIGEST_SIZE];   /* SHA-384 of the DMA map and interrupt-remap entries; zero: no device */
 	uint8_t reserved[16];
 };
 _Static_assert(sizeof(struct lzr_vm_record) == 208, "vm record layout");
@@ -123,7 +123,7 @@ enum lzr_audit_event {
 	LZR_AUDIT_DMA_FAULT = 7,        /* arg0 = source id, arg1 = address */
 	LZR_AUDIT_GAP = 8,              /* arg0 = records this VM lost to its quota */
 	LZR_AUDIT_LINK_DROP = 9,        /* arg0 = link, arg1 = messages dropped so far; at each power of two */
-	LZR_AUDIT_RING_FAULT = 10,      /* arg0 = PCI slot << 16 | queue, arg1 = enum lzr_ring_fault; device needs a reset */
+	LZR_AUDIT_RING_FAULT = 10,      /* arg0 = PCI slot << 16 | queue, arg1 = enum lzr_ring_fault; needs reset */
 };
 
 /* What a driver did to a virtqueue so that its device stopped using it until the next reset. */

@@ -2,11 +2,11 @@
 /*
  * Admission: the verifier's signed results, and the control channel between attestor and switch.
  *
- * A result is a COSE_Sign1 (RFC 9052, section 4.2) with deterministic encoding, protected header {1: -35} (ES384), empty
- * unprotected header, and a payload that is exactly one struct lzr_result.  Every field has a fixed size, so the whole
- * message has: LZR_RESULT_HEAD, the payload, LZR_RESULT_TAIL, 96 bytes of signature (r || s).  The switch compares head and
- * tail byte by byte and needs no CBOR decoder.  The bytes that are signed: LZR_RESULT_TBS, then the payload
- * (RFC 9052, section 4.4).  All integers are little-endian.
+ * A result is a COSE_Sign1 (RFC 9052, section 4.2) with deterministic encoding, protected header {1: -35} (ES384),
+ * empty unprotected header, and a payload that is exactly one struct lzr_result.  Every field has a fixed size, so the
+ * whole message has: LZR_RESULT_HEAD, the payload, LZR_RESULT_TAIL, 96 bytes of signature (r || s).  The switch
+ * compares head and tail byte by byte and needs no CBOR decoder.  The bytes that are signed: LZR_RESULT_TBS, then the
+ * payload (RFC 9052, section 4.4).  All integers are little-endian.
  */
 #ifndef LAZARET_LEASE_H
 #define LAZARET_LEASE_H
@@ -51,8 +51,9 @@ _Static_assert(offsetof(struct lzr_result, port_nonce) == 184, "result layout");
 #define LZR_RESULT_SIZE (LZR_RESULT_HEAD_SIZE + 232 + LZR_RESULT_TAIL_SIZE + 96)
 
 /*
- * Control channel: payloads of LZR_MSG_DATA between attestor and switch, one struct lzr_control_message each (the result
- * bytes behind it in CONTROL_RESULT).  The attestor asks, the switch answers each message with one of the same op and seq.
+ * Control channel: payloads of LZR_MSG_DATA between attestor and switch, one struct lzr_control_message each (the
+ * result bytes behind it in CONTROL_RESULT).  The attestor asks, the switch answers each message with one of the same
+ * op and seq.
  */
 enum lzr_control_op {
 	LZR_CONTROL_NONCE = 1,  /* draw a new nonce for `port` (rate-limited); answer: port state with the nonce */

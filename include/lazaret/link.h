@@ -3,12 +3,12 @@
  * Links: what the hypervisor's virtqueue router carries between two VMs.
  *
  * A link joins one queue pair of a virtio device in VM A with one queue pair of a virtio device in VM B.  Pair n of a
- * device is queue 2n (receive) and queue 2n+1 (transmit).  The hypervisor copies each transmit chain of one end into one
- * receive chain of the other; it knows nothing of what the bytes mean, and no page is ever mapped in two VMs.
+ * device is queue 2n (receive) and queue 2n+1 (transmit).  The hypervisor copies each transmit chain of one end into
+ * one receive chain of the other; it knows nothing of what the bytes mean, and no page is ever mapped in two VMs.
  *
  * An end is either raw (an ordinary Linux virtio driver) or a service end.  At a service end every element starts with
- * the end's constant prefix (from the manifest; empty for bare-metal services, 26 bytes of virtio-net and Ethernet header
- * for a Linux service that uses a packet socket) and struct lzr_msg.  On transmit the prefix is skipped unread.
+ * the end's constant prefix (from the manifest; empty for bare-metal services, 26 bytes of virtio-net and Ethernet
+ * header for a Linux service that uses a packet socket) and struct lzr_msg.  On transmit the prefix is skipped unread.
  * All integers are little-endian.
  */
 #ifndef LAZARET_LINK_H
@@ -27,20 +27,20 @@ enum lzr_msg_type {
 	LZR_MSG_DOWN = 3,       /* to service: the peer reset its device, stopped or died; its chains are void */
 	LZR_MSG_REQUEST = 4,    /* to service: a chain with writable bytes awaits COMPLETE; `token`, `capacity` set */
 	LZR_MSG_COMPLETE = 5,   /* from service: answers a REQUEST of this generation, once; length <= capacity */
-	LZR_MSG_HELLO = 6,      /* from service: "I know nothing": UP comes again, unanswered requests end; no payload, and
+	LZR_MSG_HELLO = 6,      /* from service: "I know nothing": UP comes again, unanswered requests end; no payload,
 	                         * all other fields zero.  For a service whose driver was ready before it listened */
 };
 
 /*
- * A message from a service counts only when magic, link, peer, instance and generation are those of the UP that it was told
- * last and that still holds (and, for COMPLETE, the token is outstanding and the length within its capacity); otherwise it
- * is dropped and counted.
+ * A message from a service counts only when magic, link, peer, instance and generation are those of the UP that it was
+ * told last and that still holds (and, for COMPLETE, the token is outstanding and the length within its capacity);
+ * otherwise it is dropped and counted.
  *
  * UP comes before anything else of a generation, and DOWN before the next UP; changes that the service had no receive
- * chains for become one.  A chain that carries writable bytes on a raw end's transmit queue is a REQUEST; when the service
- * goes away, its unanswered requests end with no bytes written.  What a raw end sends while its peer is not ready is
- * dropped.  A sender waits for receive chains of its peer, but a service never waits for a raw end: without a receive chain
- * there, or with one that is too small, its message is dropped.
+ * chains for become one.  A chain that carries writable bytes on a raw end's transmit queue is a REQUEST; when the
+ * service goes away, its unanswered requests end with no bytes written.  What a raw end sends while its peer is not
+ * ready is dropped.  A sender waits for receive chains of its peer, but a service never waits for a raw end: without a
+ * receive chain there, or with one that is too small, its message is dropped.
  */
 struct lzr_msg {
 	uint32_t magic;

@@ -81,8 +81,8 @@ _Static_assert(sizeof(struct lzr_manifest_cpuid) == 44, "cpuid row layout");
 
 enum lzr_msr_rule {
 	LZR_MSR_FIXED = 1,              /* reads give `value`, writes are ignored */
-	LZR_MSR_SHADOW = 2,             /* per-vCPU storage, starts as `value`; only bits in `mask` change, others: #GP */
-	LZR_MSR_PASS = 3,               /* the CPU's own, switched per vCPU; only those on the hypervisor's closed list */
+	LZR_MSR_SHADOW = 2,             /* per-vCPU storage, starts as `value`; only bits in `mask` change, else #GP */
+	LZR_MSR_PASS = 3,               /* the CPU's own, switched per vCPU; only those on a closed list */
 	LZR_MSR_EMULATED = 4,           /* the hypervisor's handler; only those on its closed list */
 };
 struct lzr_manifest_msr {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compiled policy, version 1: the flattened device tree that lzr-policy writes from a source of the same shape, and that
- * the hypervisor reads after it has checked the signature over the exact bytes (ECDSA P-384 with SHA-384).
+ * Compiled policy, version 1: the flattened device tree that lzr-policy writes from a source of the same shape, and
+ * that the hypervisor reads after it has checked the signature over the exact bytes (ECDSA P-384 with SHA-384).
  *
  * In the compiled form references are numbers: VMs, networks, links count from 0 in node order.  Cells are big-endian,
  * <u64> is two cells, a label is <level categories-hi categories-lo>.  Unknown nodes and properties are refused.  The
@@ -30,7 +30,8 @@
  *          };
  *      };
  *      devices {
- *          nic@0 { pci = <bus dev fn>; id = <vendor device>; vm = <n>; name = "nic0"; reset = "flr" | "bus"; label = <3>;
+ *          nic@0 { pci = <bus dev fn>; id = <vendor device>; vm = <n>; name = "nic0"; reset = "flr" | "bus";
+ *                  label = <3>;
  *                  bypasses-firewall; };       name: the manifest's assign@ node
  *          tpm@1 { mmio = <u64 base u64 length>; vm = <n>; name = "tpm"; label = <3>; };
  *      };

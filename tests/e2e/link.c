@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links on the emulated machine, in one boot: two Linux guests whose network devices are linked directly, a Linux guest's
- * console linked to a bare-metal service, and a hostile guest at the same service that breaks its rings and floods while
- * the others go on.
+ * Links on the emulated machine, in one boot: two Linux guests whose network devices are linked directly, a Linux
+ * guest's console linked to a bare-metal service, and a hostile guest at the same service that breaks its rings and
+ * floods while the others go on.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -54,8 +54,10 @@ static int setup(void **state)
 /* mkboot with the usual four files, and these arguments. */
 static bool mkboot(const char *first, ...)
 {
-	char *argv[ARGS_MAX] = { "build/bin/mkboot", "--out", OUT, "--loader", DIR "/loader.efi", "--key",
-				 DIR "/signer.lzrkey", "--policy", DIR "/policy.dtb", "--signature", DIR "/policy.sig" };
+	char *argv[ARGS_MAX] = { "build/bin/mkboot",   "--out",		  OUT,
+				 "--loader",	       DIR "/loader.efi", "--key",
+				 DIR "/signer.lzrkey", "--policy",	  DIR "/policy.dtb",
+				 "--signature",	       DIR "/policy.sig" };
 	unsigned n = 11;
 	va_list args;
 

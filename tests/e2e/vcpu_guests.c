@@ -27,7 +27,8 @@ static int boot(void **state)
 	if (!rig)
 		return -1;
 	/* The idle guest needs longest; it ends only if no wake-up was lost. */
-	if (rig_wait_line(rig, "hv: sealed at", 120, NULL, 0) && rig_wait_line(rig, "[idle] idle done", SECONDS, NULL, 0))
+	if (rig_wait_line(rig, "hv: sealed at", 120, NULL, 0) &&
+	    rig_wait_line(rig, "[idle] idle done", SECONDS, NULL, 0))
 		return 0;
 	print_error("not sealed, or the idle guest did not end; the log:\n%s", rig_serial(rig));
 	rig_stop(rig);
@@ -61,8 +62,9 @@ static void hypercalls_answer_and_refuse(void **state)
 
 static void host_instructions_are_refused(void **state)
 {
-	static const char *const names[] = { "vmrun", "vmload", "vmsave", "stgi", "clgi", "invlpga", "monitor", "rdpmc",
-					     "msr read", "msr write", "tsc write", "efer.svme", "wbinvd goes", "invd goes" };
+	static const char *const names[] = { "vmrun",	  "vmload",    "vmsave",      "stgi",	  "clgi",
+					     "invlpga",	  "monitor",   "rdpmc",	      "msr read", "msr write",
+					     "tsc write", "efer.svme", "wbinvd goes", "invd goes" };
 	char line[64];
 
 	(void)state;
@@ -109,8 +111,10 @@ static void restarts_are_counted(void **state)
 static void registers_are_kept_apart(void **state)
 {
 	(void)state;
-	assert_true(rig_seen(rig, "[state1] state kept") || rig_wait_line(rig, "[state1] state kept", SECONDS, NULL, 0));
-	assert_true(rig_seen(rig, "[state0] state kept") || rig_wait_line(rig, "[state0] state kept", SECONDS, NULL, 0));
+	assert_true(rig_seen(rig, "[state1] state kept") ||
+		    rig_wait_line(rig, "[state1] state kept", SECONDS, NULL, 0));
+	assert_true(rig_seen(rig, "[state0] state kept") ||
+		    rig_wait_line(rig, "[state0] state kept", SECONDS, NULL, 0));
 	seen("[state0] xmm starts as zero");
 	seen("[state1] xmm starts as zero");
 	assert_false(rig_seen(rig, "LOST"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VM that tries everything, thirteen that end in thirteen ways, and among them on the same CPUs one whose memory and registers
- * must stay its own, and one that reads the audit log: every attempt is refused or hurts its own VM only.
+ * A VM that tries everything, thirteen that end in thirteen ways, and among them on the same CPUs one whose memory and
+ * registers must stay its own, and one that reads the audit log: every attempt is refused or hurts its own VM only.
  */
 #define _GNU_SOURCE                     /* memmem */
 #include <setjmp.h>
@@ -28,8 +28,9 @@ static int boot(void **state)
 	rig = rig_start(&config);
 	if (!rig)
 		return -1;
-	if (rig_wait_line(rig, "hv: sealed at", 120, NULL, 0) && rig_wait_line(rig, "[auditor] records", SECONDS, NULL, 0) &&
-	    rig_wait_line(rig, "[victim] ", 60, NULL, 0) && rig_wait_line(rig, "[victim] ", 60, NULL, 0))
+	if (rig_wait_line(rig, "hv: sealed at", 120, NULL, 0) &&
+	    rig_wait_line(rig, "[auditor] records", SECONDS, NULL, 0) && rig_wait_line(rig, "[victim] ", 60, NULL, 0) &&
+	    rig_wait_line(rig, "[victim] ", 60, NULL, 0))
 		return 0;
 	print_error("the storm did not end, or the victim did; the log:\n%s", rig_serial(rig));
 	rig_stop(rig);

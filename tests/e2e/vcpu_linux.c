@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The unmodified Debian kernel reaches its initramfs with one and with two vCPUs, several VMs on a CPU, one VM spinning. */
+/*
+ * The unmodified Debian kernel reaches its initramfs with one and with two vCPUs, several VMs on a CPU, one VM
+ * spinning.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

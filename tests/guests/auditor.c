@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the audit ring until the stormy VM has ended, then says what is in there of each VM, and whether the numbers are
- * without holes.
+ * Reads the audit ring until the stormy VM has ended, then says what is in there of each VM, and whether the numbers
+ * are without holes.
  */
 #include "guest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Executed instructions per exit, where the TSC counts instructions (-icount shift=0,sleep=off, one CPU): best and mean of
- * 128 batches of 256 exits, after 4 batches of warming up.
+ * Executed instructions per exit, where the TSC counts instructions (-icount shift=0,sleep=off, one CPU): best and mean
+ * of 128 batches of 256 exits, after 4 batches of warming up.
  */
 #include "guest.h"
 

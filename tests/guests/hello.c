@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a VM sees of the platform: debug port, hypercalls and their refusals, ports, MSRs, instructions not for guests. */
+/*
+ * What a VM sees of the platform: debug port, hypercalls and their refusals, ports, MSRs, instructions not for guests.
+ */
 #include "guest.h"
 
 static void refused(const char *name, int found, int expected)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entry of a test guest: 64-bit mode on boot_pml4, a one-to-one map of the first 4 GiB, interrupts off.  Vectors 0-31 go to
- * guest_trap(), TG_VECTOR only counts and ends the interrupt.
+ * Entry of a test guest: 64-bit mode on boot_pml4, a one-to-one map of the first 4 GiB, interrupts off.  Vectors 0-31
+ * go to guest_trap(), TG_VECTOR only counts and ends the interrupt.
  */
 	.section .text.start, "ax"
 	.globl _start

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Registers that VM entry does not switch: fills them with something of this VM's own and looks, again and again while other
- * VMs do the same on the same CPU, whether it is still there.
+ * Registers that VM entry does not switch: fills them with something of this VM's own and looks, again and again while
+ * other VMs do the same on the same CPU, whether it is still there.
  */
 #include "guest.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest that tries everything that must not end it nor touch anybody else: all hypercalls, all registers, all ports, all
- * of PCI, every instruction for hosts, interrupts of every kind.  It counts what should have been refused and was not.
+ * A guest that tries everything that must not end it nor touch anybody else: all hypercalls, all registers, all ports,
+ * all of PCI, every instruction for hosts, interrupts of every kind.  It counts what should have been refused and was
+ * not.
  */
 #include "guest.h"
 
@@ -30,7 +31,7 @@ static void bad(const char *what, uint64_t detail)
 	}
 }
 
-/* --- hypercalls ----------------------------------------------------------------------------------------------------- */
+/* --- hypercalls --------------------------------------------------------------------------------------------------- */
 
 static void try_call(uint64_t number, uint64_t first, uint64_t second)
 {
@@ -59,7 +60,7 @@ static void hypercalls(void)
 	tell("calls", CALLS);
 }
 
-/* --- registers ------------------------------------------------------------------------------------------------------ */
+/* --- registers ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t msr_faults, msr_answers;
 
@@ -117,11 +118,12 @@ static void registers(void)
 	tell("msrs answered", msr_answers);
 }
 
-#define SET_EACH_BIT(name, bits) \
-	for (unsigned bit = 0; bit < 64; bit++) \
-		if ((bits) >> bit & 1) \
-			FAULT_OF("mov %%" name ", %%rcx; mov %%rcx, %%rsi; or %%rax, %%rcx; mov %%rcx, %%" name "; mov %%rsi, %%" name, \
-				 1ull << bit, 0, 0)
+#define SET_EACH_BIT(name, bits)                                                                                       \
+	for (unsigned bit = 0; bit < 64; bit++)                                                                        \
+		if ((bits) >> bit & 1)                                                                                 \
+	FAULT_OF("mov %%" name ", %%rcx; mov %%rcx, %%rsi; or %%rax, %%rcx; mov %%rcx, %%" name                        \
+		 "; mov %%rsi, %%" name,                                                                               \
+		 1ull << bit, 0, 0)
 
 /* Single steps end here, and do not go on. */
 __asm__(".globl step_entry\nstep_entry: incl step_count(%rip)\nandl $~0x100, 16(%rsp)\niretq");
@@ -149,9 +151,15 @@ static void breakpoints(void)
 	set_gate(1, (uint64_t)step_entry);
 	for (unsigned i = 0; i < 200; i++) {
 		__asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; nop" : : : "memory");
-		__asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; cpuid; nop; nop" : : : "rax", "rbx", "rcx", "rdx", "memory");
-		__asm__ volatile("mov %%ss, %%eax; pushfq; orl $0x100, (%%rsp); popfq; mov %%eax, %%ss; vmmcall; nop; nop"
-				 : : : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "memory");
+		__asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; cpuid; nop; nop"
+				 :
+				 :
+				 : "rax", "rbx", "rcx", "rdx", "memory");
+		__asm__ volatile(
+			"mov %%ss, %%eax; pushfq; orl $0x100, (%%rsp); popfq; mov %%eax, %%ss; vmmcall; nop; nop"
+			:
+			:
+			: "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "memory");
 	}
 	if (step_count < 200)
 		bad("steps", step_count);
@@ -175,7 +183,7 @@ static void control_registers(void)
 	put("control registers\n");
 }
 
-/* --- instructions ---------------------------------------------------------------------------------------------------- */
+/* --- instructions ------------------------------------------------------------------------------------------------- */
 
 #define UNDEFINED(text) do { \
 	int found_ = FAULT_OF(text, roll(), roll(), roll()); \
@@ -203,7 +211,10 @@ static void instructions(void)
 	put("instructions\n");
 }
 
-/* XSETBV goes through where the emulator does not intercept it: every value that the CPU takes, then one that others use. */
+/*
+ * XSETBV goes through where the emulator does not intercept it: every value that the CPU takes, then one that others
+ * use.
+ */
 static void extended_state(void)
 {
 	FAULT_OF("mov %%cr4, %%rcx; or %%rax, %%rcx; mov %%rcx, %%cr4", 1u << 18, 0, 0);
@@ -216,7 +227,7 @@ static void extended_state(void)
 	put("extended state\n");
 }
 
-/* --- ports and PCI --------------------------------------------------------------------------------------------------- */
+/* --- ports and PCI ------------------------------------------------------------------------------------------------ */
 
 static void ports(void)
 {
@@ -242,7 +253,9 @@ static void pci(void)
 	for (unsigned b = 0; b < 3; b++)
 		for (uint32_t function = 0; function < 256; function += b ? 5 : 1)
 			for (uint32_t at = 0; at < 256; at += b ? 16 : 4) {
-				__asm__ volatile("outl %0, %w1" : : "a"(0x80000000 | buses[b] << 16 | function << 8 | at), "d"(0xcf8));
+				__asm__ volatile("outl %0, %w1"
+						 :
+						 : "a"(0x80000000 | buses[b] << 16 | function << 8 | at), "d"(0xcf8));
 				__asm__ volatile("outl %0, %w1" : : "a"(0xffffffff), "d"(0xcfc));
 				__asm__ volatile("outb %b0, %w1" : : "a"(0xff), "d"(0xcff));
 				if (function && in32(0xcfc) != UINT32_MAX)
@@ -251,7 +264,7 @@ static void pci(void)
 	put("pci\n");
 }
 
-/* --- interrupts ------------------------------------------------------------------------------------------------------- */
+/* --- interrupts --------------------------------------------------------------------------------------------------- */
 
 /* The second vCPU spins in real mode with interrupts on; its vectors all point at an IRET. */
 static void start_second(void)
@@ -279,7 +292,8 @@ static void interrupts(void)
 		for (unsigned mode = 0; mode < 8; mode++)
 			for (unsigned t = 0; t < 8; t++)
 				for (unsigned shorthand = 0; shorthand < 4; shorthand++) {
-					uint32_t low = mode << 8 | shorthand << 18 | (roll() & 0xc800) | vectors[round % 6];
+					uint32_t low =
+						mode << 8 | shorthand << 18 | (roll() & 0xc800) | vectors[round % 6];
 
 					/* INIT, and start-up without it, only to the other one. */
 					if (mode == 5 || mode == 6)
@@ -331,8 +345,13 @@ static void timers(void)
 static void console(void)
 {
 	static const char *const forged[] = {
-		"hv: sealed at nothing\n", "\nhv: storm: forged\n", "\rhv: forged\r\n", "[victim] forged\n", "\033[2J\033[H[victim] forged\n",
-		"\b\b\b\b\b\b\b\b\b\bhv: forged\n", "\177\377\200\201hv: forged\n",
+		"hv: sealed at nothing\n",
+		"\nhv: storm: forged\n",
+		"\rhv: forged\r\n",
+		"[victim] forged\n",
+		"\033[2J\033[H[victim] forged\n",
+		"\b\b\b\b\b\b\b\b\b\bhv: forged\n",
+		"\177\377\200\201hv: forged\n",
 	};
 
 	for (unsigned round = 0; round < 20; round++)

@@ -11,8 +11,8 @@
 #define PIECE 4096u
 #define REPORT_NS 1000000000ull
 
-static const uint32_t registers[] = { 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102,
-				      0xc0000103, 0x174, 0x175, 0x176 };
+static const uint32_t registers[] = { 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101,
+				      0xc0000102, 0xc0000103, 0x174,	  0x175,      0x176 };
 #define REGISTERS (sizeof(registers) / sizeof(registers[0]))
 
 static uint64_t ymm[16][4] __attribute__((aligned(32)));
@@ -110,7 +110,8 @@ static void seed(void)
 {
 	struct call_result first = call(LZR_CALL_SEED, 0, 0), second = call(LZR_CALL_SEED, 0, 0);
 
-	put(first.status == LZR_OK && (first.rbx | first.rcx | first.rdx | first.rsi) ? "seed given\n" : "seed MISSING\n");
+	put(first.status == LZR_OK && (first.rbx | first.rcx | first.rdx | first.rsi) ? "seed given\n"
+										      : "seed MISSING\n");
 	put(second.status == LZR_DENIED ? "seed once\n" : "seed TWICE\n");
 	for (uint64_t stream = 0; stream < 10; stream++)
 		if (call(LZR_CALL_READ, stream, 0).status != LZR_DENIED)

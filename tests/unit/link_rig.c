@@ -25,7 +25,7 @@ static struct image_config images[VM_COUNT];
 static int locks_held;
 static unsigned highest_lock;
 
-/* --- fakes ---------------------------------------------------------------------------------------------------------- */
+/* --- fakes -------------------------------------------------------------------------------------------------------- */
 
 void *guest_ptr(struct vm *vm, gpa_t address, uint64_t length)
 {
@@ -122,7 +122,7 @@ enum hv_err vm_map(struct vm *vm, gpa_t at, hpa_t from, uint64_t length, unsigne
 	return HV_OK;
 }
 
-/* --- the machine ---------------------------------------------------------------------------------------------------- */
+/* --- the machine -------------------------------------------------------------------------------------------------- */
 
 static void vdev_configure(unsigned vm, const char *name, unsigned queues, bool service, unsigned prefix)
 {
@@ -243,7 +243,7 @@ struct vdev *rig_vdev(unsigned vm, unsigned index)
 	return vms[vm].vdevs[index];
 }
 
-/* --- drivers -------------------------------------------------------------------------------------------------------- */
+/* --- drivers ------------------------------------------------------------------------------------------------------ */
 
 uint32_t io_read(struct vdev *vdev, unsigned offset, unsigned size)
 {
@@ -325,8 +325,10 @@ uint16_t driver_add(struct driver_queue *queue, const struct rig_part *parts, un
 		if (queue->driver->next_buffer + parts[i].length > (queue->driver->vdev->index + 1) * (RAM_SIZE / 4))
 			queue->driver->next_buffer = queue->driver->vdev->index * (RAM_SIZE / 4) + 0x8000;
 		queue->desc[queue->next_desc] = (struct desc){
-			.address = queue->driver->next_buffer, .length = parts[i].length,
-			.flags = (uint16_t)((parts[i].write ? DESC_WRITE : 0) | (i + 1 < count ? DESC_NEXT : 0)), .next = next,
+			.address = queue->driver->next_buffer,
+			.length = parts[i].length,
+			.flags = (uint16_t)((parts[i].write ? DESC_WRITE : 0) | (i + 1 < count ? DESC_NEXT : 0)),
+			.next = next,
 		};
 		gpas[i] = queue->driver->next_buffer;
 		queue->driver->next_buffer += (parts[i].length + 15) & ~15ull;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine of four VMs for the tests of virtual devices: simulated guest memory between canaries, drivers that speak the
- * transport through vdev_io, and fakes of what the devices need from the rest of the hypervisor.
+ * A machine of four VMs for the tests of virtual devices: simulated guest memory between canaries, drivers that speak
+ * the transport through vdev_io, and fakes of what the devices need from the rest of the hypervisor.
  *
  *  link 0: red.net0 (raw)     <-> blue.net0 (raw)
  *  link 1: red.chan0 (raw)    <-> svc.ports pair 0 (service, no prefix)

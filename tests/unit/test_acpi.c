@@ -176,9 +176,10 @@ static void test_bad_length(void **state)
 /* Entries of length 0, 1, or running over the table's end stop the walk. */
 static void test_bad_madt(void **state)
 {
-	static const struct { uint8_t offset, value; unsigned cpus; } cases[] = {
-		{ 44 + 1, 0, 0 }, { 44 + 1, 1, 0 }, { 44 + 1, 2, 0 }, { 44 + 9, 0, 1 }, { 44 + 9, 255, 1 }, { 44 + 37, 17, 2 },
-		{ 44 + 37, 8, 2 },
+	static const struct { uint8_t offset, value; unsigned cpus;
+	} cases[] = {
+		{ 44 + 1, 0, 0 },   { 44 + 1, 1, 0 },	{ 44 + 1, 2, 0 },  { 44 + 9, 0, 1 },
+		{ 44 + 9, 255, 1 }, { 44 + 37, 17, 2 }, { 44 + 37, 8, 2 },
 	};
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {

@@ -80,7 +80,8 @@ static void test_format(void **state)
 	char out[128];
 
 	(void)state;
-	format(out, sizeof(out), "%s|%u|%x|%lu|%lx|%c|%%", "text", 4294967295u, 0xdeadbeefu, UINT64_MAX, UINT64_MAX, 'c');
+	format(out, sizeof(out), "%s|%u|%x|%lu|%lx|%c|%%", "text", 4294967295u, 0xdeadbeefu, UINT64_MAX, UINT64_MAX,
+	       'c');
 	assert_string_equal(out, "text|4294967295|deadbeef|18446744073709551615|ffffffffffffffff|c|%");
 	format(out, sizeof(out), "%u %x %d", 0u, 0u, 1);
 	assert_string_equal(out, "0 0 ?");
@@ -161,7 +162,9 @@ static void test_long_lines(void **state)
 	}
 }
 
-/* Two vCPUs of one VM write to its console at the same time: the second comes while the first one's full line goes out. */
+/*
+ * Two vCPUs of one VM write to its console at the same time: the second comes while the first one's full line goes out.
+ */
 static atomic_int second;       /* 0: not yet, 1: may write, 2: has written */
 
 static void *write_second(void *unused)

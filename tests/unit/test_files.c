@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the hand-off's files to the machine: real signatures and digests over faked memory.  Every single flipped byte of
- * key, policy, signature, manifest and segment is refused.
+ * From the hand-off's files to the machine: real signatures and digests over faked memory.  Every single flipped byte
+ * of key, policy, signature, manifest and segment is refused.
  */
 #include <mbedtls/ecdsa.h>
 #include <stdio.h>
@@ -30,7 +30,8 @@ static uint32_t segment_length;
 static uint8_t seeds[8][32];
 static unsigned seed_count, dma_count;
 
-void records_files(const struct handoff *h, const struct lzr_boot_file *policy, const struct lzr_boot_file *key, bool dev)
+void records_files(const struct handoff *h, const struct lzr_boot_file *policy, const struct lzr_boot_file *key,
+		   bool dev)
 {
 	assert_ptr_equal(h, &handoff);
 	assert_int_equal(policy->kind, LZR_FILE_POLICY);
@@ -152,8 +153,8 @@ static void sign(uint32_t policy_length)
 static void make_key(void)
 {
 	static const uint8_t spki[] = {
-		0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
-		0x00, 0x22, 0x03, 0x62, 0x00,
+		0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+		0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
 	};
 	struct lzr_key_header header = { LZR_KEY_MAGIC, LZR_KEY_DEVELOPMENT, SPKI_LENGTH };
 	size_t length;

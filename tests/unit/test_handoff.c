@@ -30,7 +30,8 @@ static int set_up(void **state)
 		{ 8 * MIB, 64 * MIB, LZR_MEMORY_USABLE, 0 },
 	};
 	const struct lzr_boot_file files[] = {
-		{ LZR_FILE_BOOT_LIST, 0, 2 * MIB, 100, "boot.list" }, { LZR_FILE_SIGNER_KEY, 0, 2 * MIB + 0x1000, 136, "key" },
+		{ LZR_FILE_BOOT_LIST, 0, 2 * MIB, 100, "boot.list" },
+		{ LZR_FILE_SIGNER_KEY, 0, 2 * MIB + 0x1000, 136, "key" },
 		{ LZR_FILE_POLICY, 0, 2 * MIB + 0x2000, 0x1001, "policy.dtb" },
 		{ LZR_FILE_MANIFEST, 0, 2 * MIB + 0x4000, 500, "red" },
 	};

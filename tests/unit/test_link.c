@@ -85,7 +85,7 @@ static struct lzr_msg answer(enum lzr_msg_type type, uint32_t length)
 	return msg;
 }
 
-/* --- raw to raw ------------------------------------------------------------------------------------------------------ */
+/* --- raw to raw --------------------------------------------------------------------------------------------------- */
 
 static void raw_to_raw(void **state)
 {
@@ -224,7 +224,8 @@ static void bytes_are_bounded_too(void **state)
 	net_start();
 	for (unsigned i = 0; i < 6; i++) {
 		driver_publish(&red.queues[1], driver_add(&red.queues[1], &(struct rig_part){ 100000, false }, 1, &at));
-		driver_publish(&blue.queues[0], driver_add(&blue.queues[0], &(struct rig_part){ 100000, true }, 1, &at));
+		driver_publish(&blue.queues[0],
+			       driver_add(&blue.queues[0], &(struct rig_part){ 100000, true }, 1, &at));
 	}
 	driver_kick(&red.queues[1]);
 	assert_int_equal(blue.queues[0].used[1], 3);
@@ -247,7 +248,7 @@ static void mixed_chain_to_raw_peer_drops(void **state)
 	assert_int_equal(links[0].drops, 1);
 }
 
-/* --- rings that break the rules --------------------------------------------------------------------------------------- */
+/* --- rings that break the rules ----------------------------------------------------------------------------------- */
 
 /* Red's transmit queue with one chain whose descriptors are as given; must end in `fault` and nothing delivered. */
 static void broken(const struct desc *descs, unsigned count, uint16_t head, enum lzr_ring_fault fault)
@@ -357,7 +358,7 @@ static void readable_receive_chain_breaks_the_receiver(void **state)
 	assert_int_equal(links[0].drops, 1);
 }
 
-/* --- raw and service --------------------------------------------------------------------------------------------------- */
+/* --- raw and service ---------------------------------------------------------------------------------------------- */
 
 static void up_says_who(void **state)
 {
@@ -586,7 +587,7 @@ static void oversized_payload_to_a_service_drops(void **state)
 	assert_int_equal(got.length, LZR_MSG_PAYLOAD_MAX);
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------------------------------- */
 
 static const struct rig_part request_parts[] = { { 8, false }, { 10, true }, { 100, true } };
 
@@ -760,11 +761,12 @@ static void writable_only_request_and_capacity_cap(void **state)
 	assert_int_equal(got.type, LZR_MSG_REQUEST);
 	assert_int_equal(got.length, 0);
 	assert_int_equal(got.capacity, LZR_MSG_PAYLOAD_MAX);
-	service_send(&ports.queues[1], 0, answer(LZR_MSG_COMPLETE, LZR_MSG_PAYLOAD_MAX), got_payload, LZR_MSG_PAYLOAD_MAX);
+	service_send(&ports.queues[1], 0, answer(LZR_MSG_COMPLETE, LZR_MSG_PAYLOAD_MAX), got_payload,
+		     LZR_MSG_PAYLOAD_MAX);
 	assert_true(driver_used(&red_chan.queues[1], NULL, NULL));
 }
 
-/* --- service to service, several pairs ------------------------------------------------------------------------------------ */
+/* --- service to service, several pairs ---------------------------------------------------------------------------- */
 
 static void service_to_service(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random traffic with a fixed seed: honest drivers, compared with a model (each message arrives once, whole and in order,
- * or is counted as dropped), and hostile ones, of whom only memory safety and sound books are expected.
+ * Random traffic with a fixed seed: honest drivers, compared with a model (each message arrives once, whole and in
+ * order, or is counted as dropped), and hostile ones, of whom only memory safety and sound books are expected.
  */
 #include "../fuzz/link_script.h"
 #include "link_rig.h"

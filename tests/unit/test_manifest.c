@@ -19,8 +19,8 @@ static void build(void)
 	tree_text("/", "image", "red");
 	tree_cells("/", "memory", 2, 0, 0x4000000);
 	tree_cells("/", "vcpus", 1, 2);
-	tree_cells("/", "cpuid", 22, 0, 0, 0, 0xd, 1, 2, 3, 0, 0, 0, 0, 1, LZR_CPUID_ANY_SUBLEAF, LZR_CPUID_FEATURES, 0, 0, 0, 0,
-		~0u, ~0u, ~0u, ~0u);
+	tree_cells("/", "cpuid", 22, 0, 0, 0, 0xd, 1, 2, 3, 0, 0, 0, 0, 1, LZR_CPUID_ANY_SUBLEAF, LZR_CPUID_FEATURES, 0,
+		   0, 0, 0, ~0u, ~0u, ~0u, ~0u);
 	tree_cells("/", "msr", 12, 0x1b, LZR_MSR_EMULATED, 0, 0, 0, 0, 0x277, LZR_MSR_SHADOW, 1, 2, 3, 4);
 	tree_node("/segments");
 	tree_node("/segments/segment@100000");
@@ -190,7 +190,8 @@ static void holds_together(unsigned round)
 	for (uint32_t i = 0; good && i < image.segment_count; i++) {
 		const struct segment_config *s = &image.segments[i];
 
-		good = s->length && s->gpa < image.memory && s->length <= image.memory - s->gpa && !s->file[LZR_NAME_MAX - 1];
+		good = s->length && s->gpa < image.memory && s->length <= image.memory - s->gpa &&
+		       !s->file[LZR_NAME_MAX - 1];
 		for (uint32_t j = 0; good && j < i; j++)
 			good = s->gpa >= image.segments[j].gpa + image.segments[j].length ||
 			       image.segments[j].gpa >= s->gpa + s->length;
@@ -382,9 +383,11 @@ static void add_vdev(const char *path, const char *name, unsigned slot, unsigned
 static void test_devices(void **state)
 {
 	(void)state;
-	static const struct { const char *property; unsigned value; } cells[] = {
-		{ "slot", 0 }, { "slot", 32 }, { "slot", ~0u }, { "io-base", 0xc181 }, { "io-base", 0x380 }, { "io-base", 0x10000 },
-		{ "queues", 0 }, { "queues", 3 }, { "queues", 256 }, { "queue-size", 0 }, { "queue-size", 24 }, { "queue-size", 512 },
+	static const struct { const char *property; unsigned value;
+	} cells[] = {
+		{ "slot", 0 },	      { "slot", 32 },	      { "slot", ~0u },	    { "io-base", 0xc181 },
+		{ "io-base", 0x380 }, { "io-base", 0x10000 }, { "queues", 0 },	    { "queues", 3 },
+		{ "queues", 256 },    { "queue-size", 0 },    { "queue-size", 24 }, { "queue-size", 512 },
 	};
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(cells); i++) {
@@ -392,8 +395,10 @@ static void test_devices(void **state)
 		refused(cells[i].property);
 	}
 	static const uint32_t msix[][4] = {
-		{ 0x3c, 3, 0, 0xfe003000 }, { 0xf8, 3, 0, 0xfe003000 }, { 0x42, 3, 0, 0xfe003000 }, { 0x40, 0, 0, 0xfe003000 },
-		{ 0x40, 129, 0, 0xfe003000 }, { 0x40, 3, 0, 0xfe003800 }, { 0x40, 3, 0, 0x3fff000 }, { 0x40, 3, 1, 0 },
+		{ 0x3c, 3, 0, 0xfe003000 },   { 0xf8, 3, 0, 0xfe003000 },
+		{ 0x42, 3, 0, 0xfe003000 },   { 0x40, 0, 0, 0xfe003000 },
+		{ 0x40, 129, 0, 0xfe003000 }, { 0x40, 3, 0, 0xfe003800 },
+		{ 0x40, 3, 0, 0x3fff000 },    { 0x40, 3, 1, 0 },
 	};
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(msix); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests of lzr-policy.  A small good policy is changed in one place at a time; each change must be refused at its own
- * line with its own words.  dtc really runs; manifests are facts made up here.
+ * Unit tests of lzr-policy.  A small good policy is changed in one place at a time; each change must be refused at its
+ * own line with its own words.  dtc really runs; manifests are facts made up here.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,8 @@ static const char base[] =
 	"	};\n"
 	"	devices {\n"
 	"		nic0 {\n"
-	"			pci = \"01:00.0\"; id = <0x8086 0x10d3>; reset = \"bus\"; vm = \"switch\"; slot = <2>;\n"
+	"			pci = \"01:00.0\"; id = <0x8086 0x10d3>; reset = \"bus\"; vm = \"switch\"; slot = "
+	"<2>;\n"
 	"			label = \"LOW\";\n"
 	"		};\n"
 	"		tpm {\n"
@@ -61,7 +62,8 @@ static const char base[] =
 	"		secret {\n"
 	"			label = \"HIGH\";\n"
 	"			ports {\n"
-	"				red { vm = \"red\"; device = \"net0\"; mac = \"02:00:00:00:00:01\"; ip = \"10.0.1.1\"; };\n"
+	"				red { vm = \"red\"; device = \"net0\"; mac = \"02:00:00:00:00:01\"; ip = "
+	"\"10.0.1.1\"; };\n"
 	"			};\n"
 	"		};\n"
 	"		outside {\n"
@@ -69,7 +71,8 @@ static const char base[] =
 	"			uplink = \"nic0\";\n"
 	"			gateway = \"10.0.2.2\";\n"
 	"			ports {\n"
-	"				blue { vm = \"blue\"; device = \"net0\"; mac = \"02:00:00:00:00:02\"; ip = \"10.0.2.1\"; };\n"
+	"				blue { vm = \"blue\"; device = \"net0\"; mac = \"02:00:00:00:00:02\"; ip = "
+	"\"10.0.2.1\"; };\n"
 	"			};\n"
 	"		};\n"
 	"	};\n"
@@ -80,7 +83,8 @@ static const char base[] =
 	"			attestor {\n"
 	"				vm = \"attestor\"; device = \"net0\"; network = \"outside\";\n"
 	"				mac = \"02:00:00:00:00:03\"; ip = \"10.0.2.3\";\n"
-	"				endpoints { verifier { ip = \"10.0.2.100\"; protocol = \"tcp\"; port = <4433>; }; };\n"
+	"				endpoints { verifier { ip = \"10.0.2.100\"; protocol = \"tcp\"; port = <4433>; "
+	"}; };\n"
 	"			};\n"
 	"		};\n"
 	"		control { vm = \"attestor\"; device = \"control\"; };\n"
@@ -285,7 +289,8 @@ static void test_source(void **state)
 		{ "version = <7>", "colour = \"red\"; version = <7>", "unknown property \"colour\" in node \"/\"" },
 		{ "	channels {", "	tunnels { }; channels {", "unknown node \"tunnels\" in node \"/\"" },
 		{ "attests;", "atests;", "unknown property \"atests\" in node \"attestor\"" },
-		{ "lazaret,policy-source-1", "lazaret,policy-source-2", "compatible: expected \"lazaret,policy-source-1\"" },
+		{ "lazaret,policy-source-1", "lazaret,policy-source-2",
+		  "compatible: expected \"lazaret,policy-source-1\"" },
 		{ "attests;", "attests = <1>;", "attests: expected no value" },
 		{ "cpus = <2>;", "cpus = \"two\";", "cpus: expected a number with a unit" },
 		{ "\"alpha\", \"beta\"", "\"alpha\", \"alpha\"", "categories: \"alpha\" is listed twice" },
@@ -310,13 +315,17 @@ static void test_source(void **state)
 static void test_names(void **state)
 {
 	static const struct change changes[] = {
-		{ "label = \"HIGH\";\n			memory = \"64M\"; cpus = <0>;", "label = \"MIDDLE\"; memory = \"64M\"; cpus = <0>;",
+		{ "label = \"HIGH\";\n			memory = \"64M\"; cpus = <0>;",
+		  "label = \"MIDDLE\"; memory = \"64M\"; cpus = <0>;",
 		  "label: expected one of the levels of this policy, found \"MIDDLE\"" },
 		{ "label = \"LOW\";\n			memory", "label = \"LOW\", \"gamma\"; memory",
 		  "label: expected one of the categories of this policy, found \"gamma\"" },
-		{ "controls = \"switch\"", "controls = \"swich\"", "controls: expected a VM of this policy, found \"swich\"" },
-		{ "vm = \"red\"; device = \"net0\"", "vm = \"rot\"; device = \"net0\"", "vm: expected a VM of this policy" },
-		{ "uplink = \"nic0\"", "uplink = \"nic7\"", "uplink: expected a device of this policy, found \"nic7\"" },
+		{ "controls = \"switch\"", "controls = \"swich\"",
+		  "controls: expected a VM of this policy, found \"swich\"" },
+		{ "vm = \"red\"; device = \"net0\"", "vm = \"rot\"; device = \"net0\"",
+		  "vm: expected a VM of this policy" },
+		{ "uplink = \"nic0\"", "uplink = \"nic7\"",
+		  "uplink: expected a device of this policy, found \"nic7\"" },
 		{ "network = \"outside\"", "network = \"inside\"", "network: expected a network of this policy" },
 	};
 	(void)state;
@@ -327,14 +336,18 @@ static void test_names(void **state)
 static void test_machine(void **state)
 {
 	static const struct change changes[] = {
-		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"512M\"; cpus = <1>;\n", "VM \"blue\": memory does not fit" },
-		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"63M\"; cpus = <1>;\n", "VM \"blue\": expected a multiple of 2 MiB" },
+		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"512M\"; cpus = <1>;\n",
+		  "VM \"blue\": memory does not fit" },
+		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"63M\"; cpus = <1>;\n",
+		  "VM \"blue\": expected a multiple of 2 MiB" },
 		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"62M\"; cpus = <1>;\n",
 		  "VM \"blue\": memory: its manifest has 67108864 bytes, found 65011712" },
 		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"64M\"; cpus = <1 0>; vcpus = <2>;\n",
 		  "VM \"blue\": vcpus: its manifest has 1, found 2" },
-		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"64M\"; cpus = <1 0>;\n", "cpus: expected one CPU for each of 1" },
-		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"64M\"; cpus = <2>;\n", "VM \"blue\": expected CPUs below 2, found 2" },
+		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"64M\"; cpus = <1 0>;\n",
+		  "cpus: expected one CPU for each of 1" },
+		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"64M\"; cpus = <2>;\n",
+		  "VM \"blue\": expected CPUs below 2, found 2" },
 		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"64M\"; cpus = <1>; budget-us = <20000>;\n",
 		  "VM \"blue\": CPU 1: expected budgets of at most 100%" },
 		{ "memory = \"64M\"; cpus = <1>;\n", "memory = \"64M\"; cpus = <1>; budget-us = <30000>;\n",
@@ -343,28 +356,37 @@ static void test_machine(void **state)
 	(void)state;
 
 	expect_changes(changes, sizeof(changes) / sizeof(changes[0]));
-	struct rig *rig = compile("/dts-v1/;\n/ {\n\tcompatible = \"lazaret,policy-source-1\";\n\tversion = <1>;\n"
-				  "\tlevels = \"L\", \"H\";\n\tmachine { memory = \"64M\"; cpus = <1>; };\n\tvms {\n"
-				  "\t\ta { label = \"H\"; trusted-low = \"L\"; memory = \"64M\"; cpus = <0>; };\n\t};\n};\n");
-	assert_non_null(strstr(rig->report.text, "p.dts:8: error: VM \"a\": expected both trusted-low and trusted-high"));
+	struct rig *rig =
+		compile("/dts-v1/;\n/ {\n\tcompatible = \"lazaret,policy-source-1\";\n\tversion = <1>;\n"
+			"\tlevels = \"L\", \"H\";\n\tmachine { memory = \"64M\"; cpus = <1>; };\n\tvms {\n"
+			"\t\ta { label = \"H\"; trusted-low = \"L\"; memory = \"64M\"; cpus = <0>; };\n\t};\n};\n");
+	assert_non_null(
+		strstr(rig->report.text, "p.dts:8: error: VM \"a\": expected both trusted-low and trusted-high"));
 	rig_end(rig);
 }
 
 static void test_devices(void **state)
 {
 	static const struct change changes[] = {
-		{ "		tpm {", "		nic1 { pci = \"01:00.0\"; id = <1 2>; reset = \"bus\"; vm = \"red\"; label = \"HIGH\"; }; tpm {",
+		{ "		tpm {",
+		  "		nic1 { pci = \"01:00.0\"; id = <1 2>; reset = \"bus\"; vm = \"red\"; label = \"HIGH\"; "
+		  "}; tpm {",
 		  "device \"nic1\" is assigned twice: it is also device \"nic0\"" },
-		{ "		tpm {", "		t2 { mmio = <0 0xfed40000 0 0x1000>; vm = \"red\"; label = \"HIGH\"; }; tpm {",
+		{ "		tpm {",
+		  "		t2 { mmio = <0 0xfed40000 0 0x1000>; vm = \"red\"; label = \"HIGH\"; }; tpm {",
 		  "device \"t2\": expected a place \"t2\" for a platform device" },
-		{ "slot = <2>", "slot = <3>", "device \"nic0\": expected slot 2 as in the manifest of VM \"switch\", found 3" },
-		{ "mmio = <0 0xfed40000 0 0x1000>", "mmio = <0 0xfed41000 0 0x1000>", "device \"tpm\": expected the place's 0xfed40000" },
+		{ "slot = <2>", "slot = <3>",
+		  "device \"nic0\": expected slot 2 as in the manifest of VM \"switch\", found 3" },
+		{ "mmio = <0 0xfed40000 0 0x1000>", "mmio = <0 0xfed41000 0 0x1000>",
+		  "device \"tpm\": expected the place's 0xfed40000" },
 	};
 	(void)state;
 
 	expect_changes(changes, sizeof(changes) / sizeof(changes[0]));
-	expect_change(&(struct change){ "label = \"HIGH\";\n		};\n	};\n	networks", "label = \"HIGH\", \"alpha\"; }; }; networks",
-					"device \"tpm\" has label HIGH alpha: expected a VM of that label or trusted over it" });
+	expect_change(&(struct change){
+		"label = \"HIGH\";\n		};\n	};\n	networks",
+		"label = \"HIGH\", \"alpha\"; }; }; networks",
+		"device \"tpm\" has label HIGH alpha: expected a VM of that label or trusted over it" });
 }
 
 static void test_labels(void **state)
@@ -379,27 +401,33 @@ static void test_labels(void **state)
 	(void)state;
 
 	expect_changes(changes, sizeof(changes) / sizeof(changes[0]));
-	expect_change(&(struct change){ "label = \"HIGH\";\n			ports {",
-					"label = \"HIGH\"; uplink = \"nic0\"; ports {",
-					"network \"secret\" would join labels: expected an uplink of label HIGH, found \"nic0\" with LOW" });
+	expect_change(&(struct change){
+		"label = \"HIGH\";\n			ports {", "label = \"HIGH\"; uplink = \"nic0\"; ports {",
+		"network \"secret\" would join labels: expected an uplink of label HIGH, found \"nic0\" with LOW" });
 }
 
 static void test_links(void **state)
 {
 	static const struct change changes[] = {
-		{ "02:00:00:00:00:01", "02:00:00:00:00:09", "port \"red\": expected the MAC address of \"net0\" in the manifest" },
+		{ "02:00:00:00:00:01", "02:00:00:00:00:09",
+		  "port \"red\": expected the MAC address of \"net0\" in the manifest" },
 		{ "02:00:00:00:00:02", "02:00:00:00:00:01", "port \"blue\": MAC address is also port \"red\"'s" },
 		{ "ip = \"10.0.2.3\"", "ip = \"10.0.2.1\"", "port \"attestor\": IP address is also port \"blue\"'s" },
 		{ "ip = \"10.0.2.1\"", "ip = \"10.0.2.2\"", "port \"blue\": IP address is the gateway's" },
-		{ "vm = \"red\"; device = \"net0\"", "vm = \"red\"; device = \"chan0\"", "port \"red\": expected a network device" },
-		{ "gateway = \"10.0.2.2\";", "gateway = \"10.0.2.2\"; colour;", "unknown property \"colour\" in node \"outside\"" },
-		{ "service-device = \"red\"", "service-device = \"pink\"", "link \"red\": expected a virtual device \"pink\"" },
-		{ "service-device = \"red\"", "service-device = \"net0\"", "link \"red\": device \"net0\" of VM \"attestor\" is already used" },
+		{ "vm = \"red\"; device = \"net0\"", "vm = \"red\"; device = \"chan0\"",
+		  "port \"red\": expected a network device" },
+		{ "gateway = \"10.0.2.2\";", "gateway = \"10.0.2.2\"; colour;",
+		  "unknown property \"colour\" in node \"outside\"" },
+		{ "service-device = \"red\"", "service-device = \"pink\"",
+		  "link \"red\": expected a virtual device \"pink\"" },
+		{ "service-device = \"red\"", "service-device = \"net0\"",
+		  "link \"red\": device \"net0\" of VM \"attestor\" is already used" },
 		{ "service = \"attestor\"; service-device = \"red\"", "service = \"red\"; service-device = \"net0\"",
 		  "link \"red\": both ends are VM \"red\"" },
 		{ "device = \"chan0\"; service = \"attestor\"; service-device = \"red\"",
 		  "device = \"chan0\"; service = \"red\"; service-device = \"chan0\"", "link \"red\" has no backend" },
-		{ "network = \"outside\"", "network = \"secret\"", "infrastructure port \"attestor\": network \"secret\" has no uplink" },
+		{ "network = \"outside\"", "network = \"secret\"",
+		  "infrastructure port \"attestor\": network \"secret\" has no uplink" },
 	};
 	(void)state;
 
@@ -414,7 +442,8 @@ static void test_backend(void **state)
 
 	snprintf(text, sizeof(text), "%.*s%s", (int)(at - base), base, end);
 	struct rig *rig = compile(text);
-	assert_non_null(strstr(rig->report.text, "port \"red\": expected node \"switch\" that names its backend, found none"));
+	assert_non_null(
+		strstr(rig->report.text, "port \"red\": expected node \"switch\" that names its backend, found none"));
 	rig_end(rig);
 	at = strstr(base, " service; attests;");
 	snprintf(text, sizeof(text), "%.*s attests;%s", (int)(at - base), base, at + strlen(" service; attests;"));
@@ -431,12 +460,19 @@ static void test_backend(void **state)
 static void test_dtc_output(void **state)
 {
 	static const char *const bad[] = {
-		"", "nonsense\n", "/ { /* a:1 */\n", "/ { /* a:1 */\n}; /* a:2 */\n}; /* a:3 */\n",
-		"}; /* a:1 */\n", "x = <1>; /* a:1 */\n", "/ { /* a:1 */\nx = <1>\n}; /* a:2 */\n",
+		"",
+		"nonsense\n",
+		"/ { /* a:1 */\n",
+		"/ { /* a:1 */\n}; /* a:2 */\n}; /* a:3 */\n",
+		"}; /* a:1 */\n",
+		"x = <1>; /* a:1 */\n",
+		"/ { /* a:1 */\nx = <1>\n}; /* a:2 */\n",
 		"/ { /* a:1 */\n}; /* a:2 */\n/ { /* a:3 */\n}; /* a:4 */\n",
-		"/ { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\n",
+		"/ { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 */\na { /* 1 "
+		"*/\na { /* 1 */\n",
 	};
-	static const char *const odd[] = { "<1", "<1 x>", "<0x100000000>", "\"a", "\"a\\n\"", "[01]", "\"a\", <1>", "\"a\" \"b\"", "" };
+	static const char *const odd[] = { "<1",   "<1 x>",	 "<0x100000000>", "\"a", "\"a\\n\"",
+					   "[01]", "\"a\", <1>", "\"a\" \"b\"",	  "" };
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -527,7 +563,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const files[] = { "p.dts", "v.pem", "v.lzrkey", "v.pub.pem", "o.pem", "o.lzrkey", "o.pub.pem" };
+	static const char *const files[] = {
+		"p.dts", "v.pem", "v.lzrkey", "v.pub.pem", "o.pem", "o.lzrkey", "o.pub.pem"
+	};
 	char path[64];
 	(void)state;
 

@@ -76,8 +76,17 @@ static void test_a_vm_speaks_only_for_itself(void **state)
 static void test_lines_that_are_not_ours(void **state)
 {
 	static const char *const lines[] = {
-		"", "[", "[]", "[red]", "[red] ", "[nobody] LZR-READY ", "[red] LZR-FLOW ", "[red] LZR-FLOW to=x proto=gre",
-		"[red] LZR-FLOW to= proto=tcp result=allowed", "[red] LZR-ARRIVED ", "]red[ LZR-READY",
+		"",
+		"[",
+		"[]",
+		"[red]",
+		"[red] ",
+		"[nobody] LZR-READY ",
+		"[red] LZR-FLOW ",
+		"[red] LZR-FLOW to=x proto=gre",
+		"[red] LZR-FLOW to= proto=tcp result=allowed",
+		"[red] LZR-ARRIVED ",
+		"]red[ LZR-READY",
 	};
 
 	(void)state;
@@ -156,8 +165,11 @@ static void write_file(const char *path, const void *data, size_t size)
 static void test_captures(void **state)
 {
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
-	struct { uint32_t header[6], record[4]; uint8_t frame[16]; } capture = {
-		.header = { 0xa1b2c3d4 }, .record = { 0, 0, 16, 16 }, .frame = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1 },
+	struct { uint32_t header[6], record[4]; uint8_t frame[16];
+	} capture = {
+		.header = { 0xa1b2c3d4 },
+		.record = { 0, 0, 16, 16 },
+		.frame = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1 },
 	};
 	char path[] = "/tmp/story-XXXXXX";
 	struct pcap_counts counts = { 0 };

@@ -466,7 +466,8 @@ static void test_cpu_rules(void **state)
 	for (unsigned i = 0; i < count; i++) {
 		if (cpuid[i].leaf == 1) {
 			assert_int_equal((cpuid[i].fixed[2] | cpuid[i].mask[2]) & (1u << 26 | 1u << 27 | 1u << 28), 0);
-			assert_int_equal(cpuid[i].fixed[2] & (1u << 21 | 1u << 24 | 1u << 31), 1u << 21 | 1u << 24 | 1u << 31);
+			assert_int_equal(cpuid[i].fixed[2] & (1u << 21 | 1u << 24 | 1u << 31),
+					 1u << 21 | 1u << 24 | 1u << 31);
 		}
 		if (cpuid[i].leaf == 0x80000001)
 			assert_int_equal((cpuid[i].fixed[2] | cpuid[i].mask[2]) & 1u << 2, 0);
@@ -511,7 +512,9 @@ static struct elf_file elf_new(void)
 	f.loads[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_offset = offsetof(struct elf_file, code), .p_paddr = 0x100010,
 				   .p_filesz = sizeof(f.code), .p_memsz = 0x2000 };
 	f.loads[1] = (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = offsetof(struct elf_file, note), .p_filesz = 20 };
-	f.sections[1] = (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_link = 2, .sh_offset = offsetof(struct elf_file, symbols),
+	f.sections[1] = (Elf64_Shdr){ .sh_type = SHT_SYMTAB,
+				      .sh_link = 2,
+				      .sh_offset = offsetof(struct elf_file, symbols),
 				      .sh_size = sizeof(f.symbols) };
 	f.sections[2] = (Elf64_Shdr){ .sh_type = SHT_STRTAB, .sh_offset = offsetof(struct elf_file, names),
 				      .sh_size = sizeof(f.names) };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * story: boots the machine, plays the verifier's side, and tells what happened: each VM, each flow that was tried, each wire,
- * and where the time went.  Exit status 0 only if every line is as expected.
+ * story: boots the machine, plays the verifier's side, and tells what happened: each VM, each flow that was tried, each
+ * wire, and where the time went.  Exit status 0 only if every line is as expected.
  */
 #include "play.h"
 
@@ -67,7 +67,7 @@ void play_check(const char *what, bool good, const char *found)
 	snprintf(check->found, sizeof(check->found), "%s", found);
 }
 
-/* --- progress --------------------------------------------------------------------------------------------------------- */
+/* --- progress ----------------------------------------------------------------------------------------------------- */
 
 /* Each VM's console also goes to a file of its own. */
 static void keep_console(const char *line)
@@ -168,7 +168,7 @@ static bool complete(void)
 	return story_complete(&story);
 }
 
-/* --- the machine ------------------------------------------------------------------------------------------------------ */
+/* --- the machine -------------------------------------------------------------------------------------------------- */
 
 static bool start(void)
 {
@@ -191,7 +191,7 @@ static bool start(void)
 	return rig != NULL;
 }
 
-/* --- telling ---------------------------------------------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------------------------------------------------ */
 
 static unsigned tell(void)
 {
@@ -250,7 +250,8 @@ static void shell(void)
 	       "  %s result --state %s/verifier            what the verifier found\n"
 	       "  %s revoke --state %s/verifier --key %s/verifier.pem --vm blue [--undo]\n"
 	       "Leave with Ctrl-C: the machine and its TPM end with this program.\n",
-	       options.dir, options.dir, options.dir, options.verify, options.dir, options.verify, options.dir, options.keys);
+	       options.dir, options.dir, options.dir, options.verify, options.dir, options.verify, options.dir,
+	       options.keys);
 	fflush(stdout);
 	while (!leave && rig_running(rig)) {
 		look();
@@ -281,8 +282,8 @@ static bool parse(int argc, char **argv)
 		default: return false;
 		}
 	}
-	return options.policy && options.switch_config && options.reference && options.esp && options.keys && options.dir &&
-	       options.verify && optind == argc;
+	return options.policy && options.switch_config && options.reference && options.esp && options.keys &&
+	       options.dir && options.verify && optind == argc;
 }
 
 int main(int argc, char **argv)
@@ -290,8 +291,9 @@ int main(int argc, char **argv)
 	unsigned bad;
 
 	if (!parse(argc, argv)) {
-		fprintf(stderr, "usage: story --policy DTB --switch FILE --reference FILE --esp IMG --keys DIR --dir DIR\n"
-				"             --verify LZR-VERIFY [--lease SECONDS] [--shell]\n");
+		fprintf(stderr,
+			"usage: story --policy DTB --switch FILE --reference FILE --esp IMG --keys DIR --dir DIR\n"
+			"             --verify LZR-VERIFY [--lease SECONDS] [--shell]\n");
 		return 2;
 	}
 	signal(SIGINT, on_signal);

@@ -12,9 +12,10 @@
 
 const char *const story_protos[STORY_PROTOS] = { "arp", "icmp", "udp", "tcp" };
 
-/* --- loading -------------------------------------------------------------------------------------------------------- */
+/* --- loading ------------------------------------------------------------------------------------------------------ */
 
-static bool take(const struct bytes *in, size_t *at, void *out, size_t size, size_t count, size_t most, const char *what)
+static bool take(const struct bytes *in, size_t *at, void *out, size_t size, size_t count, size_t most,
+		 const char *what)
 {
 	if (count > most || in->length - *at < size * count) {
 		fprintf(stderr, "switch configuration: %zu %s do not fit\n", count, what);
@@ -38,7 +39,8 @@ static bool load_switch(struct story *s, const struct bytes *in)
 	}
 	return take(in, &at, s->networks, sizeof(s->networks[0]), s->header.network_count, LZR_SWITCH_NETWORK_MAX,
 		    "networks") &&
-	       take(in, &at, s->uplinks, sizeof(s->uplinks[0]), s->header.uplink_count, LZR_SWITCH_UPLINK_MAX, "uplinks") &&
+	       take(in, &at, s->uplinks, sizeof(s->uplinks[0]), s->header.uplink_count, LZR_SWITCH_UPLINK_MAX,
+		    "uplinks") &&
 	       take(in, &at, s->ports, sizeof(s->ports[0]), s->header.port_count, LZR_SWITCH_PORT_MAX, "ports") &&
 	       take(in, &at, s->endpoints, sizeof(s->endpoints[0]), s->header.endpoint_count, LZR_SWITCH_ENDPOINT_MAX,
 		    "endpoints");
@@ -93,7 +95,7 @@ bool story_load(struct story *s, const char *policy, const char *switch_config, 
 	return ok;
 }
 
-/* --- what is seen --------------------------------------------------------------------------------------------------- */
+/* --- what is seen ------------------------------------------------------------------------------------------------- */
 
 struct story_vm *story_find_vm(struct story *s, const char *name)
 {
@@ -241,7 +243,9 @@ static void see_switch_status(struct story *s, const char *line)
 
 	word(line, "status", s->switch_status, sizeof(s->switch_status));
 	s->status_serial = number(line, "serial");
-	/* A refused result may have been sent to another VM's port: only a result that counted tells of its own VM's. */
+	/*
+	 * A refused result may have been sent to another VM's port: only a result that counted tells of its own VM's.
+	 */
 	if (strcmp(s->switch_status, "ok") == 0 && n < s->view.vm_count && s->vm[n].port >= 0 &&
 	    word(line, "port", port, sizeof(port)))
 		snprintf(s->vm[n].state, sizeof(s->vm[n].state), "%s", port);
@@ -270,7 +274,7 @@ void story_event(struct story *s, const char *line)
 	snprintf(vm->verdict, sizeof(vm->verdict), "%s", text);
 }
 
-/* --- what is expected ----------------------------------------------------------------------------------------------- */
+/* --- what is expected --------------------------------------------------------------------------------------------- */
 
 static bool expect_to_gateway(const struct story *s, const struct story_vm *from, const struct story_flow *flow,
 			      const char **rule)
@@ -354,7 +358,8 @@ bool story_all_tried(const struct story *s)
 {
 	for (unsigned a = 0; a < s->view.vm_count; a++)
 		for (unsigned b = 0; b < s->view.vm_count; b++)
-			if (a != b && is_guest(s, &s->vm[a]) && is_guest(s, &s->vm[b]) && !tried(s, &s->vm[a], &s->vm[b]))
+			if (a != b && is_guest(s, &s->vm[a]) && is_guest(s, &s->vm[b]) &&
+			    !tried(s, &s->vm[a], &s->vm[b]))
 				return false;
 	return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the story knows: the VMs and ports that the policy names, what is expected of each, and what was seen on the consoles
- * and in the verifier's events.  Expectations come from policy, switch configuration and reference values, never from a
- * list of names: the same program tells anybody's policy.
+ * What the story knows: the VMs and ports that the policy names, what is expected of each, and what was seen on the
+ * consoles and in the verifier's events.  Expectations come from policy, switch configuration and reference values,
+ * never from a list of names: the same program tells anybody's policy.
  */
 #ifndef STORY_MODEL_H
 #define STORY_MODEL_H
@@ -37,7 +37,7 @@ struct story_flow {
 	unsigned proto;
 	enum story_result first, last;
 	uint64_t attempts;
-	uint64_t arrived;               /* frames of it that the other end says it saw, rounded down to a power of two */
+	uint64_t arrived; /* frames of it that the other end says it saw, rounded down to a power of two */
 };
 
 struct story {

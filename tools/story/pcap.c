@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Format: "PCAP Capture File Format" (draft-ietf-opsawg-pcap): 24-byte header, then records of a 16-byte header and data. */
+/*
+ * Format: "PCAP Capture File Format" (draft-ietf-opsawg-pcap): 24-byte header, then records of a 16-byte header and
+ * data.
+ */
 #include "pcap.h"
 
 #include <errno.h>
@@ -53,7 +56,8 @@ bool pcap_read(const char *path, struct pcap_counts *counts)
 	}
 	while (fread(record, sizeof(record), 1, file) == 1) {
 		if (record[2] > PCAP_RECORD_MAX) {
-			fprintf(stderr, "%s: record of %u bytes, expected at most %u\n", path, record[2], PCAP_RECORD_MAX);
+			fprintf(stderr, "%s: record of %u bytes, expected at most %u\n", path, record[2],
+				PCAP_RECORD_MAX);
 			fclose(file);
 			return false;
 		}

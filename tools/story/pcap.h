@@ -20,7 +20,10 @@ struct pcap_counts {
 	struct pcap_count mac[PCAP_MACS_MAX];
 };
 
-/* False after a message on stderr: no file, or not a capture.  Adds to `counts`; addresses beyond the table are in `frames`. */
+/*
+ * False after a message on stderr: no file, or not a capture.  Adds to `counts`; addresses beyond the table are in
+ * `frames`.
+ */
 bool pcap_read(const char *path, struct pcap_counts *counts);
 /* Frames sent from `mac`. */
 uint64_t pcap_sent(const struct pcap_counts *counts, const uint8_t mac[6]);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run of the story: what it was told, the machine, and what was seen so far; shared by the files of this program. */
+/*
+ * One run of the story: what it was told, the machine, and what was seen so far; shared by the files of this program.
+ */
 #ifndef STORY_PLAY_H
 #define STORY_PLAY_H
 

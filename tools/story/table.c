@@ -61,18 +61,22 @@ static struct flow_line judge(struct story *s, const struct story_flow *flow)
 	struct flow_line l = { .flow = flow };
 	const bool expected = story_expected(s, flow, &l.rule);
 
-	l.good = (flow->first == STORY_UNSEEN || (flow->last == STORY_ALLOWED) == expected) && (expected || !flow->arrived);
+	l.good = (flow->first == STORY_UNSEEN || (flow->last == STORY_ALLOWED) == expected) &&
+		 (expected || !flow->arrived);
 	return l;
 }
 
 static bool same_line(const struct flow_line *a, const struct flow_line *b)
 {
 	return strcmp(a->flow->from, b->flow->from) == 0 && strcmp(a->flow->to, b->flow->to) == 0 &&
-	       a->flow->first == b->flow->first && a->flow->last == b->flow->last && !a->flow->arrived == !b->flow->arrived &&
-	       a->good == b->good && a->rule == b->rule;
+	       a->flow->first == b->flow->first && a->flow->last == b->flow->last &&
+	       !a->flow->arrived == !b->flow->arrived && a->good == b->good && a->rule == b->rule;
 }
 
-/* One line for all protocols of a pair that went alike, with their counts added; nothing if an earlier flow's line said it. */
+/*
+ * One line for all protocols of a pair that went alike, with their counts added; nothing if an earlier flow's line said
+ * it.
+ */
 static void print_flow(FILE *out, struct story *s, unsigned index)
 {
 	const struct flow_line line = judge(s, &s->flow[index]);
@@ -118,7 +122,8 @@ unsigned table_flows(FILE *out, struct story *s)
 	return bad;
 }
 
-unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[], unsigned count)
+unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[],
+		     unsigned count)
 {
 	unsigned bad = 0;
 
@@ -137,7 +142,8 @@ unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[
 			may = s->networks[port->network].uplink != LZR_SWITCH_NONE &&
 			      strcmp(s->uplinks[s->networks[port->network].uplink].name, names[w]) == 0 &&
 			      (port->kind == LZR_PORT_ATTESTOR || vm->expect_admitted);
-			fprintf(out, "%-12s %-10s %10" PRIu64 " %s\n", names[w], vm->policy->name, sent, mark(may || sent == 0));
+			fprintf(out, "%-12s %-10s %10" PRIu64 " %s\n", names[w], vm->policy->name, sent,
+				mark(may || sent == 0));
 			bad += !may && sent != 0;
 		}
 	return bad;

@@ -12,7 +12,8 @@
 unsigned table_vms(FILE *out, struct story *s);
 unsigned table_flows(FILE *out, struct story *s);
 /* Frames on each wire by the VM that sent them; a VM whose port never opened must have sent none. */
-unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[], unsigned count);
+unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[],
+		     unsigned count);
 
 struct table_check {            /* one thing that was tried on the whole */
 	const char *what;

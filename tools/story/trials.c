@@ -25,8 +25,8 @@ static bool deliver(struct lzr_result *r, uint32_t port, const char *key_file)
 	bool ok;
 
 	key_init(&key);
-	ok = key_load(&key, key_file, &f) && store_next_serial(&store, &r->serial, &f) && result_sign(&key, r, message, &f) &&
-	     store_post(&store, r->serial, port, message, &f);
+	ok = key_load(&key, key_file, &f) && store_next_serial(&store, &r->serial, &f) &&
+	     result_sign(&key, r, message, &f) && store_post(&store, r->serial, port, message, &f);
 	key_free(&key);
 	if (!ok) {
 		char text[600];
@@ -128,7 +128,8 @@ static bool revoke_and_see(const struct story_vm *vm)
 	snprintf(state, sizeof(state), "%s/verifier", options.dir);
 	snprintf(key, sizeof(key), "%s/verifier.pem", options.keys);
 	revoked = vm;
-	return run_program(argv, 10, NULL, 0) && play_until(is_blocked, STORY_ANSWER_SECONDS) && play_until(gateway_closed, STORY_ANSWER_SECONDS);
+	return run_program(argv, 10, NULL, 0) && play_until(is_blocked, STORY_ANSWER_SECONDS) &&
+	       play_until(gateway_closed, STORY_ANSWER_SECONDS);
 }
 
 static const struct story_vm *renewing;
@@ -148,11 +149,13 @@ void trials_play(void)
 	play_trials(vm);
 	for (unsigned i = 0; i < TRIAL_COUNT; i++)
 		if (i != TRIAL_OTHER_VM || first_refused())
-			play_check(trials[i].what, strstr(trials[i].found, trials[i].expected) != NULL, trials[i].found);
+			play_check(trials[i].what, strstr(trials[i].found, trials[i].expected) != NULL,
+				   trials[i].found);
 	play_stage("results that must change nothing were tried");
 	renewing = vm;
 	leases_before = vm->leases;
-	play_check("a lease that runs out is renewed by a fresh nonce", play_until(renewed, options.lease + 30), vm->verdict);
+	play_check("a lease that runs out is renewed by a fresh nonce", play_until(renewed, options.lease + 30),
+		   vm->verdict);
 	play_stage("a lease was renewed");
 }
 

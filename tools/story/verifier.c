@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verifier's side of the story: its roots of trust, its state, and the program that QEMU starts for a connection. */
+/*
+ * The verifier's side of the story: its roots of trust, its state, and the program that QEMU starts for a connection.
+ */
 #include "play.h"
 
 #include <errno.h>
@@ -9,8 +11,8 @@
 #include <unistd.h>
 
 /*
- * QEMU starts this for each connection to the verifier's endpoint.  It waits for the file "go", so that every VM has tried
- * everything from inside quarantine before the first lease is given.
+ * QEMU starts this for each connection to the verifier's endpoint.  It waits for the file "go", so that every VM has
+ * tried everything from inside quarantine before the first lease is given.
  */
 static bool write_server(char *forward, size_t size)
 {
@@ -24,8 +26,9 @@ static bool write_server(char *forward, size_t size)
 		return false;
 	}
 	fprintf(file, "#!/bin/sh\ncd '%s' || exit 1\nwhile [ ! -e '%s/go' ]; do sleep 0.2; done\n", top, options.dir);
-	fprintf(file, "exec '%s' serve --stdio --state '%s/verifier' --reference '%s' --key '%s/verifier.pem' --ek-roots "
-		      "'%s/roots.pem' --lease %u --allow-development-key 2>>'%s/verifier.log'\n",
+	fprintf(file,
+		"exec '%s' serve --stdio --state '%s/verifier' --reference '%s' --key '%s/verifier.pem' --ek-roots "
+		"'%s/roots.pem' --lease %u --allow-development-key 2>>'%s/verifier.log'\n",
 		options.verify, options.dir, options.reference, options.keys, options.dir, options.lease, options.dir);
 	if (fclose(file) != 0 || chmod(path, 0755) != 0) {
 		fprintf(stderr, "story: %s: %s\n", path, strerror(errno));

@@ -2,8 +2,8 @@
 /*
  * What a guest's CPU looks like: the CPUID and MSR rules of every image.
  *
- * Register names follow AMD64 Architecture Programmer's Manual, volume 3, appendix E ("Obtaining Processor Information Via
- * the CPUID Instruction").  Hidden on purpose: XSAVE and all that needs it (AVX, PKU), SVM, MTRR, machine check,
+ * Register names follow AMD64 Architecture Programmer's Manual, volume 3, appendix E ("Obtaining Processor Information
+ * Via the CPUID Instruction").  Hidden on purpose: XSAVE and all that needs it (AVX, PKU), SVM, MTRR, machine check,
  * performance counters, speculation-control MSRs, topology extensions.
  */
 #include <string.h>
@@ -21,15 +21,17 @@
 		     BIT(13) | BIT(15) | BIT(16) | BIT(17) | BIT(19) | BIT(23) | BIT(24) | BIT(25) | BIT(26))
 #define L1_EDX_HTT BIT(28)
 /* Leaf 7 EBX: FSGSBASE BMI1 SMEP BMI2 ERMS RDSEED ADX SMAP CLFLUSHOPT CLWB SHA; ECX: UMIP; EDX: FSRM */
-#define L7_EBX_HOST (BIT(0) | BIT(3) | BIT(7) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29))
+#define L7_EBX_HOST                                                                                                    \
+	(BIT(0) | BIT(3) | BIT(7) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29))
 #define L7_ECX_HOST BIT(2)
 #define L7_EDX_HOST BIT(4)
 /* Leaf 0x80000001 ECX: LAHF CR8 ABM SSE4A MISALIGNSSE PREFETCHW */
 #define E1_ECX_HOST (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
 #define E1_ECX_CMP_LEGACY BIT(1)
 /* as leaf 1, with SYSCALL NX MMXEXT PDPE1GB RDTSCP LM */
-#define E1_EDX_HOST ((L1_EDX_HOST & ~(BIT(11) | BIT(19) | BIT(25) | BIT(26))) | BIT(11) | BIT(20) | BIT(22) | BIT(26) | \
-		     BIT(27) | BIT(29))
+#define E1_EDX_HOST                                                                                                    \
+	((L1_EDX_HOST & ~(BIT(11) | BIT(19) | BIT(25) | BIT(26))) | BIT(11) | BIT(20) | BIT(22) | BIT(26) | BIT(27) |  \
+	 BIT(29))
 #define L6_EAX_ARAT BIT(2)
 #define E7_EDX_INVARIANT_TSC BIT(8)
 #define KVM_CLOCKSOURCE2 BIT(3)

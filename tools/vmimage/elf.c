@@ -99,7 +99,8 @@ static unsigned add_run(struct image *image, const struct blob *elf, const Elf64
 		return 0;
 	for (unsigned i = first; i < next; i++)
 		if (loads[i].p_filesz)
-			memcpy(bytes.data + (loads[i].p_paddr - base), elf->data + loads[i].p_offset, loads[i].p_filesz);
+			memcpy(bytes.data + (loads[i].p_paddr - base), elf->data + loads[i].p_offset,
+			       loads[i].p_filesz);
 	bool good = image_add_segment(image, image->name, base, bytes.data, bytes.size);
 	blob_free(&bytes);
 	return good ? next : 0;
@@ -133,7 +134,8 @@ static bool find_symbol(const struct blob *elf, const Elf64_Ehdr *header, const 
 		if (table.sh_type != SHT_SYMTAB || table.sh_link >= header->e_shnum ||
 		    !within(elf, table.sh_offset, table.sh_size))
 			continue;
-		memcpy(&strings, elf->data + header->e_shoff + (uint64_t)table.sh_link * sizeof(strings), sizeof(strings));
+		memcpy(&strings, elf->data + header->e_shoff + (uint64_t)table.sh_link * sizeof(strings),
+		       sizeof(strings));
 		if (!within(elf, strings.sh_offset, strings.sh_size))
 			continue;
 		for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= table.sh_size; at += sizeof(Elf64_Sym)) {
@@ -210,7 +212,8 @@ static bool add_start_info(struct image *image, uint64_t initrd_gpa, size_t init
 	size_t length = strlen(cmdline);
 
 	if (length >= CMDLINE_MAX)
-		return refuse("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1, length);
+		return refuse("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1,
+			      length);
 	put32(info, START_MAGIC);
 	put32(info + 4, 1);                             /* version */
 	put32(info + 12, initrd_size ? 1 : 0);          /* modules */
@@ -237,7 +240,8 @@ bool pvh_build(struct image *image, const struct blob *elf, const char *path, co
 	if (!elf_header(elf, path, &header))
 		return false;
 	if (!find_pvh_entry(elf, &header, &image->rip))
-		return refuse("%s: expected a PVH entry (Xen note 18); a bzImage hides it, unpack the kernel first", path);
+		return refuse("%s: expected a PVH entry (Xen note 18); a bzImage hides it, unpack the kernel first",
+			      path);
 	if (image->rip >= image->memory)
 		return refuse("%s: PVH entry 0x%" PRIx64 " lies outside RAM", path, image->rip);
 	if (!add_loads(image, elf, path, &header, &end) || !platform_add_initrd(image, initrd, end, &initrd_gpa) ||

@@ -27,8 +27,8 @@ bool image_add_segment(struct image *image, const char *stem, uint64_t gpa, cons
 	hex(segment->sha384, 8, digest);
 	if ((size_t)snprintf(segment->file, LZR_NAME_MAX, "%s-%s.seg", stem, digest) >= LZR_NAME_MAX ||
 	    !name_valid(segment->file))
-		return refuse("%s: segment name %s: expected letters, digits, - _ . and at most %d characters", image->name,
-			    stem, LZR_NAME_MAX - 1 - 21);
+		return refuse("%s: segment name %s: expected letters, digits, - _ . and at most %d characters",
+			      image->name, stem, LZR_NAME_MAX - 1 - 21);
 	if (!blob_alloc(&segment->blob, size))
 		return false;
 	memcpy(segment->blob.data, data, size);
@@ -70,8 +70,8 @@ static bool check_vdev(const struct image *image, const struct vdev *v)
 		return refuse("%s: device %s: expected an even number of queues from 2 to 256, found %u", image->name,
 			    v->name, v->queues);
 	if (v->queue_size < 2 || v->queue_size > LZR_VIRTIO_QUEUE_MAX || (v->queue_size & (v->queue_size - 1)))
-		return refuse("%s: device %s: expected a queue size that is a power of two up to %u, found %u", image->name,
-			    v->name, LZR_VIRTIO_QUEUE_MAX, v->queue_size);
+		return refuse("%s: device %s: expected a queue size that is a power of two up to %u, found %u",
+			      image->name, v->name, LZR_VIRTIO_QUEUE_MAX, v->queue_size);
 	if (v->type != VDEV_LINK && v->queues != 2)
 		return refuse("%s: device %s: a net or console device has 2 queues, found %u", image->name, v->name,
 			    v->queues);
@@ -121,8 +121,8 @@ bool image_check(const struct image *image)
 		return refuse("--name: expected 1 to %d letters, digits, - _ . , found \"%s\"", LZR_NAME_MAX - 1,
 			    image->name);
 	if (image->memory == 0 || image->memory % LZR_MEMORY_GRANULE || image->memory > LZR_WINDOW32_BASE)
-		return refuse("%s: --memory: expected a multiple of 2 MiB up to 2 GiB, found %" PRIu64 " bytes", image->name,
-			    image->memory);
+		return refuse("%s: --memory: expected a multiple of 2 MiB up to 2 GiB, found %" PRIu64 " bytes",
+			      image->name, image->memory);
 	if (image->vcpus < 1 || image->vcpus > LZR_VCPU_MAX)
 		return refuse("%s: --vcpus: expected 1 to %u, found %u", image->name, LZR_VCPU_MAX, image->vcpus);
 	return check_segments(image) && check_devices(image);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A Linux bzImage through the 64-bit boot protocol (Linux kernel documentation, "The Linux/x86 Boot Protocol", section
- * "64-bit Boot Protocol"), done here instead of in a boot loader: what the setup part would find out is written into the
- * zero page, and the protected-mode part becomes a segment at its preferred address.
+ * "64-bit Boot Protocol"), done here instead of in a boot loader: what the setup part would find out is written into
+ * the zero page, and the protected-mode part becomes a segment at its preferred address.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,16 +66,16 @@ static bool kernel_parse(const struct image *image, const struct blob *file, str
 	size_t setup = ((d[SETUP_SECTS] ? d[SETUP_SECTS] : 4) + 1u) * 512u;
 	uint64_t size = (uint64_t)get32(d + SYSSIZE) * 16;
 	if (setup >= file->size || size < ENTRY_64 + 16 || size > file->size - setup + 15)
-		return refuse("%s: --kernel: truncated: expected %zu + %" PRIu64 " bytes, found %zu", image->name, setup, size,
-			    file->size);
+		return refuse("%s: --kernel: truncated: expected %zu + %" PRIu64 " bytes, found %zu", image->name,
+			      setup, size, file->size);
 	out->code = d + setup;
 	out->code_size = size > file->size - setup ? file->size - setup : (size_t)size;
 	out->load = get64(d + PREF_ADDRESS);
 	out->init_size = get32(d + INIT_SIZE);
 	out->cmdline_size = get32(d + CMDLINE_SIZE);
 	if (out->load < HIGH_RAM || out->load % PAGE || out->init_size < out->code_size)
-		return refuse("%s: --kernel: impossible preferred address 0x%" PRIx64 " or init size %" PRIu64, image->name,
-			    out->load, out->init_size);
+		return refuse("%s: --kernel: impossible preferred address 0x%" PRIx64 " or init size %" PRIu64,
+			      image->name, out->load, out->init_size);
 	if (out->load > image->memory || out->init_size > image->memory - out->load)
 		return refuse("%s: --kernel: needs RAM up to 0x%" PRIx64 ", found 0x%" PRIx64 "; give more --memory",
 			    image->name, out->load + out->init_size, image->memory);
@@ -117,7 +117,8 @@ bool linux_build(struct image *image, const struct blob *kernel, const struct bl
 	if (!kernel_parse(image, kernel, &k))
 		return false;
 	if (length >= CMDLINE_MAX || length > k.cmdline_size)
-		return refuse("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1, length);
+		return refuse("%s: --cmdline: expected at most %u characters, found %zu", image->name, CMDLINE_MAX - 1,
+			      length);
 	if (!platform_add_page_tables(image) || !image_add_segment(image, "kernel", k.load, k.code, k.code_size) ||
 	    !platform_add_initrd(image, initrd, k.load + k.init_size, &initrd_gpa))
 		return false;

@@ -140,10 +140,13 @@ bool options_assign(const char *text, struct assign *out)
 			out->class_code = (uint32_t)strtoul(option + 6, &end, 16);
 			has_class = *end == 0;
 		} else {
-			return refuse("--assign %s: unknown option \"%s\"; expected slot=N class=HHHHHH", out->name, option);
+			return refuse("--assign %s: unknown option \"%s\"; expected slot=N class=HHHHHH", out->name,
+				      option);
 		}
 	}
-	return out->slot && has_class ? true : refuse("--assign %s: expected slot=1..31 and class= with six hex digits", out->name);
+	return out->slot && has_class
+		       ? true
+		       : refuse("--assign %s: expected slot=1..31 and class= with six hex digits", out->name);
 }
 
 static bool add_device(struct image *image, const char *option, const char *value)

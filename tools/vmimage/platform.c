@@ -60,12 +60,12 @@ bool platform_add_initrd(struct image *image, const struct blob *initrd, uint64_
 	if (!initrd->size)
 		return true;
 	if (floor > image->memory || initrd->size > image->memory - floor)
-		return refuse("%s: initramfs of %zu bytes does not fit between 0x%" PRIx64 " and the end of RAM at 0x%" PRIx64
-			    "; give more --memory",
-			    image->name, initrd->size, floor, image->memory);
+		return refuse("%s: initramfs of %zu bytes does not fit between 0x%" PRIx64
+			      " and the end of RAM at 0x%" PRIx64 "; give more --memory",
+			      image->name, initrd->size, floor, image->memory);
 	*gpa = (image->memory - initrd->size) & ~(PAGE - 1);
 	if (*gpa < floor)
-		return refuse("%s: initramfs of %zu bytes does not fit above 0x%" PRIx64 "; give more --memory", image->name,
-			    initrd->size, floor);
+		return refuse("%s: initramfs of %zu bytes does not fit above 0x%" PRIx64 "; give more --memory",
+			      image->name, initrd->size, floor);
 	return image_add_segment(image, "initrd", *gpa, initrd->data, initrd->size);
 }

@@ -45,8 +45,9 @@ static void show_segments(const void *fdt, int parent)
 		const uint8_t *sha = property(fdt, node, "sha384", LZR_DIGEST_SIZE);
 		if (sha)
 			hex(sha, LZR_DIGEST_SIZE, digest);
-		printf("  segment 0x%08" PRIx64 " %9" PRIu64 " bytes  %s\n          sha384 %s\n", number(fdt, node, "gpa"),
-		       number(fdt, node, "length"), text(fdt, node, "file"), sha ? digest : "?");
+		printf("  segment 0x%08" PRIx64 " %9" PRIu64 " bytes  %s\n          sha384 %s\n",
+		       number(fdt, node, "gpa"), number(fdt, node, "length"), text(fdt, node, "file"),
+		       sha ? digest : "?");
 	}
 }
 
@@ -113,7 +114,8 @@ static void show_cpuid(const void *fdt)
 		printf(" %s\n", cells[2] < 6 ? computed[cells[2]] : "?");
 	}
 	rows = fdt_getprop(fdt, 0, "msr", &length);
-	printf("  msr     %d rules; any other gives #GP(0)\n", rows ? length / (int)sizeof(struct lzr_manifest_msr) : 0);
+	printf("  msr     %d rules; any other gives #GP(0)\n",
+	       rows ? length / (int)sizeof(struct lzr_manifest_msr) : 0);
 }
 
 bool manifest_show(const struct blob *manifest, const char *path)

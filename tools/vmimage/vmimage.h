@@ -2,9 +2,9 @@
 /*
  * vmimage: turns a guest's inputs (kernel, initramfs, ELF file, options) into a manifest and the segments it names.
  *
- * A struct image is filled by one of the front ends (linux.c, elf.c), checked as a whole by image_check, and turned into
- * the bytes of the manifest by image_manifest.  Everything is a function of the inputs: no time, no path and no machine
- * shows in the output.  Functions return false after refuse() has recorded what was wrong with which file.
+ * A struct image is filled by one of the front ends (linux.c, elf.c), checked as a whole by image_check, and turned
+ * into the bytes of the manifest by image_manifest.  Everything is a function of the inputs: no time, no path and no
+ * machine shows in the output.  Functions return false after refuse() has recorded what was wrong with which file.
  */
 #ifndef VMIMAGE_H
 #define VMIMAGE_H
@@ -84,7 +84,7 @@ bool file_read(const char *path, size_t limit, struct blob *out);
 bool file_write(const char *dir, const char *name, const struct blob *blob);
 bool sha384(const void *data, size_t size, uint8_t digest[LZR_DIGEST_SIZE]);
 void hex(const uint8_t *bytes, size_t count, char *out);        /* writes 2 * count + 1 characters */
-bool name_valid(const char *name);                      /* letters, digits, - _ . ; not first a dot; fits LZR_NAME_MAX */
+bool name_valid(const char *name); /* letters, digits, - _ . ; not first a dot; fits LZR_NAME_MAX */
 void put16(uint8_t *at, uint16_t value);                /* little-endian */
 void put32(uint8_t *at, uint32_t value);
 void put64(uint8_t *at, uint64_t value);
@@ -101,7 +101,7 @@ bool image_manifest(const struct image *image, struct blob *out);
 bool image_write(const struct image *image, const char *dir);
 void image_free(struct image *image);
 
-/* --- front ends ----------------------------------------------------------------------------------------------------- */
+/* --- front ends --------------------------------------------------------------------------------------------------- */
 
 bool linux_build(struct image *image, const struct blob *kernel, const struct blob *initrd, const char *cmdline);
 bool elf_build(struct image *image, const struct blob *elf, const char *path);
@@ -125,7 +125,7 @@ bool platform_add_page_tables(struct image *image);
 /* Puts the initramfs at the top of RAM, not below `floor`. */
 bool platform_add_initrd(struct image *image, const struct blob *initrd, uint64_t floor, uint64_t *gpa);
 
-/* --- acpi.c, pci.c, cpu.c ------------------------------------------------------------------------------------------- */
+/* --- acpi.c, pci.c, cpu.c ----------------------------------------------------------------------------------------- */
 
 /* ACPI tables as they lie at ACPI_GPA, RSDP first. */
 bool acpi_build(const struct image *image, struct blob *out);
@@ -142,7 +142,7 @@ unsigned virtio_prefix(const struct vdev *vdev, uint8_t out[32]);
 unsigned cpu_cpuid_rows(const struct image *image, struct lzr_manifest_cpuid rows[CPUID_ROWS_MAX]);
 unsigned cpu_msr_rows(struct lzr_manifest_msr rows[MSR_ROWS_MAX]);
 
-/* --- show.c, options.c ------------------------------------------------------------------------------------------------ */
+/* --- show.c, options.c -------------------------------------------------------------------------------------------- */
 
 /* Explains the manifest on stdout. */
 bool manifest_show(const struct blob *manifest, const char *path);

@@ -58,7 +58,8 @@ static void answer(unsigned pair, struct buffer *buffer, const struct lzr_msg *m
 		payload[msg->length - 1 - i] = byte;
 	}
 	memcpy(buffer->bytes, &back, sizeof(back));
-	if (!virtq_add(&queues[2 * pair + 1], io_address(buffer->bytes), (uint32_t)sizeof(back) + msg->length, false, buffer))
+	if (!virtq_add(&queues[2 * pair + 1], io_address(buffer->bytes), (uint32_t)sizeof(back) + msg->length, false,
+		       buffer))
 		buffer_put(buffer);
 	vdev_kick(&device, (uint16_t)(2 * pair + 1), &queues[2 * pair + 1]);
 }

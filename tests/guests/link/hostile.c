@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest that breaks its transmit ring in every way it knows, then talks properly, asks, and floods.  Each attack must end
- * in DEVICE_NEEDS_RESET and nothing else; a reset must make the device good again.
+ * A guest that breaks its transmit ring in every way it knows, then talks properly, asks, and floods.  Each attack must
+ * end in DEVICE_NEEDS_RESET and nothing else; a reset must make the device good again.
  */
 #include <string.h>
 
@@ -150,7 +150,8 @@ static void flood(void)
 		uint16_t room = (uint16_t)(tx.size - (uint16_t)(tx.available.index - tx.used.index));
 
 		for (unsigned i = 0; i < room; i++)
-			tx.available.ring[(tx.available.index + i) % tx.size] = (uint16_t)((tx.available.index + i) % tx.size);
+			tx.available.ring[(tx.available.index + i) % tx.size] =
+				(uint16_t)((tx.available.index + i) % tx.size);
 		io_barrier();
 		tx.available.index = (uint16_t)(tx.available.index + room);
 		io_barrier();

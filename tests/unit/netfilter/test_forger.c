@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forged results and damaged configurations, thousands from a fixed seed: a port opens or closes only for the very bytes
- * that the verifier signed for it, and a configuration that loads at all still holds together.
+ * Forged results and damaged configurations, thousands from a fixed seed: a port opens or closes only for the very
+ * bytes that the verifier signed for it, and a configuration that loads at all still holds together.
  */
 #include "lab.h"
 
@@ -106,7 +106,7 @@ static void forged_results(void **state)
 	assert_int_not_equal(same, 0);
 }
 
-/* --- the control channel -------------------------------------------------------------------------------------------- */
+/* --- the control channel ------------------------------------------------------------------------------------------ */
 
 /* Whatever comes down the attestor's channel, no port opens but by a result. */
 static void control_garbage(void **state)
@@ -116,9 +116,10 @@ static void control_garbage(void **state)
 
 	(void)state;
 	make_results(&sw);
-	assert_int_equal(port_draw_nonce(&sw.ports[GREEN], 0, 130), LZR_CTL_OK);        /* none of the kept ones fits now */
+	assert_int_equal(port_draw_nonce(&sw.ports[GREEN], 0, 130), LZR_CTL_OK); /* none of the kept ones fits now */
 	for (unsigned round = 0; round < CONTROL_ROUNDS; round++) {
-		uint32_t length = roll(3) ? sizeof(struct lzr_control_message) + (roll(4) ? 0 : LZR_RESULT_SIZE) : roll(600);
+		uint32_t length =
+			roll(3) ? sizeof(struct lzr_control_message) + (roll(4) ? 0 : LZR_RESULT_SIZE) : roll(600);
 		struct lzr_control_message m = { .op = roll(6), .seq = round, .port = roll(PORTS + 2) };
 		uint8_t *message = malloc(length ? length : 1);
 
@@ -136,25 +137,28 @@ static void control_garbage(void **state)
 	}
 }
 
-/* --- the configuration ---------------------------------------------------------------------------------------------- */
+/* --- the configuration -------------------------------------------------------------------------------------------- */
 
 static void holds_together(const struct swconf *c, unsigned round)
 {
-	bool good = c->header.network_count <= LZR_SWITCH_NETWORK_MAX && c->header.uplink_count <= LZR_SWITCH_UPLINK_MAX &&
-		    c->header.port_count <= LZR_SWITCH_PORT_MAX && c->header.endpoint_count <= LZR_SWITCH_ENDPOINT_MAX &&
+	bool good = c->header.network_count <= LZR_SWITCH_NETWORK_MAX &&
+		    c->header.uplink_count <= LZR_SWITCH_UPLINK_MAX && c->header.port_count <= LZR_SWITCH_PORT_MAX &&
+		    c->header.endpoint_count <= LZR_SWITCH_ENDPOINT_MAX &&
 		    (c->header.control_pair < SWCONF_PAIR_MAX || c->header.control_pair == LZR_SWITCH_NONE);
 
 	for (uint32_t i = 0; good && i < c->header.network_count; i++) {
 		uint32_t uplink = c->networks[i].uplink;
 
-		good = uplink == LZR_SWITCH_NONE || (uplink < c->header.uplink_count && c->uplinks[uplink].network == i);
+		good = uplink == LZR_SWITCH_NONE ||
+		       (uplink < c->header.uplink_count && c->uplinks[uplink].network == i);
 	}
 	for (uint32_t i = 0; good && i < c->header.uplink_count; i++)
 		good = c->uplinks[i].network < c->header.network_count && c->uplinks[i].slot < 32;
 	for (uint32_t i = 0; good && i < c->header.port_count; i++) {
 		const struct lzr_switch_port *p = &c->ports[i];
 
-		good = p->network < c->header.network_count && p->pair < SWCONF_PAIR_MAX && p->pair != c->header.control_pair &&
+		good = p->network < c->header.network_count && p->pair < SWCONF_PAIR_MAX &&
+		       p->pair != c->header.control_pair &&
 		       (p->kind == LZR_PORT_GUEST || p->kind == LZR_PORT_ATTESTOR) && !(p->mac[0] & 1);
 		for (uint32_t j = 0; good && j < i; j++)
 			good = p->pair != c->ports[j].pair && memcmp(p->mac, c->ports[j].mac, 6) != 0 &&
@@ -188,7 +192,9 @@ static void damaged_configurations(void **state)
 			switch (roll(3)) {
 			case 0: block.bytes[at] ^= (uint8_t)(1u << roll(8)); break;
 			case 1: memcpy(block.bytes + (at & ~3u), &value, 4); break;
-			case 2: memmove(block.bytes + (at & ~7u), block.bytes + (roll(size) & ~7u), 8 * (1 + roll(8))); break;
+			case 2:
+				memmove(block.bytes + (at & ~7u), block.bytes + (roll(size) & ~7u), 8 * (1 + roll(8)));
+				break;
 			}
 		}
 		if (roll(8) == 0)

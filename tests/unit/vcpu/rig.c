@@ -26,7 +26,7 @@ static void *allocations[ALLOCATIONS];
 static unsigned allocation_count;
 static jmp_buf out;
 
-/* --- platform -------------------------------------------------------------------------------------------------------- */
+/* --- platform ----------------------------------------------------------------------------------------------------- */
 
 void *hpa_ptr(hpa_t address) { return (void *)(uintptr_t)address.a; }
 hpa_t ptr_hpa(const void *pointer) { return hpa((uintptr_t)pointer); }
@@ -50,7 +50,10 @@ enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned owner, hpa_t *re
 
 enum hv_err mem_reserve(uint64_t length, uint64_t align, unsigned owner, hpa_t *result)
 {
-	return mem_alloc(length, align, owner, result);
+	enum hv_err err = mem_alloc(length, align, owner, result);
+
+	memset(hpa_ptr(*result), RIG_LEFT_BEHIND, length);      /* what somebody left there */
+	return err;
 }
 
 enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner)
@@ -120,7 +123,7 @@ bool records_seed(uint64_t bytes[4])
 	return rig_seed_left;
 }
 
-/* --- devices and links ----------------------------------------------------------------------------------------------- */
+/* --- devices and links -------------------------------------------------------------------------------------------- */
 
 void links_poll(struct vm *vm) { (void)vm; }
 bool links_pending(const struct vm *vm) { (void)vm; return false; }
@@ -160,7 +163,7 @@ void assigned_config_write(struct assigned *device, unsigned offset, unsigned si
 	*(uint32_t *)(void *)device = size << 24 | offset << 16 | value;
 }
 
-/* --- CPU --------------------------------------------------------------------------------------------------------------- */
+/* --- CPU ---------------------------------------------------------------------------------------------------------- */
 
 struct cpuid_regs arch_cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -254,7 +257,7 @@ const struct cpu_backend_boot svm_backend_boot = {
 	.vcpu_create = fake_vcpu_create,
 };
 
-/* --- for the tests ----------------------------------------------------------------------------------------------------- */
+/* --- for the tests ------------------------------------------------------------------------------------------------ */
 
 void rig_leave(void)
 {

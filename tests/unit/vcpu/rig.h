@@ -12,6 +12,7 @@
 #include "vcpu.h"
 
 #define RIG_MEMORY (4ull << 20)
+#define RIG_LEFT_BEHIND 0xa5
 
 extern uint64_t rig_now;                        /* what time_ns() says */
 extern unsigned rig_kicks[LZR_CPU_MAX], rig_audits[32], rig_says, rig_idles, rig_cpu, rig_windows, rig_flushes;

@@ -93,8 +93,11 @@ static void control_needs_the_right_over_that_vm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(anybody_may_ask_for_version_and_time), TEST(unknown_calls_are_refused), TEST(only_the_attestor_reads),
-		TEST(a_service_gets_one_seed_an_instance), TEST(control_needs_the_right_over_that_vm),
+		TEST(anybody_may_ask_for_version_and_time),
+		TEST(unknown_calls_are_refused),
+		TEST(only_the_attestor_reads),
+		TEST(a_service_gets_one_seed_an_instance),
+		TEST(control_needs_the_right_over_that_vm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

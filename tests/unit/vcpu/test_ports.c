@@ -8,7 +8,9 @@ static int setup(void **state)
 {
 	rig_setup(state);
 	vdev_memory = assigned_memory = 0;
-	rig_image = (struct image_config){ .uart = 0x3f8, .power = 0x600, .debug = 0xe9, .vdev_count = 2, .assign_count = 1 };
+	rig_image = (struct image_config){
+		.uart = 0x3f8, .power = 0x600, .debug = 0xe9, .vdev_count = 2, .assign_count = 1
+	};
 	rig_image.host_bridge[0] = 0x86;
 	rig_image.host_bridge[1] = 0x80;
 	rig_image.vdevs[0] = (struct vdev_config){ .slot = 2, .io_base = 0xc100 };

@@ -131,6 +131,29 @@ static void a_dead_vm_is_out_and_starts_again_as_often_as_told(void **state)
 	assert_true(ran[0] >= 99000000);
 }
 
+static void assert_clean(struct vm *vm)
+{
+	const uint8_t *ram = guest_ptr(vm, gpa(0), RIG_MEMORY);
+
+	for (uint64_t i = 0; i < RIG_MEMORY; i++)
+		assert_int_equal(ram[i], 0);
+}
+
+/* Neither what lay there before the VM nor what its last instance wrote is there when it starts. */
+static void a_start_clears_memory(void **state)
+{
+	(void)state;
+	machine.vms[1].max_restarts = 1;
+	rig_create(2, 1, NULL);
+	assert_clean(&vms[1]);
+	memset(guest_ptr(&vms[1], gpa(0), RIG_MEMORY), RIG_LEFT_BEHIND, RIG_MEMORY);
+	reset(100000000);
+	rig_run = fall;
+	rig_schedule();
+	assert_int_equal(vms[1].starts, 2);
+	assert_clean(&vms[1]);
+}
+
 static void unmapped(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
 	if (vcpu->vm->number == 0)
@@ -233,7 +256,7 @@ static void sipi_starts_a_waiting_vcpu(void **state)
 	assert_int_equal(vcpu->state, VCPU_READY);
 	assert_int_equal(vcpu->regs.rip, 0x9a000);
 	assert_int_equal(vms[0].reason, LZR_STOP_NONE);
-	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x830, 1ull << 32 | 0x69b));      /* a second one changes nothing */
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x830, 1ull << 32 | 0x69b)); /* a second one changes nothing */
 	reset(5000000);
 	rig_schedule();
 	assert_int_equal(vcpu->regs.rip, 0x9a000);
@@ -298,12 +321,20 @@ static void a_late_restart_is_forgotten(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(spinning_vms_share_evenly), TEST(a_waking_vm_goes_before_a_spinning_one), TEST(nothing_to_do_is_sleep),
-		TEST(an_interrupt_wakes_its_vcpu), TEST(a_dead_vm_is_out_and_starts_again_as_often_as_told),
-		TEST(an_access_outside_the_map_stops_one_vm), TEST(an_unknown_exit_stops_the_vm),
-		TEST(all_asleep_for_ever_stops_the_vm), TEST(a_shadow_holds_the_interrupt_back),
-		TEST(interrupts_off_asks_for_a_window), TEST(sipi_starts_a_waiting_vcpu),
-		TEST(an_exception_without_end_keeps_nobody_waiting), TEST(who_follows_a_stopped_vm_inherits_no_predictions),
+		TEST(spinning_vms_share_evenly),
+		TEST(a_waking_vm_goes_before_a_spinning_one),
+		TEST(nothing_to_do_is_sleep),
+		TEST(an_interrupt_wakes_its_vcpu),
+		TEST(a_dead_vm_is_out_and_starts_again_as_often_as_told),
+		TEST(a_start_clears_memory),
+		TEST(an_access_outside_the_map_stops_one_vm),
+		TEST(an_unknown_exit_stops_the_vm),
+		TEST(all_asleep_for_ever_stops_the_vm),
+		TEST(a_shadow_holds_the_interrupt_back),
+		TEST(interrupts_off_asks_for_a_window),
+		TEST(sipi_starts_a_waiting_vcpu),
+		TEST(an_exception_without_end_keeps_nobody_waiting),
+		TEST(who_follows_a_stopped_vm_inherits_no_predictions),
 		TEST(a_late_restart_is_forgotten),
 	};
 

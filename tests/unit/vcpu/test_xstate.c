@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which values of XCR0 a guest may ask for: root mode executes XSETBV with them, and a fault there stops the machine. */
+/*
+ * Which values of XCR0 a guest may ask for: root mode executes XSETBV with them, and a fault there stops the machine.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
