@@ -56,11 +56,14 @@ tcb:
 
 help:
 	@echo "make run      install what is missing, build, boot the machine in QEMU, show the story"
+	@echo "              POLICY=my.dts: with your policy; UNTRUSTED=\"image ..\": images without a reference value"
 	@echo "make check    install what is missing, build, run every test"
 	@echo "make shell    boot and leave the machine up, with the operator's commands in reach"
 	@echo "make all      build only (tools/setup installs what it needs)"
 	@echo "make unit     unit tests on the host, sanitized"
 	@echo "make e2e      end-to-end tests in QEMU"
+	@echo "make tests    build every test program, run none"
 	@echo "make bench    benchmarks"
+	@echo "make fuzz     fuzzers, FUZZ_S=seconds each (60)"
 	@echo "make tcb      lines of code in root mode and per part"
 	@echo "make clean    remove build/"

@@ -149,6 +149,7 @@ static void test_expectations(void **state)
 	assert_false(expected("blue", "gateway", 3, "network"));
 	assert_false(expected("visitor", "gateway", 1, "quarantine"));
 	assert_false(expected("red", "gateway", 1, "label"));
+	assert_false(expected("blue", "nobody", 1, "network"));
 	s.vm[1].expect_admitted = false;
 	assert_false(expected("red", "archive", 3, "quarantine"));
 }

@@ -206,6 +206,7 @@ static void see_vm_line(struct story *s, struct story_vm *vm, const char *text, 
 		s->copy_good = strcmp(result, "ok") == 0;
 	} else if (strncmp(text, "LZR-DISK ", 9) == 0) {
 		snprintf(s->disk, sizeof(s->disk), "%s", text + 9);
+		s->disk_vm = vm;
 		s->disk_good = strcmp(result, "ok") == 0;
 	} else if (strncmp(text, "LZR-ASK ", 8) == 0) {
 		vm->asked = true;
@@ -319,8 +320,12 @@ bool story_expected(struct story *s, const struct story_flow *flow, const char *
 		*rule = "network";
 		return false;
 	}
-	if (!to)
+	if (!to && strcmp(flow->to, "gateway") == 0)
 		return expect_to_gateway(s, from, flow, rule);
+	if (!to) {
+		*rule = "network";
+		return false;
+	}
 	if (s->ports[from->port].kind == LZR_PORT_ATTESTOR ||
 	    (to->port >= 0 && s->ports[to->port].kind == LZR_PORT_ATTESTOR)) {
 		*rule = "endpoint";
@@ -364,6 +369,20 @@ bool story_all_tried(const struct story *s)
 	return true;
 }
 
+bool story_expects_copy(const struct story *s)
+{
+	const struct story_vm *from = s->disk_vm;
+
+	for (unsigned n = 0; from && from->expect_admitted && n < s->view.vm_count; n++) {
+		const struct story_vm *to = &s->vm[n];
+
+		if (to != from && is_guest(s, to) && to->expect_admitted &&
+		    s->ports[to->port].network == s->ports[from->port].network)
+			return true;
+	}
+	return false;
+}
+
 bool story_complete(struct story *s)
 {
 	const char *rule;
@@ -381,5 +400,5 @@ bool story_complete(struct story *s)
 	for (unsigned i = 0; i < s->flow_count; i++)
 		if (s->flow[i].last == STORY_DENIED && story_expected(s, &s->flow[i], &rule))
 			return false;
-	return !s->disk[0] || s->copy_good;
+	return !story_expects_copy(s) || s->copy_good;
 }

@@ -52,6 +52,7 @@ struct story {
 	struct story_flow flow[STORY_FLOWS_MAX];
 	unsigned flow_count;
 	char copy[200], disk[200];      /* last LZR-COPY and LZR-DISK lines, empty: none */
+	const struct story_vm *disk_vm; /* whose disk it is */
 	bool copy_good, disk_good;
 	bool sealed;
 	unsigned errors;                /* LZR-ERROR lines and VMs that stopped */
@@ -75,6 +76,8 @@ struct story_vm *story_find_vm(struct story *s, const char *name);
 bool story_expected(struct story *s, const struct story_flow *flow, const char **rule);
 /* True when every guest port's VM has tried every other target at least once. */
 bool story_all_tried(const struct story *s);
+/* Whether the VM with the disk has somebody of equal label to send a file to. */
+bool story_expects_copy(const struct story *s);
 /* True when what the expectations ask for has been seen. */
 bool story_complete(struct story *s);
 
