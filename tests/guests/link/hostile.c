@@ -138,6 +138,23 @@ static void ask(void)
 	rt_printf("HOSTILE-ASKED answer=%s length=%u\n", inbox, tx.used.ring[0].length);
 }
 
+/* Vectors, destinations, delivery modes and masks that change all the time, half of them well-formed. */
+static void rewrite_interrupts(void)
+{
+	static uint64_t random = 9;
+	volatile uint32_t *page = (volatile uint32_t *)(uintptr_t)MSIX_PAGE;
+
+	for (unsigned i = 0; i < 64; i++) {
+		random = random * 6364136223846793005ull + 1442695040888963407ull;
+		page[i] = (uint32_t)(random >> 32);
+		if (random >> 63 && i % 4 == 0)
+			page[i] = 0xfee00000 | ((uint32_t)(random >> 20) & 0xff00c);
+		else if (random >> 63)
+			page[i] &= i % 4 == 2 ? 0x1ff : 0;
+	}
+	page[512 + (random >> 40) % 4] = (uint32_t)random;      /* the pending bits */
+}
+
 static void flood(void)
 {
 	uint64_t sent = 0;
@@ -152,6 +169,7 @@ static void flood(void)
 		for (unsigned i = 0; i < room; i++)
 			tx.available.ring[(tx.available.index + i) % tx.size] =
 				(uint16_t)((tx.available.index + i) % tx.size);
+		rewrite_interrupts();
 		io_barrier();
 		tx.available.index = (uint16_t)(tx.available.index + room);
 		io_barrier();
