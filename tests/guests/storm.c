@@ -118,12 +118,11 @@ static void registers(void)
 	tell("msrs answered", msr_answers);
 }
 
-#define SET_EACH_BIT(name, bits)                                                                                       \
-	for (unsigned bit = 0; bit < 64; bit++)                                                                        \
-		if ((bits) >> bit & 1)                                                                                 \
-	FAULT_OF("mov %%" name ", %%rcx; mov %%rcx, %%rsi; or %%rax, %%rcx; mov %%rcx, %%" name                        \
-		 "; mov %%rsi, %%" name,                                                                               \
-		 1ull << bit, 0, 0)
+#define SET_EACH_BIT(name, bits) \
+	for (unsigned bit = 0; bit < 64; bit++) \
+		if ((bits) >> bit & 1) \
+			FAULT_OF("mov %%" name ", %%rcx; mov %%rcx, %%rsi; or %%rax, %%rcx; mov %%rcx, %%" name "; " \
+				 "mov %%rsi, %%" name, 1ull << bit, 0, 0)
 
 /* Single steps end here, and do not go on. */
 __asm__(".globl step_entry\nstep_entry: incl step_count(%rip)\nandl $~0x100, 16(%rsp)\niretq");
