@@ -9,7 +9,8 @@
 
 #include "rig.h"
 
-#define BOOT_DIR "build/run/boot-test"
+/* BOOT_TEST is the test's name, from the Makefile: two of them run side by side. */
+#define BOOT_DIR "build/run/" BOOT_TEST
 #define BOOT_ESP BOOT_DIR "/esp.img"
 #define BOOT_LIST BOOT_DIR "/boot.list"
 

@@ -243,14 +243,15 @@ void story_console(struct story *s, const char *line)
 static void see_switch_status(struct story *s, const char *line)
 {
 	const uint64_t n = number(line, "vm");
-	char port[24];
+	char port[24], status[32];
 
-	word(line, "status", s->switch_status, sizeof(s->switch_status));
-	s->status_serial = number(line, "serial");
+	word(line, "status", status, sizeof(status));
+	if (number(line, "serial") == s->awaited_serial)
+		snprintf(s->awaited_status, sizeof(s->awaited_status), "%s", status);
 	/*
 	 * A refused result may have been sent to another VM's port: only a result that counted tells of its own VM's.
 	 */
-	if (strcmp(s->switch_status, "ok") == 0 && n < s->view.vm_count && s->vm[n].port >= 0 &&
+	if (strcmp(status, "ok") == 0 && n < s->view.vm_count && s->vm[n].port >= 0 &&
 	    word(line, "port", port, sizeof(port)))
 		snprintf(s->vm[n].state, sizeof(s->vm[n].state), "%s", port);
 }

@@ -57,8 +57,8 @@ struct story {
 	bool sealed;
 	unsigned errors;                /* LZR-ERROR lines and VMs that stopped */
 	char first_error[200];
-	char switch_status[32];         /* the switch's word on the result with `status_serial` */
-	uint64_t status_serial;
+	uint64_t awaited_serial;        /* the result whose answer by the switch is waited for */
+	char awaited_status[32];        /* that answer, empty: none yet */
 };
 
 /* Reads compiled policy, switch configuration and reference values; false after a message on stderr. */

@@ -9,11 +9,9 @@
 #include <limits.h>
 #include <string.h>
 
-static uint64_t wanted_serial;
-
 static bool answered(void)
 {
-	return story.status_serial == wanted_serial && story.switch_status[0];
+	return story.awaited_status[0] != 0;
 }
 
 /* Signs `r`, hands it to the switch by way of the attestor, and waits for the switch's word. */
@@ -26,7 +24,10 @@ static bool deliver(struct lzr_result *r, uint32_t port, const char *key_file)
 
 	key_init(&key);
 	ok = key_load(&key, key_file, &f) && store_next_serial(&store, &r->serial, &f) &&
-	     result_sign(&key, r, message, &f) && store_post(&store, r->serial, port, message, &f);
+	     result_sign(&key, r, message, &f);
+	story.awaited_serial = r->serial;
+	story.awaited_status[0] = 0;
+	ok = ok && store_post(&store, r->serial, port, message, &f);
 	key_free(&key);
 	if (!ok) {
 		char text[600];
@@ -35,8 +36,6 @@ static bool deliver(struct lzr_result *r, uint32_t port, const char *key_file)
 		fprintf(stderr, "story: %s\n", text);
 		return false;
 	}
-	wanted_serial = r->serial;
-	story.switch_status[0] = 0;
 	return play_until(answered, STORY_ANSWER_SECONDS);
 }
 
@@ -49,7 +48,7 @@ struct trial {
 static void try_result(struct trial *trial, struct lzr_result r, uint32_t port, const char *key_file)
 {
 	if (deliver(&r, port, key_file))
-		snprintf(trial->found, sizeof(trial->found), "switch: %s", story.switch_status);
+		snprintf(trial->found, sizeof(trial->found), "switch: %s", story.awaited_status);
 	else
 		snprintf(trial->found, sizeof(trial->found), "no answer");
 }
