@@ -8,6 +8,7 @@
 #include "svm.h"
 
 HV_SEALED struct svm_cpu svm_cpus[LZR_CPU_MAX];
+HV_SEALED bool svm_repeats_irqs;
 
 #define HELD_TRIES 64u
 
@@ -239,9 +240,16 @@ static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 		vcpu->shadow = svm->prepare = true;
 }
 
+/*
+ * The emulator's VMRUN delivers the interrupt but does not forget it: when another of its threads calls the CPU out of
+ * the guest before the next exit, it delivers it once more, into the interrupt's own handler.  An interrupt of the
+ * host's own that waits already ends the guest right behind the delivery, and with that exit it forgets.
+ */
 static void svm_inject_irq(struct vcpu *vcpu, uint8_t vector)
 {
 	vmcb_of(vcpu)->event_inject = EVENT_VALID | EVENT_TYPE_IRQ | vector;
+	if (svm_repeats_irqs)
+		cpu_kick(cpu_current());
 }
 
 static void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error)

@@ -24,6 +24,7 @@ struct svm_cpu {
 };
 
 extern struct svm_cpu svm_cpus[LZR_CPU_MAX];
+extern bool svm_repeats_irqs;           /* the emulator's fault, svm_inject_irq */
 extern const struct cpu_backend svm_backend;
 extern const struct cpu_backend_boot svm_backend_boot;
 

@@ -30,10 +30,22 @@ static enum hv_err reserve_cpus(void)
 	return HV_OK;
 }
 
+/* "TCGTCGTCGTCG", where hypervisors and emulators say who they are. */
+static bool is_emulator(void)
+{
+	struct cpuid_regs leaf;
+
+	if (!(arch_cpuid(1, 0).ecx & 1u << 31))
+		return false;
+	leaf = arch_cpuid(0x40000000, 0);
+	return leaf.ebx == 0x54474354 && leaf.ecx == 0x43544743 && leaf.edx == 0x47435447;
+}
+
 static enum hv_err svm_probe(void)
 {
 	uint8_t *map;
 
+	svm_repeats_irqs = is_emulator();
 	if (arch_cpuid(0x80000000, 0).eax < CPUID_SVM || !(arch_cpuid(0x80000001, 0).ecx & (1u << 2)))
 		return HV_UNSUPPORTED;
 	if (arch_rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) {

@@ -48,7 +48,7 @@ void guest_trap(uint64_t vector, uint64_t rip)
 	tell("at", rip);
 }
 
-static void set_gate(unsigned vector, uint64_t address)
+void set_gate(unsigned vector, uint64_t address)
 {
 	idt[vector] = (struct gate){
 		.low = (uint16_t)address, .selector = 8, .type = 0x8e,

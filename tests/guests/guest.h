@@ -20,6 +20,7 @@ void put(const char *text);
 void put_number(uint64_t value);
 /* "TEXT NUMBER\n" */
 void tell(const char *text, uint64_t value);
+void set_gate(unsigned vector, uint64_t address);
 
 struct call_result { uint64_t status, rbx, rcx, rdx, rsi; };
 
@@ -79,6 +80,7 @@ static inline void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 	(int)fault_vector; })
 
 #define MSR_DEADLINE 0x6e0u
+#define MSR_EOI 0x80bu
 #define MSR_SVR 0x80fu
 #define MSR_LVT_TIMER 0x832u
 #define LVT_DEADLINE 0x40000u

@@ -129,12 +129,6 @@ __asm__(".globl step_entry\nstep_entry: incl step_count(%rip)\nandl $~0x100, 16(
 extern char step_entry[];
 volatile uint32_t step_count;
 
-static void set_gate(unsigned vector, uint64_t address)
-{
-	idt[vector][0] = (address & 0xffff) | 8ull << 16 | 0x8eull << 40 | (address >> 16 & 0xffff) << 48;
-	idt[vector][1] = address >> 32;
-}
-
 static void breakpoints(void)
 {
 	uint64_t kept[2] = { idt[1][0], idt[1][1] };
