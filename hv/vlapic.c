@@ -48,7 +48,11 @@ enum {
 #define MSI_LOGICAL 0x4u
 
 #define VECTOR_FIRST 16u
-#define PERIOD_MIN_NS 20000u
+/*
+ * A periodic timer is no faster than this, or a guest would spend all its time in entries and exits and none in itself.
+ * KVM's limit (min_timer_period_us) is the same.
+ */
+#define PERIOD_MIN_NS 200000u
 
 static HV_SEALED uint64_t tsc_to_ns_scale;      /* 32.32 fixed point */
 

@@ -156,15 +156,18 @@ static void the_count_timer_goes_round(void **state)
 	(void)state;
 	assert_true(vlapic_msr_write(cpu0, 0x832, 0x20062));
 	assert_true(vlapic_msr_write(cpu0, 0x83e, 0xb));        /* divide by 1 */
-	assert_true(vlapic_msr_write(cpu0, 0x838, 100000));
+	assert_true(vlapic_msr_write(cpu0, 0x838, 400000));
 	rig_now += 40000;
 	assert_true(vlapic_msr_read(cpu0, 0x839, &value));
-	assert_int_equal(value, 60000);
-	vlapic_tick(cpu0, rig_now + 60000);
+	assert_int_equal(value, 360000);
+	vlapic_tick(cpu0, rig_now + 360000);
 	assert_int_equal(vlapic_pending(cpu0), 0x62);
-	assert_int_equal(cpu0->apic.timer_ns, rig_now + 160000);
+	assert_int_equal(cpu0->apic.timer_ns, rig_now + 760000);
 	vlapic_tick(cpu0, rig_now + 10000000);                  /* periods that were missed do not pile up */
-	assert_int_equal(cpu0->apic.timer_ns, rig_now + 10100000);
+	assert_int_equal(cpu0->apic.timer_ns, rig_now + 10400000);
+	assert_true(vlapic_msr_write(cpu0, 0x838, 1));          /* a storm would leave the guest no time */
+	vlapic_tick(cpu0, rig_now + 1000);
+	assert_int_equal(cpu0->apic.timer_ns, rig_now + 200001);
 	assert_false(vlapic_msr_write(cpu0, 0x832, 0x60062));
 	assert_false(vlapic_msr_write(cpu0, 0x83e, 0x4));
 	assert_false(vlapic_msr_write(cpu0, 0x838, 1ull << 32));
