@@ -94,13 +94,20 @@ static bool copy_file(const char *from, const char *to)
 	return false;
 }
 
+/*
+ * Three CPUs, and the policies place VMs on the last two.  QEMU keeps the state of VMRUN in a word of flags, and on its
+ * first CPU other threads change that word without a lock (cpu_clear_ignne, on each FXRSTOR and XRSTOR of any CPU): a
+ * guest there loses its nested page tables, or the hypervisor is left with them.
+ */
+#define CPUS 3u
+
 static void args_machine(struct arguments *a, struct rig *rig, const struct rig_config *c)
 {
 	arg(a, "qemu-system-x86_64");
 	option(a, "-accel", "tcg%s", c->icount ? ",thread=single" : "");
 	option(a, "-M", "q35%s", c->secure_boot ? ",smm=on" : "");
 	option(a, "-cpu", "EPYC,+svm,+npt,-smap,-monitor");
-	option(a, "-smp", "%u", c->icount ? 1 : c->cpus ? c->cpus : 2);
+	option(a, "-smp", "%u", c->icount ? 1 : c->cpus ? c->cpus : CPUS);
 	option(a, "-m", "%u", c->memory_mib ? c->memory_mib : 3072);
 	option(a, "-display", "none");
 	option(a, "-vga", "none");

@@ -30,7 +30,7 @@ struct rig_config {
 	const char *nvme;               /* raw image, written to; NULL: 64 MiB in the run directory */
 	const char *guestfwd[RIG_UPLINKS][RIG_GUESTFWD_MAX];    /* "tcp:10.0.3.5:4433-cmd:/path/program", see qemu(1) */
 	const char *const *extra;       /* more QEMU arguments, NULL-terminated; may be NULL */
-	unsigned cpus, memory_mib;      /* 0: 2 CPUs, 3072 MiB */
+	unsigned cpus, memory_mib;      /* 0: 3 CPUs (rig.c says why), 3072 MiB */
 	unsigned seconds;               /* the machine's time; 0: 120 */
 	unsigned gdb_port;              /* QEMU waits for gdb on this port of 127.0.0.1 first */
 	bool no_tpm, no_iommu, no_intremap, no_nics, no_nvme;
