@@ -9,29 +9,11 @@
 #define TPM2_START_METHOD 48u           /* TCG ACPI Specification, "TPM2" table */
 #define TPM2_START_FIFO 6u
 
-static const struct assign_config *find_place(struct vm *vm, const struct device_config *config, unsigned *index)
-{
-	for (unsigned i = 0; i < vm->image->assign_count; i++) {
-		const struct assign_config *place = &vm->image->assigns[i];
-		unsigned n = 0;
-
-		while (n < LZR_NAME_MAX && place->name[n] == config->name[n] && place->name[n])
-			n++;
-		if (n < LZR_NAME_MAX && place->name[n] == config->name[n] && place->mmio == config->mmio) {
-			*index = i;
-			return place;
-		}
-	}
-	return NULL;
-}
-
 static enum hv_err check_identity(const struct assigned *device)
 {
 	uint32_t id = pci_get(device->at, PCI_VENDOR, 4), class_code = pci_get(device->at, PCI_REVISION, 4) >> 8;
 	const struct device_config *config = device->config;
 
-	if (config->device > 31 || config->function > 7)
-		return assign_refuse(device, HV_BAD_INPUT, "no such place on a PCI bus");
 	if ((id & 0xffff) == 0xffff)
 		return assign_refuse(device, HV_BAD_INPUT, "there is no device");
 	if ((id & 0xffff) != config->vendor_id || id >> 16 != config->device_id) {
@@ -233,25 +215,16 @@ static enum hv_err create_platform(struct assigned *device)
 static enum hv_err create(const struct device_config *config)
 {
 	struct assigned *device = &assigned_devices[assigned_count];
-	unsigned index;
 	enum hv_err err;
 
 	CHECK(config->vm < machine.vm_count && assigned_count < LZR_DEVICE_MAX);
 	device->config = config;
 	device->vm = &vms[config->vm];
-	device->place = find_place(device->vm, config, &index);
-	if (!device->place) {
-		say("%s: refused: %s's manifest has no place of that name", config->name, device->vm->config->name);
-		return HV_BAD_INPUT;
-	}
-	if (device->vm->assigned[index]) {
-		say("%s: refused: its place in %s is taken", config->name, device->vm->config->name);
-		return HV_CONFLICT;
-	}
+	device->place = &device->vm->image->assigns[config->place];
 	err = config->mmio ? create_platform(device) : create_function(device);
 	if (err)
 		return err;
-	device->vm->assigned[index] = device;
+	device->vm->assigned[config->place] = device;
 	assigned_count++;
 	return HV_OK;
 }

@@ -91,6 +91,7 @@ struct device_config {
 	uint16_t vendor_id, device_id;
 	uint64_t base, length;                          /* mmio */
 	uint8_t vm;
+	uint8_t place;                                  /* index in the image's assigns[] */
 	bool flr;                                       /* else secondary-bus reset */
 	bool bypasses_firewall;
 	struct lzr_label label;

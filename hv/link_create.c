@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creation of virtual devices and links from the policy and the manifests; boot only. */
+/* Creation of virtual devices and links as policy.c and manifest.c have checked them; boot only. */
 #include "link.h"
 
 #define ALIGN_UP(n) (((n) + 15) & ~15ull)
-
-static const char *vdev_fault(const struct vdev_config *config, const struct vm *vm)
-{
-	if (config->queues == 0 || config->queues % 2 || config->queues > VIRTIO_QUEUES_MAX)
-		return "queues must be even, 2 to 256";
-	if (config->queue_size == 0 || config->queue_size > LZR_VIRTIO_QUEUE_MAX ||
-		(config->queue_size & (config->queue_size - 1)))
-		return "queue-size must be a power of two up to 256";
-	if (!(config->features & VIRTIO_F_VERSION_1) || (config->features & ~VIRTIO_FEATURES_ALLOWED))
-		return "features must have VERSION_1 and no other transport feature";
-	if (config->msix_vectors == 0 || config->msix_vectors > MSIX_VECTOR_MAX)
-		return "msix must have 1 to 128 vectors";
-	if (config->msix_cap < 0x40 || config->msix_cap > 0xf4 || config->msix_cap % 4)
-		return "msix capability must lie in the configuration space";
-	if (config->msix_gpa % PAGE_SIZE || config->msix_gpa < vm->image->memory || config->msix_gpa >= 1ull << 32)
-		return "msix page must be aligned, outside RAM, below 4 GiB";
-	if (config->device_config_length > LZR_VIRTIO_DEVICE_MAX || config->prefix_length > sizeof(config->prefix))
-		return "device-config or prefix too long";
-	if (config->service && !(vm->config->flags & VM_SERVICE))
-		return "a service end in a VM that is no service VM";
-	return NULL;
-}
 
 static enum hv_err vdev_msix_create(struct vdev *vdev)
 {
@@ -43,17 +21,12 @@ static enum hv_err vdev_msix_create(struct vdev *vdev)
 static enum hv_err vdev_create(struct vm *vm, unsigned index)
 {
 	const struct vdev_config *config = &vm->image->vdevs[index];
-	const char *fault = vdev_fault(config, vm);
 	uint64_t queues_at = ALIGN_UP(sizeof(struct vdev));
 	uint64_t ends_at = queues_at + ALIGN_UP(config->queues * sizeof(struct virtqueue));
 	struct vdev *vdev;
 	uint8_t *memory;
 	enum hv_err err;
 
-	if (fault) {
-		say("%s: device %s: %s", vm->config->name, config->name, fault);
-		return HV_BAD_INPUT;
-	}
 	memory = mem_alloc_hv(ends_at + config->queues / 2 * sizeof(struct link_end *), PAGE_SIZE);
 	if (!memory)
 		return HV_NO_MEMORY;
@@ -76,13 +49,9 @@ static enum hv_err vdev_create(struct vm *vm, unsigned index)
 static enum hv_err end_create(struct link *link, unsigned side, const struct link_end_config *config)
 {
 	struct link_end *end = &link->end[side];
-	struct vm *vm = config->vm < machine.vm_count ? &vms[config->vm] : NULL;
+	struct vm *vm = &vms[config->vm];
 	struct vdev *vdev;
 
-	if (!vm || config->vdev >= vm->image->vdev_count) {
-		say("link %u: no such VM or device", link->number);
-		return HV_BAD_INPUT;
-	}
 	if (!vm->vdevs[config->vdev]) {
 		enum hv_err err = vdev_create(vm, config->vdev);
 
@@ -90,11 +59,7 @@ static enum hv_err end_create(struct link *link, unsigned side, const struct lin
 			return err;
 	}
 	vdev = vm->vdevs[config->vdev];
-	if (config->pair >= vdev->config->queues / 2 || vdev->ends[config->pair]) {
-		say("link %u: %s, device %s: queue pair %u is absent or has a link already", link->number,
-		    vm->config->name, vdev->config->name, config->pair);
-		return HV_CONFLICT;
-	}
+	CHECK(config->pair < vdev->config->queues / 2 && !vdev->ends[config->pair]);
 	vdev->ends[config->pair] = end;
 	*end = (struct link_end){ .link = link, .peer = &link->end[side ^ 1], .vdev = vdev, .pair = config->pair };
 	return HV_OK;
@@ -138,10 +103,6 @@ enum hv_err links_create(void)
 		const struct link_config *config = &machine.links[i];
 
 		links[i].number = i;
-		if (config->end[0].vm == config->end[1].vm) {
-			say("link %u: both ends in VM %u", i, config->end[0].vm);
-			return HV_BAD_INPUT;
-		}
 		for (unsigned side = 0; side < 2; side++) {
 			enum hv_err err = end_create(&links[i], side, &config->end[side]);
 

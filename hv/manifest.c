@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "images.h"
+#include "virtio.h"
 
 #define IO_BAR_FIRST 0x1000u
 #define MEMORY_MAX ((uint64_t)LZR_WINDOW32_BASE)
@@ -174,7 +175,8 @@ struct vdev_cells {
 	uint32_t slot, io_base, msix[4], queues, queue_size;
 };
 
-static bool check_vdev(const struct dt *dt, int node, const struct image_config *image, const struct vdev_cells *c)
+static bool check_vdev(const struct dt *dt, int node, const struct image_config *image, const struct vdev_cells *c,
+		       uint64_t features)
 {
 	uint64_t msix_gpa = (uint64_t)c->msix[2] << 32 | c->msix[3];
 
@@ -187,7 +189,8 @@ static bool check_vdev(const struct dt *dt, int node, const struct image_config 
 		if (image->vdevs[i].io_base == c->io_base || image->vdevs[i].msix_gpa == msix_gpa)
 			return dt_refuse(dt, node, "io-base", "ports or msix page are those of %s",
 					 image->vdevs[i].name);
-	if (c->msix[0] < 0x40 || c->msix[0] > 256 - 12 || c->msix[0] % 4 || !c->msix[1] || c->msix[1] > 128)
+	if (c->msix[0] < 0x40 || c->msix[0] > 256 - 12 || c->msix[0] % 4 || !c->msix[1] ||
+	    c->msix[1] > MSIX_VECTOR_MAX)
 		return dt_refuse(dt, node, "msix", "capability at %x with %u vectors", c->msix[0], c->msix[1]);
 	if (msix_gpa % PAGE_SIZE || msix_gpa < image->memory || msix_gpa >= 1ull << 32)
 		return dt_refuse(dt, node, "msix", "%lx is not a page outside RAM below 4 GiB", msix_gpa);
@@ -196,6 +199,9 @@ static bool check_vdev(const struct dt *dt, int node, const struct image_config 
 	if (!c->queue_size || c->queue_size & (c->queue_size - 1) || c->queue_size > LZR_VIRTIO_QUEUE_MAX)
 		return dt_refuse(dt, node, "queue-size", "expected a power of two up to %u, found %u",
 				 LZR_VIRTIO_QUEUE_MAX, c->queue_size);
+	if (!(features & VIRTIO_F_VERSION_1) || features & ~VIRTIO_FEATURES_ALLOWED)
+		return dt_refuse(dt, node, "features", "expected VERSION_1 and no other transport feature, found %lx",
+				 features);
 	return true;
 }
 
@@ -223,7 +229,7 @@ static bool read_vdev(const struct dt *dt, int node, struct image_config *image)
 		return false;
 	vdev = all.v;
 	c = all.c;
-	if (!check_vdev(dt, node, image, &c) || !place_is_new(dt, node, image, vdev.name, c.slot))
+	if (!check_vdev(dt, node, image, &c, vdev.features) || !place_is_new(dt, node, image, vdev.name, c.slot))
 		return false;
 	vdev.slot = (uint8_t)c.slot;
 	vdev.io_base = (uint16_t)c.io_base;

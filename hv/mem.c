@@ -64,8 +64,11 @@ HV_BOOT void mem_init(const struct handoff *handoff)
 		if (first < page_count)
 			memset(owners + first, owner_of[m->kind],
 			       count < page_count - first ? count : page_count - first);
-		else if (m->kind == LZR_MEMORY_RESERVED && claim_count < CLAIM_MAX)
-			claims[claim_count++] = (struct claim){ m->base, m->length, OWNER_FIRMWARE };
+		if (first < page_count || m->kind != LZR_MEMORY_RESERVED)
+			continue;
+		if (claim_count == CLAIM_MAX)
+			panic("refused: more than %u ranges behind RAM are reserved by the firmware", CLAIM_MAX);
+		claims[claim_count++] = (struct claim){ m->base, m->length, OWNER_FIRMWARE };
 	}
 	memset(owners + at / PAGE_SIZE, OWNER_HV, bytes / PAGE_SIZE);
 }

@@ -356,7 +356,7 @@ static bool read_nodes(const struct dt *dt)
 
 static bool check_device(const struct dt *dt, uint32_t number)
 {
-	const struct device_config *d = &machine.devices[number];
+	struct device_config *d = &machine.devices[number];
 	const struct vm_config *vm = &machine.vms[d->vm];
 	uint32_t i = 0;
 
@@ -368,6 +368,7 @@ static bool check_device(const struct dt *dt, uint32_t number)
 	if (d->mmio && d->length != vm->image->assigns[i].length)
 		return dt_refuse(dt, 0, "devices", "%s: %lx bytes, the place in image %s has %lx", d->name, d->length,
 			vm->image->name, vm->image->assigns[i].length);
+	d->place = (uint8_t)i;
 	for (uint32_t j = 0; j < number; j++) {
 		const struct device_config *e = &machine.devices[j];
 		bool same = d->mmio && e->mmio ? d->base < e->base + e->length && e->base < d->base + d->length

@@ -24,7 +24,6 @@ struct link_end;
  * no event indices, no packed rings.
  */
 #define VIRTIO_FEATURES_ALLOWED (0x00ffffffull | VIRTIO_F_VERSION_1)
-#define VIRTIO_QUEUES_MAX 256u
 
 struct vdev {
 	struct vm *vm;                          /* [I] */

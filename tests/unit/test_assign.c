@@ -112,15 +112,6 @@ static void refuses_what_is_not_as_the_policy_says(void **state)
 	nvme->present = false;
 	expect_refusal(HV_BAD_INPUT, "there is no device");
 	nvme->present = true;
-	machine.devices[0].device = 32;
-	expect_refusal(HV_BAD_INPUT, "no such place");
-	machine.devices[0].device = 5;
-	strcpy(machine.devices[0].name, "disk");
-	expect_refusal(HV_BAD_INPUT, "no place of that name");
-	strcpy(machine.devices[0].name, "nvme0");
-	machine.device_count = 2;
-	machine.devices[1] = machine.devices[0];
-	assert_int_equal(create(), HV_CONFLICT);                /* its place is taken */
 }
 
 static void refuses_what_the_iommu_cannot_confine(void **state)

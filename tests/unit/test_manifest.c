@@ -405,6 +405,12 @@ static void test_devices(void **state)
 		tree_cells("/vdev@3", "msix", 4, msix[i][0], msix[i][1], msix[i][2], msix[i][3]);
 		refused("/vdev@3 msix");
 	}
+	static const unsigned features[][2] = { { 0, 0x20 }, { 1, 1u << 28 }, { 5, 0 } };
+
+	for (unsigned i = 0; i < ARRAY_LENGTH(features); i++) {
+		tree_cells("/vdev@3", "features", 2, features[i][0], features[i][1]);
+		refused("/vdev@3 features: expected VERSION_1 and no other transport feature");
+	}
 	tree_bytes("/vdev@3", "device-config", bytes, 33);
 	refused("device-config: expected at most 32 bytes, found 33");
 	tree_bytes("/vdev@3", "prefix", bytes, 33);

@@ -119,11 +119,25 @@ static void test_claims(void **state)
 	assert_false(mem_is_ram(0xfed40000, PAGE_SIZE));
 }
 
+/* Comes last, the table is full: what is not remembered as the firmware's might be given to a VM, so the boot ends. */
+static void test_too_many_reserved(void **state)
+{
+	static struct handoff many;
+
+	(void)state;
+	many.memory[0] = (struct lzr_boot_memory){ 1 * MIB, 3 * MIB, LZR_MEMORY_USABLE, 0 };
+	many.memory[1] = (struct lzr_boot_memory){ 5 * MIB, MIB, LZR_MEMORY_RESERVED, 0 };
+	many.info.memory_count = 2;
+	assert_panics(mem_init(&many));
+	assert_said("refused: more than 128 ranges behind RAM are reserved by the firmware");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_map, set_up), cmocka_unit_test_setup(test_alloc, set_up),
 		cmocka_unit_test_setup(test_check_bounds, set_up), cmocka_unit_test_setup(test_claims, set_up),
+		cmocka_unit_test_setup(test_too_many_reserved, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,8 @@ static void test_good(void **state)
 	assert_int_equal(machine.devices[0].function, 3);
 	assert_int_equal(machine.devices[0].device_id, 0x10d3);
 	assert_false(machine.devices[0].flr);
+	assert_int_equal(machine.devices[0].place, 0);
+	assert_int_equal(machine.devices[1].place, 1);
 	assert_true(machine.devices[1].mmio);
 	assert_int_equal(machine.devices[1].base, 0xfed40000);
 	assert_int_equal(machine.link_count, 1);

@@ -298,61 +298,12 @@ static void broken_device_tells_its_driver(void **state)
 	assert_true(vdev_is_live(red.vdev));
 }
 
-static void create_refuses(const char *what)
+static void creation_without_memory(void **state)
 {
-	enum hv_err err = links_create();
-
-	if (err == HV_OK)
-		fail_msg("accepted: %s", what);
-	rig_teardown();
-	rig_configure();
-}
-
-static void creation_refusals(void **state)
-{
-	struct vdev_config *config;
-
 	(void)state;
 	rig_configure();
-	machine.links[0].end[1].vm = RED;
-	create_refuses("both ends in one VM");
-	machine.links[1].end[0] = machine.links[0].end[0];
-	create_refuses("a queue pair linked twice");
-	machine.links[0].end[0].pair = 1;
-	create_refuses("no such pair");
-	machine.links[0].end[0].vdev = 7;
-	create_refuses("no such device");
-	machine.links[0].end[0].vm = 200;
-	create_refuses("no such VM");
-	machine.vms[SVC].flags = 0;
-	create_refuses("service end in an ordinary VM");
 	rig_no_memory = true;
-	create_refuses("no memory");
-#define BAD(field, value) \
-	do { \
-		config = (struct vdev_config *)vms[RED].image->vdevs; \
-		config->field = (value); \
-		create_refuses(#field); \
-	} while (0)
-	BAD(queues, 0);
-	BAD(queues, 3);
-	BAD(queues, 258);
-	BAD(queue_size, 0);
-	BAD(queue_size, 100);
-	BAD(queue_size, 512);
-	BAD(features, 0x20);
-	BAD(features, VIRTIO_F_VERSION_1 | 1u << 28);
-	BAD(features, VIRTIO_F_VERSION_1 | 1ull << 34);
-	BAD(msix_vectors, 0);
-	BAD(msix_vectors, 129);
-	BAD(msix_cap, 0xf8);
-	BAD(msix_cap, 0x10);
-	BAD(msix_gpa, 0xfe000800);
-	BAD(msix_gpa, 0x1000);
-	BAD(msix_gpa, 0x100000000);
-	BAD(prefix_length, 33);
-	BAD(device_config_length, 33);
-#undef BAD
+	assert_int_equal(links_create(), HV_NO_MEMORY);
 	rig_teardown();
 }
 
@@ -368,7 +319,7 @@ int main(void)
 		cmocka_unit_test(entries_read_consistently),
 		cmocka_unit_test_setup_teardown(masked_interrupts_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(broken_device_tells_its_driver, setup, teardown),
-		cmocka_unit_test(creation_refusals),
+		cmocka_unit_test(creation_without_memory),
 	};
 
 	return cmocka_run_group_tests_name("virtio", tests, NULL, NULL);

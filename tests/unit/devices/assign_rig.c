@@ -108,6 +108,8 @@ struct device_config *grant(const char *name, unsigned bus, unsigned device, uin
 	struct device_config *config = &machine.devices[machine.device_count++];
 
 	strcpy(config->name, name);
+	while (strcmp(image.assigns[config->place].name, name))
+		config->place++;
 	config->bus = (uint8_t)bus;
 	config->device = (uint8_t)device;
 	config->vendor_id = (uint16_t)id;
