@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the static mbedTLS and libfdt need of a C library.  Boot only. */
+/* What the static mbedTLS and libfdt need of a C library, with lib/archives.c.  Boot only. */
 #include <string.h>
 
+#include "archives.h"
 #include "plat.h"
 
 #define HEAP_SIZE (64u << 10)           /* the signature check has been seen to use 11 KiB */
 
 void *calloc(size_t count, size_t size);
 void free(void *pointer);
-void *__memset_chk(void *to, int value, size_t length, size_t room);
-void __stack_chk_fail(void) __attribute__((noreturn));
-int pthread_mutex_init(void *mutex, const void *attributes);
-int pthread_mutex_destroy(void *mutex);
-int pthread_mutex_lock(void *mutex);
-int pthread_mutex_unlock(void *mutex);
 
 /* First fit over blocks that lie one after the other; a freed block is joined with free ones behind it when met. */
 struct block {
@@ -63,15 +58,9 @@ void free(void *pointer)
 		((struct block *)pointer - 1)->used = 0;
 }
 
-void *__memset_chk(void *to, int value, size_t length, size_t room)
+void archives_panic(const char *what)
 {
-	CHECK(length <= room);
-	return memset(to, value, length);
-}
-
-void __stack_chk_fail(void)
-{
-	panic("stack overrun in a library");
+	panic("library: %s", what);
 }
 
 void *memchr(const void *bytes, int value, size_t length)
@@ -109,44 +98,3 @@ int strncmp(const char *a, const char *b, size_t limit)
 	}
 	return limit ? (unsigned char)*a - (unsigned char)*b : 0;
 }
-
-/* mbedTLS is built for threads; there is one here. */
-int pthread_mutex_init(void *mutex, const void *attributes)
-{
-	(void)mutex;
-	(void)attributes;
-	return 0;
-}
-
-int pthread_mutex_destroy(void *mutex)
-{
-	(void)mutex;
-	return 0;
-}
-
-int pthread_mutex_lock(void *mutex)
-{
-	(void)mutex;
-	return 0;
-}
-
-int pthread_mutex_unlock(void *mutex)
-{
-	(void)mutex;
-	return 0;
-}
-
-/* Referred to by self tests and file input in the archives, never called. */
-#define NEVER_CALLED(name) \
-	void name(void); \
-	void name(void) { panic("library function called: " #name); }
-NEVER_CALLED(__printf_chk)
-NEVER_CALLED(fclose)
-NEVER_CALLED(ferror)
-NEVER_CALLED(fgets)
-NEVER_CALLED(fopen)
-NEVER_CALLED(fread)
-NEVER_CALLED(fwrite)
-NEVER_CALLED(gmtime_r)
-NEVER_CALLED(putchar)
-NEVER_CALLED(puts)
