@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "config.h"
 #include "plat.h"
 #include "records.h"
 
@@ -76,11 +77,15 @@ uint64_t audit_next(void)
 	return number;
 }
 
-void audit_read(uint64_t offset, uint64_t out[4])
+/* The hypervisor's own records are about the whole machine: for those who may read of every VM. */
+void audit_read(uint64_t readable, uint64_t offset, uint64_t out[4])
 {
 	if (offset % 32 || offset >= sizeof(ring))
 		return;
 	spin_lock(&lock);
-	memcpy(out, (const uint8_t *)ring + offset, 32);
+	uint32_t vm = ring[offset / sizeof(ring[0])].vm;
+
+	if (vm == AUDIT_HV ? !(~readable << (64 - machine.vm_count)) : readable >> vm & 1)
+		memcpy(out, (const uint8_t *)ring + offset, 32);
 	spin_unlock(&lock);
 }

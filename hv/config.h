@@ -68,9 +68,10 @@ struct image_config {                   /* one manifest */
 };
 
 #define VM_SERVICE 1u
-#define VM_ATTESTS 2u
-#define VM_READS_AUDIT 4u
 #define VM_FIREWALL_BYPASS 8u
+
+enum vm_right { RIGHT_INTROSPECTS, RIGHT_CONTROLS, RIGHT_READS_AUDIT, RIGHT_ATTESTS, RIGHT_COUNT };
+_Static_assert(LZR_VM_MAX <= 64, "a right is a 64-bit mask of VMs");
 
 struct vm_config {
 	char name[LZR_NAME_MAX];
@@ -78,7 +79,7 @@ struct vm_config {
 	struct lzr_label label;
 	struct lzr_label range_low, range_high;         /* equal to label unless trusted multi-level */
 	uint32_t flags;                                 /* VM_* */
-	uint32_t controls;                              /* bit n: may control VM n */
+	uint64_t rights[RIGHT_COUNT];                   /* bit n: over VM n */
 	uint8_t cpus[LZR_VCPU_MAX];
 	uint32_t budget_us, period_us;
 	uint32_t max_restarts;

@@ -19,9 +19,10 @@ struct flow_vm {
 	char name[LZR_NAME_MAX];
 	struct lzr_label label, low, high;
 	uint32_t flags;                 /* VM_* of config.h */
-	uint32_t controls;
+	uint32_t reserved;
+	uint64_t rights[RIGHT_COUNT];
 };
-_Static_assert(sizeof(struct flow_vm) == 104, "flow record layout");
+_Static_assert(sizeof(struct flow_vm) == 136, "flow record layout");
 
 struct flow_link {
 	uint32_t network;               /* or LINK_CHANNEL */
@@ -43,9 +44,9 @@ static void flow_digest(void)
 
 		v.vms[i] = (struct flow_vm){
 			.label = vm->label, .low = vm->range_low, .high = vm->range_high, .flags = vm->flags,
-			.controls = vm->controls,
 		};
 		memcpy(v.vms[i].name, vm->name, LZR_NAME_MAX);
+		memcpy(v.vms[i].rights, vm->rights, sizeof(vm->rights));
 	}
 	for (uint32_t i = 0; i < machine.link_count; i++) {
 		const struct link_config *link = &machine.links[i];

@@ -14,9 +14,17 @@ static bool anyone(const struct vm *vm, uint64_t first)
 	return true;
 }
 
+/* The VMs whose records of this kind may be read. */
+static uint64_t readable(const struct vm *vm, uint64_t stream)
+{
+	const uint64_t *rights = vm->config->rights;
+
+	return rights[RIGHT_ATTESTS] | (stream == LZR_STREAM_AUDIT ? rights[RIGHT_READS_AUDIT] : 0);
+}
+
 static bool may_read(const struct vm *vm, uint64_t stream)
 {
-	return vm->config->flags & (stream == LZR_STREAM_AUDIT ? VM_ATTESTS | VM_READS_AUDIT : VM_ATTESTS);
+	return readable(vm, stream);
 }
 
 static bool is_service(const struct vm *vm, uint64_t first)
@@ -28,7 +36,7 @@ static bool is_service(const struct vm *vm, uint64_t first)
 static bool controls_any(const struct vm *vm, uint64_t first)
 {
 	(void)first;
-	return vm->config->controls;
+	return vm->config->rights[RIGHT_CONTROLS];
 }
 
 static enum lzr_status call_version(struct vcpu *vcpu)
@@ -55,7 +63,8 @@ static enum lzr_status call_read(struct vcpu *vcpu)
 
 	if (offset % sizeof(bytes))
 		return LZR_INVALID;
-	if (stream > UINT32_MAX || !records_read((enum lzr_stream)stream, offset, bytes))
+	if (stream > UINT32_MAX ||
+	    !records_read((enum lzr_stream)stream, readable(vcpu->vm, stream), offset, bytes))
 		return LZR_UNKNOWN;
 	return_32_bytes(vcpu, bytes);
 	return LZR_OK;
@@ -85,7 +94,7 @@ static enum lzr_status call_control(struct vcpu *vcpu)
 
 	if (number >= machine.vm_count)
 		return LZR_UNKNOWN;
-	if (!(vcpu->vm->config->controls >> number & 1))
+	if (!(vcpu->vm->config->rights[RIGHT_CONTROLS] >> number & 1))
 		return LZR_DENIED;
 	switch (operation) {
 	case LZR_CONTROL_STOP: return vm_control(&vms[number], false);

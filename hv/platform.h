@@ -81,8 +81,11 @@ void epoch_raise(void);
 
 /* --- records (records.c) ------------------------------------------------------------------------------------------ */
 
-/* The 32 bytes of a stream at `offset` (a multiple of 32), zero past its end; false: no such stream. */
-bool records_read(enum lzr_stream stream, uint64_t offset, uint64_t out[4]);
+/*
+ * The 32 bytes of a stream at `offset` (a multiple of 32), zero past its end and where they are about a VM whose bit in
+ * `readable` is not set; false: no such stream.
+ */
+bool records_read(enum lzr_stream stream, uint64_t readable, uint64_t offset, uint64_t out[4]);
 /* 32 fresh secret bytes, never given out before; runs after the seal.  False when there is no entropy. */
 bool records_seed(uint64_t out[4]);
 /* Seconds since 1970 when the hypervisor's clock was 0; 0: unknown. */

@@ -45,15 +45,17 @@ static const struct image_config *find_image(const char *name)
 struct vm_fields {
 	char image[LZR_NAME_MAX];
 	uint8_t measurement[LZR_DIGEST_SIZE];
-	bool measure_only, service, attests, reads_audit;
+	bool measure_only, service;
 	struct lzr_label label;
 	uint32_t range[6];
 	uint64_t memory;
 	uint32_t vcpus, budget_us, period_us, max_restarts;
-	struct dt_blob cpus, controls;
+	struct dt_blob cpus, rights[RIGHT_COUNT];
 };
 
-enum { VM_MEASUREMENT = 1, VM_RANGE = 4 };      /* bits of the optional ones, in the order of the table below */
+enum { VM_MEASUREMENT = 1, VM_RANGE = 4, VM_RIGHTS = 12 };      /* rows below: bits of what was there */
+#define VM_RIGHT(r, n) [VM_RIGHTS + (r)] = \
+	DT_SIZED_OPTION(n, DT_BLOB, struct vm_fields, rights[r], sizeof(uint32_t) * LZR_VM_MAX)
 static const struct dt_field vm_fields[] = {
 	DT_FIELD("image", DT_NAME, struct vm_fields, image),
 	[VM_MEASUREMENT] = { .name = "measurement", .type = DT_BYTES, .size = LZR_DIGEST_SIZE, .optional = true,
@@ -69,9 +71,8 @@ static const struct dt_field vm_fields[] = {
 	DT_FIELD("period-us", DT_U32, struct vm_fields, period_us),
 	DT_FIELD("max-restarts", DT_U32, struct vm_fields, max_restarts),
 	DT_FIELD("service", DT_FLAG, struct vm_fields, service),
-	DT_FIELD("attests", DT_FLAG, struct vm_fields, attests),
-	DT_FIELD("reads-audit", DT_FLAG, struct vm_fields, reads_audit),
-	DT_SIZED_OPTION("controls", DT_BLOB, struct vm_fields, controls, 4 * LZR_VM_MAX),
+	VM_RIGHT(RIGHT_INTROSPECTS, "introspects"), VM_RIGHT(RIGHT_CONTROLS, "controls"),
+	VM_RIGHT(RIGHT_READS_AUDIT, "reads-audit"), VM_RIGHT(RIGHT_ATTESTS, "attests"),
 };
 
 static struct lzr_label label_from(const uint32_t cells[3])
@@ -116,6 +117,28 @@ static bool take_labels(const struct dt *dt, int node, const struct vm_fields *f
 		check_label(dt, node, "trusted-range", &vm->range_high);
 }
 
+static bool take_rights(const struct dt *dt, int node, const struct vm_fields *f, uint32_t present,
+			struct vm_config *vm)
+{
+	for (unsigned r = 0; r < RIGHT_COUNT; r++) {
+		const struct dt_blob *list = &f->rights[r];
+		const char *name = vm_fields[VM_RIGHTS + r].name;
+
+		if (list->length % 4)
+			return dt_refuse(dt, node, name, "expected cells, found %u bytes", list->length);
+		if (r >= RIGHT_READS_AUDIT && !list->length && present & 1u << (VM_RIGHTS + r))
+			vm->rights[r] = ~0ull;
+		for (uint32_t i = 0; i < list->length; i += 4) {
+			uint32_t other = dt_cell(list->data + i);
+
+			if (other >= LZR_VM_MAX)
+				return dt_refuse(dt, node, name, "VM %u", other);
+			vm->rights[r] |= 1ull << other;
+		}
+	}
+	return true;
+}
+
 static bool read_vm(const struct dt *dt, int node)
 {
 	struct vm_fields f = { 0 };
@@ -143,22 +166,15 @@ static bool read_vm(const struct dt *dt, int node)
 			return dt_refuse(dt, node, "cpus", "CPU %u of %u", cpu, cpu_count());
 		vm->cpus[i] = (uint8_t)cpu;
 	}
-	if (f.controls.length % 4)
-		return dt_refuse(dt, node, "controls", "expected cells, found %u bytes", f.controls.length);
-	for (uint32_t i = 0; i < f.controls.length / 4; i++) {
-		uint32_t other = dt_cell(f.controls.data + 4 * i);
-
-		if (other >= LZR_VM_MAX)
-			return dt_refuse(dt, node, "controls", "VM %u", other);
-		vm->controls |= 1u << other;
-	}
+	if (!take_rights(dt, node, &f, present, vm))
+		return false;
 	if (!f.budget_us || f.budget_us > f.period_us)
 		return dt_refuse(dt, node, "budget-us", "expected 1..%u (period-us), found %u", f.period_us,
 				 f.budget_us);
 	vm->budget_us = f.budget_us;
 	vm->period_us = f.period_us;
 	vm->max_restarts = f.max_restarts;
-	vm->flags = (f.service ? VM_SERVICE : 0) | (f.attests ? VM_ATTESTS : 0) | (f.reads_audit ? VM_READS_AUDIT : 0);
+	vm->flags = f.service ? VM_SERVICE : 0;
 	machine.vm_count++;
 	return true;
 }
@@ -385,7 +401,7 @@ static bool check_device(const struct dt *dt, uint32_t number)
 
 static bool check_machine(const struct dt *dt)
 {
-	uint64_t seeds = 0;
+	uint64_t seeds = 0, all = ~0ull >> (64 - machine.vm_count);
 
 	for (uint32_t i = 0; i < machine.vm_count; i++)
 		if (machine.vms[i].flags & VM_SERVICE)
@@ -394,8 +410,14 @@ static bool check_machine(const struct dt *dt)
 		return dt_refuse(dt, 0, "vms", "service VMs start up to %lu times together, expected up to %u", seeds,
 				 SEED_MAX);
 	for (uint32_t i = 0; i < machine.vm_count; i++)
-		if (machine.vm_count < LZR_VM_MAX && machine.vms[i].controls >> machine.vm_count)
-			return dt_refuse(dt, 0, "vms", "%s controls a VM that is not there", machine.vms[i].name);
+		for (unsigned r = 0; r < RIGHT_COUNT; r++) {
+			uint64_t *right = &machine.vms[i].rights[r];
+
+			if (*right & ~all && ~*right)
+				return dt_refuse(dt, 0, "vms", "%s %s a VM that is not there", machine.vms[i].name,
+						 vm_fields[VM_RIGHTS + r].name);
+			*right &= all;
+		}
 	for (uint32_t i = 0; i < machine.device_count; i++) {
 		if (!check_device(dt, i))
 			return false;

@@ -142,7 +142,7 @@ static void slice(const void *object, uint64_t length, uint64_t offset, uint64_t
 }
 
 /* A VM record's size is no multiple of 32: a piece may hold the end of one and the start of the next. */
-static void vms_slice(uint64_t offset, uint64_t out[4])
+static void vms_slice(uint64_t readable, uint64_t offset, uint64_t out[4])
 {
 	for (unsigned done = 0; done < 32;) {
 		uint64_t number = (offset + done) / sizeof(struct lzr_vm_record);
@@ -156,12 +156,13 @@ static void vms_slice(uint64_t offset, uint64_t out[4])
 		if (count > sizeof(record) - within)
 			count = (unsigned)(sizeof(record) - within);
 		vm_record((uint32_t)number, &record);
-		memcpy((uint8_t *)out + done, (const uint8_t *)&record + within, count);
+		if (readable >> number & 1)
+			memcpy((uint8_t *)out + done, (const uint8_t *)&record + within, count);
 		done += count;
 	}
 }
 
-bool records_read(enum lzr_stream stream, uint64_t offset, uint64_t out[4])
+bool records_read(enum lzr_stream stream, uint64_t readable, uint64_t offset, uint64_t out[4])
 {
 	struct lzr_platform_record platform;
 
@@ -172,10 +173,10 @@ bool records_read(enum lzr_stream stream, uint64_t offset, uint64_t out[4])
 		slice(&platform, sizeof(platform), offset, out);
 		return true;
 	case LZR_STREAM_VMS:
-		vms_slice(offset, out);
+		vms_slice(readable, offset, out);
 		return true;
 	case LZR_STREAM_AUDIT:
-		audit_read(offset, out);
+		audit_read(readable, offset, out);
 		return true;
 	case LZR_STREAM_LOG:
 		slice(log_blob.data, log_blob.length, offset, out);

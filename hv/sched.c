@@ -26,7 +26,7 @@ struct cpu_queue {
 	uint64_t slice_end;
 	uint64_t armed_ns;                      /* what the timer is set to; UINT64_MAX: nothing */
 	uint64_t wake_ns;                       /* earliest deadline of a halted vCPU */
-	uint32_t starting;                      /* bit n: VM n is being started here */
+	uint64_t starting;                      /* bit n: VM n is being started here */
 };
 
 static HV_SEALED struct cpu_queue *queues[LZR_CPU_MAX];
@@ -54,7 +54,7 @@ void vcpu_attention(struct vcpu *vcpu, uint32_t bits)
 
 void sched_start_later(struct vm *vm)
 {
-	queues[cpu_current()]->starting |= 1u << vm->number;
+	queues[cpu_current()]->starting |= 1ull << vm->number;
 }
 
 /* --- events of one vCPU ------------------------------------------------------------------------------------------- */
@@ -303,7 +303,7 @@ static void turn(struct cpu_queue *queue, struct vcpu *vcpu, uint64_t now, bool 
 
 static void start_some(struct cpu_queue *queue)
 {
-	struct vm *vm = &vms[__builtin_ctz(queue->starting)];
+	struct vm *vm = &vms[__builtin_ctzll(queue->starting)];
 
 	if (vm_start_step(vm))
 		queue->starting &= queue->starting - 1;

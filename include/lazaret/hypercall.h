@@ -17,7 +17,9 @@ enum lzr_call {
 	LZR_CALL_VERSION = 0,   /* -> RBX = LZR_ABI_VERSION, RCX = own VM number, RDX = own instance; the null call */
 	LZR_CALL_READ = 1,      /* RDI = enum lzr_stream, RSI = byte offset, multiple of 32
 	                         * -> RBX, RCX, RDX, RSI = the 32 bytes there, zero past the end.  Right: attests, or
-	                         * reads-audit for LZR_STREAM_AUDIT */
+	                         * reads-audit for LZR_STREAM_AUDIT.  What is about a VM that the right does not name
+	                         * reads as zeros, and so do audit records of the hypervisor itself unless the right
+	                         * names every VM; the epoch and audit_next tell that something happened to some VM */
 	LZR_CALL_SEED = 2,      /* -> 32 bytes of secret, fresh for each instance, once: the second call is LZR_DENIED.
 	                         * Right: service VM */
 	LZR_CALL_CLOCK = 3,     /* -> RBX = nanoseconds since hypervisor start; never goes back, the same on all CPUs */

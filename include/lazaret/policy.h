@@ -25,8 +25,11 @@
  *              budget-us, period-us = <u32>;   CPU time of each vCPU in each period
  *              max-restarts = <u32>;           0: never restarted
  *              service;                        a service VM: LZR_CALL_SEED, may have service ends
- *              attests; reads-audit;
- *              controls = <vm ..>;
+ *              introspects = <vm ..>;          reads their memory
+ *              controls = <vm ..>;             stops and restarts them
+ *              reads-audit = <vm ..>;          their audit records; with all VMs, the hypervisor's own too
+ *              attests = <vm ..>;              the boot's files, the records of these VMs and their audit records
+ *                                              (reads-audit; and attests; without numbers: all VMs)
  *          };
  *      };
  *      devices {
@@ -52,7 +55,7 @@
 #define LZR_POLICY_COMPATIBLE "lazaret,policy-1"
 #define LZR_POLICY_MAX (256u << 10)     /* bytes */
 #define LZR_POLICY_SIGNATURE_SIZE 96u   /* r || s, 48 bytes each, big-endian, ECDSA P-384 over SHA-384(policy) */
-#define LZR_VM_MAX 32u
+#define LZR_VM_MAX 64u                  /* masks of VMs have 64 bits */
 #define LZR_LINK_MAX 128u
 #define LZR_NETWORK_MAX 32u
 #define LZR_DEVICE_MAX 16u

@@ -11,6 +11,7 @@ struct machine_config machine;
 struct vm vms[LZR_VM_MAX];
 static struct image_config image;
 static struct handoff handoff;
+static uint64_t readable = ~0ull;        /* with LZR_VM_MAX VMs: all of them */
 
 static void read_stream(enum lzr_stream stream, void *out, uint64_t length)
 {
@@ -18,7 +19,7 @@ static void read_stream(enum lzr_stream stream, void *out, uint64_t length)
 
 	for (uint64_t at = 0; at < length; at += 32) {
 		memset(piece, 0xee, sizeof(piece));
-		assert_true(records_read(stream, at, piece));
+		assert_true(records_read(stream, ~0ull, at, piece));
 		memcpy((uint8_t *)out + at, piece, length - at < 32 ? length - at : 32);
 	}
 }
@@ -29,7 +30,7 @@ static struct lzr_audit_record record(uint64_t number)
 	uint64_t piece[4];
 
 	for (unsigned half = 0; half < 2; half++) {
-		assert_true(records_read(LZR_STREAM_AUDIT, number % AUDIT_SLOTS * 64 + 32 * half, piece));
+		assert_true(records_read(LZR_STREAM_AUDIT, readable, number % AUDIT_SLOTS * 64 + 32 * half, piece));
 		memcpy((uint8_t *)&r + 32 * half, piece, 32);
 	}
 	return r;
@@ -40,7 +41,8 @@ static void test_quota(void **state)
 	uint64_t first = audit_next();
 
 	(void)state;
-	fake_now = 100000000000;
+	machine.vm_count = LZR_VM_MAX;
+	fake_now = 200000000000;
 	for (unsigned i = 0; i < 100; i++)
 		audit(3, LZR_AUDIT_PORT_UNCLAIMED, i, 0);
 	audit(4, LZR_AUDIT_VM_START, 7, 0);
@@ -90,6 +92,27 @@ static void test_wrap(void **state)
 	for (uint64_t n = next - AUDIT_SLOTS; n < next; n++)
 		assert_int_equal(record(n).sequence, n);
 	assert_panics(audit(LZR_VM_MAX, LZR_AUDIT_SEALED, 0, 0));
+}
+
+static void test_readable(void **state)
+{
+	uint64_t first = audit_next();
+
+	(void)state;
+	fake_now += 100000000000;
+	machine.vm_count = 3;
+	audit(0, LZR_AUDIT_VM_START, 1, 0);
+	audit(2, LZR_AUDIT_VM_START, 2, 0);
+	audit(AUDIT_HV, LZR_AUDIT_SEALED, 3, 0);
+	readable = 4;
+	assert_int_equal(record(first).event, 0);
+	assert_int_equal(record(first).sequence, 0);
+	assert_int_equal(record(first + 1).arg0, 2);
+	assert_int_equal(record(first + 2).arg0, 0);
+	readable = 7;
+	assert_int_equal(record(first).arg0, 1);
+	assert_int_equal(record(first + 2).arg0, 3);
+	readable = ~0ull;
 }
 
 static void set_machine(void)
@@ -173,16 +196,20 @@ static void test_streams(void **state)
 	assert_int_equal(text[5], 0);
 	read_stream(LZR_STREAM_POLICY, text, 64);
 	assert_int_equal(text[63], 0x77);
+	assert_true(records_read(LZR_STREAM_VMS, 5, 6 * 32, piece));    /* the end of record 0, the start of record 1 */
+	assert_memory_equal((uint8_t *)piece + 16, zero, 16);
+	assert_true(records_read(LZR_STREAM_VMS, 6, 6 * 32, piece));
+	assert_int_equal(((uint8_t *)piece)[16], 1);
 	static const uint64_t far[] = { 1 << 20, 1ull << 40, UINT64_MAX - 31 };
 
 	for (unsigned stream = LZR_STREAM_PLATFORM; stream <= LZR_STREAM_KEY; stream++)
 		for (unsigned i = 0; i < ARRAY_LENGTH(far); i++) {
 			memset(piece, 1, sizeof(piece));
-			assert_true(records_read(stream, far[i], piece));
+			assert_true(records_read(stream, ~0ull, far[i], piece));
 			assert_memory_equal(piece, zero, 32);
 		}
-	assert_false(records_read(0, 0, piece));
-	assert_false(records_read(LZR_STREAM_KEY + 1, 0, piece));
+	assert_false(records_read(0, ~0ull, 0, piece));
+	assert_false(records_read(LZR_STREAM_KEY + 1, ~0ull, 0, piece));
 	assert_memory_equal(piece, zero, 32);
 }
 
@@ -208,6 +235,7 @@ static void test_seeds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_readable, fake_reset),
 		cmocka_unit_test_setup(test_quota, fake_reset), cmocka_unit_test_setup(test_wrap, fake_reset),
 		cmocka_unit_test(test_streams), cmocka_unit_test(test_seeds),
 	};

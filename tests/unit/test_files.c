@@ -299,7 +299,7 @@ static void test_images(void **state)
 {
 	(void)state;
 	handoff.files[4].length = LZR_MANIFEST_MAX + 1;
-	refused("manifest tiny: expected up to 32 manifests of up to 262144 bytes");
+	refused("manifest tiny: expected up to 64 manifests of up to 262144 bytes");
 	strcpy(handoff.files[4].name, "other");
 	refused("manifest other: / image: expected other, found tiny");
 	handoff.info.file_count = 4;
@@ -340,7 +340,7 @@ static void test_derive(void **state)
 	uint8_t flow[LZR_DIGEST_SIZE];
 
 	memcpy(flow, machine.flow_digest, LZR_DIGEST_SIZE);
-	machine.vms[0].flags |= VM_READS_AUDIT;
+	machine.vms[0].rights[RIGHT_READS_AUDIT] = 1;
 	machine.device_count = 1;
 	handoff.info.flags = LZR_BOOT_LAB;
 	handoff.info.entropy_length = 0;

@@ -125,8 +125,10 @@ static void test_good(void **state)
 	assert_int_equal(red->label.level, 1);
 	assert_int_equal(red->label.categories, 1);
 	assert_true(lzr_label_equal(&red->label, &red->range_high));
-	assert_int_equal(red->flags, VM_ATTESTS);
-	assert_int_equal(red->controls, 2);
+	assert_int_equal(red->flags, 0);
+	assert_int_equal(red->rights[RIGHT_ATTESTS], 3);
+	assert_int_equal(red->rights[RIGHT_CONTROLS], 2);
+	assert_int_equal(red->rights[RIGHT_READS_AUDIT], 0);
 	assert_int_equal(red->cpus[0], 1);
 	assert_int_equal(red->cpus[1], 0);
 	assert_int_equal(red->budget_us, 5000);
@@ -226,10 +228,16 @@ static void test_vms(void **state)
 	refused("trusted-range: level 2 of 2");
 	tree_cells(RED, "controls", 1, 2);
 	refused("red controls a VM that is not there");
-	tree_cells(RED, "controls", 1, 32);
-	refused("controls: VM 32");
+	tree_cells(RED, "controls", 1, 64);
+	refused("controls: VM 64");
 	tree_bytes(RED, "controls", bytes, 3);
 	refused("controls: expected cells, found 3 bytes");
+	tree_cells(RED, "introspects", 2, 1, 63);
+	refused("red introspects a VM that is not there");
+	tree_cells(RED, "attests", 1, 2);
+	refused("red attests a VM that is not there");
+	tree_cells(RED, "reads-audit", 1, ~0u);
+	refused("reads-audit: VM 4294967295");
 	tree_cells(SW, "max-restarts", 1, 256);
 	refused("service VMs start up to 257 times together");
 	tree_cells(SW, "max-restarts", 1, ~0u);
@@ -302,13 +310,28 @@ static void test_devices(void **state)
 	refused("tpm and tpm are the same device");
 }
 
+static void test_rights(void **state)
+{
+	(void)state;
+	tree_flag(RED, "reads-audit");
+	tree_cells(RED, "attests", 1, 0);
+	tree_cells(SW, "introspects", 2, 0, 1);
+	tree_cells(SW, "reads-audit", 1, 0);
+	assert_true(policy_read("p.dtb", tree, tree_end()));
+	assert_int_equal(machine.vms[0].rights[RIGHT_READS_AUDIT], 3);
+	assert_int_equal(machine.vms[0].rights[RIGHT_ATTESTS], 1);
+	assert_int_equal(machine.vms[1].rights[RIGHT_INTROSPECTS], 3);
+	assert_int_equal(machine.vms[1].rights[RIGHT_READS_AUDIT], 1);
+	assert_int_equal(machine.vms[1].rights[RIGHT_CONTROLS], 0);
+}
+
 static void test_bypass(void **state)
 {
 	(void)state;
 	tree_flag(NIC, "bypasses-firewall");
 	assert_true(policy_read("p.dtb", tree, tree_end()));
 	assert_int_equal(machine.vms[1].flags, VM_SERVICE | VM_FIREWALL_BYPASS);
-	assert_int_equal(machine.vms[0].flags, VM_ATTESTS);
+	assert_int_equal(machine.vms[0].flags, 0);
 }
 
 #define LINK "/links/link@0"
@@ -395,7 +418,9 @@ static void holds_together(unsigned round)
 		const struct vm_config *v = &machine.vms[i];
 
 		good = v->image >= images && v->image < images + 2 && !v->name[LZR_NAME_MAX - 1] && v->name[0] &&
-		       v->budget_us && v->budget_us <= v->period_us && !((uint64_t)v->controls >> machine.vm_count);
+		       v->budget_us && v->budget_us <= v->period_us &&
+		       !(v->rights[RIGHT_CONTROLS] >> machine.vm_count) &&
+		       !(v->rights[RIGHT_ATTESTS] >> machine.vm_count);
 		for (uint32_t j = 0; good && j < i; j++)
 			good = strcmp(v->name, machine.vms[j].name) != 0;
 	}
@@ -443,7 +468,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_root, set_up),
 		cmocka_unit_test_setup(test_vms, set_up), cmocka_unit_test_setup(test_devices, set_up),
-		cmocka_unit_test_setup(test_bypass, set_up), cmocka_unit_test_setup(test_links, set_up),
+		cmocka_unit_test_setup(test_bypass, set_up),
+		cmocka_unit_test_setup(test_rights, set_up), cmocka_unit_test_setup(test_links, set_up),
 		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_damaged, set_up),
 	};
 

@@ -11,7 +11,7 @@
 
 #define ALLOCATIONS 256
 
-uint64_t rig_now, rig_audit_arg0, rig_cr4, rig_efer;
+uint64_t rig_now, rig_audit_arg0, rig_readable, rig_cr4, rig_efer;
 unsigned rig_kicks[LZR_CPU_MAX], rig_audits[32], rig_says, rig_idles, rig_cpu, rig_windows, rig_flushes;
 char rig_console[256];
 uint8_t rig_tpr, rig_window;
@@ -110,8 +110,9 @@ void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1
 	rig_audit_arg0 = arg0;
 }
 
-bool records_read(enum lzr_stream stream, uint64_t offset, uint64_t bytes[4])
+bool records_read(enum lzr_stream stream, uint64_t readable, uint64_t offset, uint64_t bytes[4])
 {
+	rig_readable = readable;
 	for (unsigned i = 0; i < 4; i++)
 		bytes[i] = offset + i;
 	return stream >= LZR_STREAM_PLATFORM && stream <= LZR_STREAM_KEY;
@@ -278,9 +279,10 @@ void rig_create(unsigned count, unsigned vcpus, const uint8_t *placed)
 	for (unsigned i = 0; i < count; i++) {
 		struct vm_config *config = &machine.vms[i];
 
-		*config = (struct vm_config){ .name = "vm", .image = &rig_image, .controls = config->controls,
-					      .flags = config->flags, .max_restarts = config->max_restarts,
-					      .budget_us = 5000, .period_us = 20000 };
+		strcpy(config->name, "vm");
+		config->image = &rig_image;
+		config->budget_us = 5000;
+		config->period_us = 20000;
 		for (unsigned v = 0; placed && v < vcpus; v++)
 			config->cpus[v] = placed[v];
 	}

@@ -19,9 +19,10 @@ static uint64_t call(unsigned vm, uint64_t number, uint64_t rdi, uint64_t rsi)
 static int setup(void **state)
 {
 	rig_setup(state);
-	machine.vms[0].flags = VM_ATTESTS;
-	machine.vms[1].flags = VM_SERVICE | VM_READS_AUDIT;
-	machine.vms[1].controls = 1u << 2;
+	machine.vms[0].rights[RIGHT_ATTESTS] = 3;
+	machine.vms[1].flags = VM_SERVICE;
+	machine.vms[1].rights[RIGHT_READS_AUDIT] = 1;
+	machine.vms[1].rights[RIGHT_CONTROLS] = 1u << 2;
 	machine.vms[2].max_restarts = 1;
 	rig_create(3, 1, NULL);
 	return 0;
@@ -54,10 +55,12 @@ static void only_the_attestor_reads(void **state)
 	assert_int_equal(call(0, LZR_CALL_READ, LZR_STREAM_VMS, 64), LZR_OK);
 	assert_int_equal(vms[0].vcpus[0]->regs.gpr[RBX], 64);
 	assert_int_equal(vms[0].vcpus[0]->regs.gpr[RSI], 67);
+	assert_int_equal(rig_readable, 3);
 	assert_int_equal(call(0, LZR_CALL_READ, LZR_STREAM_VMS, 65), LZR_INVALID);
 	assert_int_equal(call(0, LZR_CALL_READ, 99, 0), LZR_UNKNOWN);
 	assert_int_equal(call(0, LZR_CALL_READ, 1ull << 32 | LZR_STREAM_VMS, 0), LZR_UNKNOWN);
 	assert_int_equal(call(1, LZR_CALL_READ, LZR_STREAM_AUDIT, 0), LZR_OK);
+	assert_int_equal(rig_readable, 1);
 	assert_int_equal(call(1, LZR_CALL_READ, LZR_STREAM_VMS, 0), LZR_DENIED);
 	assert_int_equal(call(2, LZR_CALL_READ, LZR_STREAM_AUDIT, 0), LZR_DENIED);
 	assert_int_equal(call(2, LZR_CALL_READ, LZR_STREAM_AUDIT, 0), LZR_DENIED);
