@@ -431,6 +431,18 @@ void fixture_free(struct fixture *x)
 	free(x);
 }
 
+int fixture_setup(void **state)
+{
+	*state = fixture_new(1);
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	fixture_free(*state);
+	return 0;
+}
+
 enum fault_code fixture_verify(struct fixture *x)
 {
 	const struct verify_request request = {

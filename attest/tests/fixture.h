@@ -68,6 +68,9 @@ struct fixture {
 /* A good machine, everything built.  `seed` tells machines apart.  Release with fixture_free. */
 struct fixture *fixture_new(uint8_t seed);
 void fixture_free(struct fixture *x);
+/* Both for cmocka, with seed 1. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
 
 /* Rebuilding, in the order of dependence; each step only itself. */
 void fixture_write_log(struct fixture *x);

@@ -237,6 +237,20 @@ void rig_teardown(void)
 		free(allocations[--allocation_count]);
 }
 
+int rig_test_setup(void **state)
+{
+	(void)state;
+	rig_setup();
+	return 0;
+}
+
+int rig_test_teardown(void **state)
+{
+	(void)state;
+	rig_teardown();
+	return 0;
+}
+
 struct vdev *rig_vdev(unsigned vm, unsigned index)
 {
 	assert_non_null(vms[vm].vdevs[index]);

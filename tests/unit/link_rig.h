@@ -66,6 +66,10 @@ extern uint8_t *rig_ram[VM_COUNT];
 void rig_setup(void);                           /* config, VMs, links_create */
 void rig_configure(void);                       /* the same without links_create */
 void rig_teardown(void);                        /* checks canaries and locks, frees */
+/* Both for cmocka. */
+int rig_test_setup(void **state);
+int rig_test_teardown(void **state);
+#define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_test_setup, rig_test_teardown)
 struct vdev *rig_vdev(unsigned vm, unsigned index);
 
 uint32_t io_read(struct vdev *vdev, unsigned offset, unsigned size);

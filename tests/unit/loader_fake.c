@@ -98,3 +98,10 @@ void fake_reset(void)
 	fake_capability = (struct tcg2_capability){ .size = sizeof(fake_capability), .tpm_present = 1,
 						    .supported_logs = 2, .active_banks = 6, .max_response = 4096 };
 }
+
+int fake_setup(void **state)
+{
+	(void)state;
+	fake_reset();
+	return 0;
+}

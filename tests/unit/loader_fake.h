@@ -22,6 +22,8 @@ extern struct efi_runtime_services fake_runtime;
 extern struct efi_graphics *fake_graphics;
 
 void fake_reset(void);
+/* The same for cmocka. */
+int fake_setup(void **state);
 
 /* True when the statement refused; the reason is in fake_reason. */
 #define REFUSED(statement) (setjmp(fake_refused) ? 1 : ((statement), 0))

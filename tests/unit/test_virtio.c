@@ -4,20 +4,6 @@
 
 static struct driver red, blue;
 
-static int setup(void **state)
-{
-	(void)state;
-	rig_setup();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	rig_teardown();
-	return 0;
-}
-
 static void common_registers_at_reset(void **state)
 {
 	struct vdev *vdev = rig_vdev(RED, 0);
@@ -310,15 +296,15 @@ static void creation_without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(common_registers_at_reset, setup, teardown),
-		cmocka_unit_test_setup_teardown(odd_accesses_do_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(features_must_be_a_subset_with_version_1, setup, teardown),
-		cmocka_unit_test_setup_teardown(queue_setup_refusals, setup, teardown),
-		cmocka_unit_test_setup_teardown(queue_registers_freeze_once_enabled, setup, teardown),
-		cmocka_unit_test_setup_teardown(configuration_space_follows_the_manifest, setup, teardown),
+		RIG_TEST(common_registers_at_reset),
+		RIG_TEST(odd_accesses_do_nothing),
+		RIG_TEST(features_must_be_a_subset_with_version_1),
+		RIG_TEST(queue_setup_refusals),
+		RIG_TEST(queue_registers_freeze_once_enabled),
+		RIG_TEST(configuration_space_follows_the_manifest),
 		cmocka_unit_test(entries_read_consistently),
-		cmocka_unit_test_setup_teardown(masked_interrupts_wait, setup, teardown),
-		cmocka_unit_test_setup_teardown(broken_device_tells_its_driver, setup, teardown),
+		RIG_TEST(masked_interrupts_wait),
+		RIG_TEST(broken_device_tells_its_driver),
 		cmocka_unit_test(creation_without_memory),
 	};
 
