@@ -61,11 +61,16 @@ static const char *agree_on_features(const struct vdev *dev)
 
 const char *vdev_open(struct vdev *dev, uint16_t pci_device)
 {
+	return vdev_open_at(dev, pci_device, pci_find(LZR_VIRTIO_PCI_VENDOR, pci_device));
+}
+
+const char *vdev_open_at(struct vdev *dev, uint16_t pci_device, unsigned slot)
+{
 	uint64_t bar;
 	bool is_io, msix;
 
-	dev->slot = pci_find(LZR_VIRTIO_PCI_VENDOR, pci_device);
-	if (dev->slot == 0)
+	dev->slot = slot;
+	if (slot == 0 || pci_read32(slot, PCI_ID) != ((uint32_t)pci_device << 16 | LZR_VIRTIO_PCI_VENDOR))
 		return "no such device on the bus";
 	bar = pci_bar(dev->slot, 0, &is_io);
 	if (!is_io || bar == 0 || bar > 0xffff - LZR_VIRTIO_BAR_SIZE)

@@ -19,6 +19,8 @@ struct vdev {
  * there and willing; else what is wrong.
  */
 const char *vdev_open(struct vdev *dev, uint16_t pci_device);
+/* The same for the device in this slot, where a VM has several of a kind. */
+const char *vdev_open_at(struct vdev *dev, uint16_t pci_device, unsigned slot);
 /* Readies queue `number` on `q` (sized to what the device allows) with interrupts by MSI-X vector 0. */
 const char *vdev_queue(struct vdev *dev, uint16_t number, struct virtq *q);
 /* DRIVER_OK: the device may use its queues from here on. */
