@@ -99,7 +99,12 @@ static enum nf_reason parse_l4(const uint8_t *p, uint32_t length, struct frame *
 
 	switch (out->kind) {
 	case FRAME_ICMP:
-		return length < ICMP_SIZE ? NF_ICMP : NF_PASS;
+		if (length < ICMP_SIZE)
+			return NF_ICMP;
+		out->icmp_type = p[0];
+		if ((p[0] == FRAME_ICMP_ECHO || p[0] == FRAME_ICMP_REPLY) && p[1] == 0)
+			out->icmp_echo = be16(p + 4);
+		return NF_PASS;
 	case FRAME_UDP:
 		if (length < UDP_SIZE || be16(p + 4) != length)
 			return NF_UDP;
@@ -110,6 +115,7 @@ static enum nf_reason parse_l4(const uint8_t *p, uint32_t length, struct frame *
 		offset = (p[12] >> 4) * 4u;
 		if (offset < TCP_SIZE || offset > length)
 			return NF_TCP;
+		out->tcp_flags = p[13];
 		break;
 	}
 	out->l4_source = be16(p);
@@ -168,6 +174,8 @@ enum nf_reason frame_parse(const uint8_t *bytes, uint32_t length, struct frame *
 	out->mac_source = frame_mac(bytes + 6);
 	out->l4_source = out->l4_target = 0;
 	out->fragment = false;
+	out->tcp_flags = out->icmp_type = 0;
+	out->icmp_echo = 0;
 	if ((out->mac_source & FRAME_MAC_GROUP) != 0 || out->mac_source == 0)
 		return NF_SOURCE_MAC;
 	switch (be16(bytes + 12)) {

@@ -18,6 +18,13 @@
 #define FRAME_MAC_GROUP 1ull            /* bit of struct frame's addresses: group address */
 #define FRAME_MAC_BROADCAST 0xffffffffffffull
 
+#define FRAME_TCP_FIN 0x01u
+#define FRAME_TCP_SYN 0x02u
+#define FRAME_TCP_RST 0x04u
+#define FRAME_TCP_ACK 0x10u
+#define FRAME_ICMP_REPLY 0u
+#define FRAME_ICMP_ECHO 8u
+
 enum frame_kind { FRAME_ARP_REQUEST = 1, FRAME_ARP_REPLY, FRAME_ICMP, FRAME_UDP, FRAME_TCP };
 
 /* Addresses are the bytes of the frame read as little-endian numbers: good for comparison, not for arithmetic. */
@@ -29,7 +36,10 @@ struct frame {
 	uint16_t l4_source;     /* UDP, TCP, not a fragment: port as a number; else 0 */
 	uint16_t l4_target;
 	uint8_t kind;           /* enum frame_kind */
-	bool fragment;          /* IPv4: a piece of a packet; ports are not looked at */
+	bool fragment;          /* IPv4: a piece of a packet; nothing behind its header is looked at */
+	uint8_t tcp_flags;      /* TCP, not a fragment: FRAME_TCP_* and the others of RFC 9293 */
+	uint8_t icmp_type;      /* ICMP, not a fragment */
+	uint16_t icmp_echo;     /* ICMP echo or its reply: identifier as a number; else 0 */
 };
 
 /* The six, four bytes at `p` as struct frame holds them. */

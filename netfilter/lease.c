@@ -89,6 +89,7 @@ static void admit(struct port *port, uint64_t duration)
 static void revoke(struct port *port)
 {
 	port->state = LZR_PORT_BLOCKED;
+	port->epoch++;
 	port->lease_end = 0;
 	port->has_nonce = false;
 	port->has_lease_nonce = false;
@@ -102,7 +103,7 @@ enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, ui
 	struct lzr_result copy;
 	enum lzr_control_status status;
 
-	if (port->state == LZR_PORT_DOWN)
+	if (port_state(port, now) == LZR_PORT_DOWN)
 		return LZR_CTL_NO_PORT;
 	if (port->kind != LZR_PORT_GUEST)
 		return LZR_CTL_KIND;

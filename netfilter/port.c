@@ -16,12 +16,19 @@ void port_init(struct port *port, const struct lzr_switch_port *config, const st
 	port->mac = frame_mac(config->mac);
 	port->ip = frame_ip(config->ipv4);
 	port->gateway = frame_ip(config->gateway);
+	port->lease_end_action = config->lease_end;
+	port->inspection = config->inspection;
+	rate_frames(&port->frames, config->frame_rate);
+	rate_bits(&port->bytes, config->bandwidth);
+	rate_frames(&port->inspected[0], config->inspection_rate);
+	rate_frames(&port->inspected[1], config->inspection_rate);
 	port->state = LZR_PORT_DOWN;
 }
 
 void port_down(struct port *port)
 {
 	port->state = LZR_PORT_DOWN;
+	port->epoch++;
 	memset(&port->peer, 0, sizeof(port->peer));
 	port->generation = 0;
 	port->lease_end = 0;
@@ -56,8 +63,10 @@ bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation
 enum lzr_port_state port_state(struct port *port, uint64_t now)
 {
 	if (port->state == LZR_PORT_ADMITTED && now >= port->lease_end) {
-		port->state = LZR_PORT_QUARANTINED;
+		port->state =
+		    port->lease_end_action == LZR_LEASE_END_BLOCK ? LZR_PORT_BLOCKED : LZR_PORT_QUARANTINED;
 		port->lease_end = 0;
+		port->epoch++;
 	}
 	return port->state;
 }

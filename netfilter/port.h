@@ -15,6 +15,7 @@
 #include <lazaret/link.h>
 #include <lazaret/switch.h>
 
+#include "rate.h"
 #include "reason.h"
 
 struct port_counters {
@@ -32,6 +33,8 @@ struct port {
 	uint64_t mac;                           /* as struct frame has it */
 	uint32_t ip;
 	uint32_t gateway;                       /* 0: none */
+	uint8_t lease_end_action;               /* enum lzr_lease_end */
+	uint32_t inspection;                    /* port, or LZR_SWITCH_NONE */
 	/* Bound at port_up */
 	enum lzr_port_state state;              /* read it with port_state(), which looks at the clock */
 	struct lzr_peer peer;
@@ -43,6 +46,9 @@ struct port {
 	uint8_t lease_nonce[LZR_PORT_NONCE_SIZE];
 	uint64_t nonce_issued;
 	/* Kept across instances */
+	uint32_t epoch;                         /* another one after each lease, instance and revocation */
+	struct rate frames, bytes;              /* what the VM may send */
+	struct rate inspected[2];               /* what it may send, and get, in quarantine */
 	bool has_requested;
 	uint64_t last_request;                  /* when the attestor last drew a nonce */
 	struct port_counters counters;
@@ -57,7 +63,7 @@ void port_init(struct port *port, const struct lzr_switch_port *config, const st
 bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation, uint64_t now);
 /* Closes the port and forgets who was there. */
 void port_down(struct port *port);
-/* The state at this moment; an admitted port whose lease has run out is in quarantine again, for good. */
+/* The state at this moment; an admitted port whose lease has run out is in quarantine or blocked, for good. */
 enum lzr_port_state port_state(struct port *port, uint64_t now);
 /* Draws a nonce on request; the one before is void.  LZR_CTL_OK, NO_PORT, KIND or RATE. */
 enum lzr_control_status port_draw_nonce(struct port *port, uint64_t interval, uint64_t now);

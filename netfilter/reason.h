@@ -32,6 +32,15 @@ enum nf_reason {
 	NF_LABEL,               /* labels differ */
 	NF_PEER_CLOSED,         /* destination port is down, quarantined or blocked */
 	NF_ENDPOINT,            /* infrastructure port, and this endpoint is not on its list */
+	NF_INSPECTION,          /* to or from a port in quarantine, and the other end is not its inspection port */
+	/* What the network's rules say (rules.c, conn.c) */
+	NF_FRAGMENT,            /* a piece of a packet: no rule can be looked up for it */
+	NF_RULE,                /* the first rule that fits denies it */
+	NF_NO_RULE,             /* no rule fits */
+	NF_STATE,               /* TCP that neither belongs to a connection nor opens one */
+	NF_TABLE,               /* a new connection, and the port's share of the table is in use */
+	/* How much of it */
+	NF_RATE,                /* more frames or bytes than the port may send, or its inspection may pass */
 	/* The driver's own (guests/switch) */
 	NF_OFFLOAD,             /* virtio-net header asks for what was not offered */
 	NF_STALE,               /* message of an instance or generation that is gone */

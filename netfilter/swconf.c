@@ -7,6 +7,7 @@
 #include <lazaret/policy.h>
 
 #include "frame.h"
+#include "rate.h"
 
 #define TIME_MAX (1ull << 62)   /* nanoseconds: sums of two do not wrap */
 
@@ -30,10 +31,12 @@ static bool is_name(const char name[LZR_NAME_MAX])
 
 static const char *check_header(const struct lzr_switch_header *h)
 {
+	uint32_t i;
+
 	if (memcmp(h->magic, LZR_SWITCH_MAGIC, sizeof(h->magic)) != 0)
 		return "magic is not " LZR_SWITCH_MAGIC;
 	if (h->version != LZR_SWITCH_VERSION)
-		return "version is not 1";
+		return "version is not 2";
 	if (h->network_count == 0 || h->network_count > LZR_SWITCH_NETWORK_MAX)
 		return "number of networks is out of range";
 	if (h->uplink_count > LZR_SWITCH_UPLINK_MAX)
@@ -42,14 +45,43 @@ static const char *check_header(const struct lzr_switch_header *h)
 		return "number of ports is out of range";
 	if (h->endpoint_count > LZR_SWITCH_ENDPOINT_MAX)
 		return "number of endpoints is out of range";
+	if (h->rule_count > LZR_SWITCH_RULE_MAX)
+		return "number of rules is out of range";
+	if (h->set_count > LZR_SWITCH_SET_MAX || h->member_count > LZR_SWITCH_MEMBER_MAX)
+		return "number of sets or of their members is out of range";
+	if (h->service_count > LZR_SWITCH_SERVICE_MAX || h->match_count > LZR_SWITCH_MATCH_MAX)
+		return "number of services or of their matches is out of range";
 	if (h->control_pair >= SWCONF_PAIR_MAX && h->control_pair != LZR_SWITCH_NONE)
 		return "control pair is out of range";
 	if (h->reserved != 0)
 		return "reserved field of the header is not zero";
 	if (h->lease_max_ns == 0 || h->lease_max_ns > TIME_MAX || h->nonce_interval_ns > TIME_MAX)
 		return "a time is out of range";
-	if (is_zero(h->verifier_x, sizeof(h->verifier_x)) && is_zero(h->verifier_y, sizeof(h->verifier_y)))
-		return "verifier key is missing";
+	if (h->verifier_count == 0 || h->verifier_count > LZR_SWITCH_VERIFIER_MAX)
+		return "number of verifier keys is out of range";
+	for (i = 0; i < LZR_SWITCH_VERIFIER_MAX; i++) {
+		if (i < h->verifier_count && is_zero(&h->verifiers[i], sizeof(h->verifiers[i])))
+			return "verifier key is missing";
+		if (i >= h->verifier_count && !is_zero(&h->verifiers[i], sizeof(h->verifiers[i])))
+			return "verifier key beyond their number";
+	}
+	return NULL;
+}
+
+/* Rules of the networks lie one behind the other and are all of them. */
+static const char *check_network_rules(const struct swconf *c, uint32_t i)
+{
+	const struct lzr_switch_network *n = &c->networks[i];
+	uint32_t begin = i == 0 ? 0 : c->networks[i - 1].rule_first + c->networks[i - 1].rule_count;
+
+	if ((n->flags & ~LZR_NETWORK_RULES) != 0)
+		return "network's flags are unknown";
+	if (n->rule_first != begin || n->rule_count > c->header.rule_count - begin)
+		return "network's rules do not begin behind those of the one before, or do not exist";
+	if (n->rule_count != 0 && (n->flags & LZR_NETWORK_RULES) == 0)
+		return "network has rules and says that it has none";
+	if (i + 1 == c->header.network_count && begin + n->rule_count != c->header.rule_count)
+		return "a rule belongs to no network";
 	return NULL;
 }
 
@@ -58,7 +90,7 @@ static const char *check_network(const struct swconf *c, uint32_t i)
 	const struct lzr_switch_network *n = &c->networks[i];
 	uint32_t j;
 
-	if (n->reserved != 0 || !is_zero(n->label.reserved, sizeof(n->label.reserved)))
+	if (!is_zero(n->label.reserved, sizeof(n->label.reserved)))
 		return "reserved field of a network is not zero";
 	if (!is_name(n->name))
 		return "network name is empty or not terminated";
@@ -72,7 +104,7 @@ static const char *check_network(const struct swconf *c, uint32_t i)
 		if (strcmp(c->networks[j].name, n->name) == 0)
 			return "two networks have one name";
 	}
-	return NULL;
+	return check_network_rules(c, i);
 }
 
 static const char *check_uplink(const struct swconf *c, uint32_t i)
@@ -95,6 +127,26 @@ static const char *check_uplink(const struct swconf *c, uint32_t i)
 	return NULL;
 }
 
+/* What the port may send, what becomes of it without a lease, whom it may meet then. */
+static const char *check_port_limits(const struct swconf *c, uint32_t i)
+{
+	const struct lzr_switch_port *p = &c->ports[i], *q;
+
+	if (p->bandwidth != 0 && (p->bandwidth < RATE_BANDWIDTH_MIN || p->bandwidth > RATE_BANDWIDTH_MAX))
+		return "port's bandwidth is out of range";
+	if (p->kind == LZR_PORT_GUEST ? p->lease_end != LZR_LEASE_END_QUARANTINE && p->lease_end != LZR_LEASE_END_BLOCK
+				      : p->lease_end != 0)
+		return "what becomes of a port at its lease's end is unknown";
+	if (p->inspection == LZR_SWITCH_NONE)
+		return p->inspection_rate == 0 ? NULL : "port without inspection has a rate of it";
+	if (p->kind != LZR_PORT_GUEST || p->inspection >= c->header.port_count || p->inspection == i)
+		return "port's inspection port does not exist, is itself, or the port is infrastructure";
+	q = &c->ports[p->inspection];
+	if (q->kind != LZR_PORT_GUEST || q->network != p->network || q->inspection != LZR_SWITCH_NONE)
+		return "inspection port is infrastructure, on another network, or inspected itself";
+	return p->inspection_rate == 0 ? "port's inspection has no rate" : NULL;
+}
+
 static const char *check_port(const struct swconf *c, uint32_t i)
 {
 	const struct lzr_switch_port *p = &c->ports[i], *q;
@@ -115,7 +167,7 @@ static const char *check_port(const struct swconf *c, uint32_t i)
 		return "port's IPv4 address cannot be a host's";
 	if (frame_ip(p->gateway) != 0 && !frame_ip_is_host(frame_ip(p->gateway)))
 		return "port's gateway address cannot be a host's";
-	if (p->reserved[0] != 0 || p->reserved[1] != 0)
+	if (p->reserved != 0 || p->reserved2 != 0)
 		return "reserved field of a port is not zero";
 	for (j = 0; j < c->header.port_count; j++) {
 		q = &c->ports[j];
@@ -130,7 +182,7 @@ static const char *check_port(const struct swconf *c, uint32_t i)
 		if (frame_ip(p->ipv4) == frame_ip(q->ipv4))
 			return "two ports have one IPv4 address";
 	}
-	return NULL;
+	return check_port_limits(c, i);
 }
 
 static const char *check_endpoint(const struct swconf *c, uint32_t i)
@@ -155,47 +207,51 @@ static const char *check_endpoint(const struct swconf *c, uint32_t i)
 	return NULL;
 }
 
-/* Copies an array of the block and moves the cursor behind it; the sizes were checked. */
-static void take(void *out, const uint8_t **from, size_t length)
-{
-	memcpy(out, *from, length);
-	*from += length;
-}
-
 const char *swconf_load(struct swconf *out, const void *block, uint64_t capacity, uint32_t *where)
 {
-	static const char *(*const checks[])(const struct swconf *, uint32_t) = {check_network, check_uplink,
-										 check_port, check_endpoint};
 	struct lzr_switch_header *h = &out->header;
+	const struct {
+		void *to;
+		size_t size;
+		const uint32_t *count;
+		const char *(*check)(const struct swconf *, uint32_t);
+	} arrays[] = {
+		{ out->networks, sizeof(out->networks[0]), &h->network_count, check_network },
+		{ out->uplinks, sizeof(out->uplinks[0]), &h->uplink_count, check_uplink },
+		{ out->ports, sizeof(out->ports[0]), &h->port_count, check_port },
+		{ out->endpoints, sizeof(out->endpoints[0]), &h->endpoint_count, check_endpoint },
+		{ out->rules, sizeof(out->rules[0]), &h->rule_count, swconf_check_rule },
+		{ out->sets, sizeof(out->sets[0]), &h->set_count, swconf_check_set },
+		{ out->members, sizeof(out->members[0]), &h->member_count, swconf_check_member },
+		{ out->services, sizeof(out->services[0]), &h->service_count, swconf_check_service },
+		{ out->matches, sizeof(out->matches[0]), &h->match_count, swconf_check_match },
+	};
+	const unsigned count = sizeof(arrays) / sizeof(arrays[0]);
 	const uint8_t *from = block;
 	const char *wrong;
-	uint32_t counts[4];
-	unsigned kind;
+	size_t size = sizeof(*h);
+	unsigned i;
 
 	*where = 0;
 	memset(out, 0, sizeof(*out));
 	if (capacity < sizeof(*h))
 		return "block is shorter than its header";
-	take(h, &from, sizeof(*h));
+	memcpy(h, from, sizeof(*h));
 	wrong = check_header(h);
 	if (wrong != NULL)
 		return wrong;
-	if (h->size > capacity || h->size != sizeof(*h) + h->network_count * sizeof(out->networks[0]) +
-						 h->uplink_count * sizeof(out->uplinks[0]) +
-						 h->port_count * sizeof(out->ports[0]) +
-						 h->endpoint_count * sizeof(out->endpoints[0]))
+	for (i = 0; i < count; i++)
+		size += *arrays[i].count * arrays[i].size;
+	if (h->size > capacity || h->size != size)
 		return "size is not that of the header and its arrays";
-	take(out->networks, &from, h->network_count * sizeof(out->networks[0]));
-	take(out->uplinks, &from, h->uplink_count * sizeof(out->uplinks[0]));
-	take(out->ports, &from, h->port_count * sizeof(out->ports[0]));
-	take(out->endpoints, &from, h->endpoint_count * sizeof(out->endpoints[0]));
-	counts[0] = h->network_count;
-	counts[1] = h->uplink_count;
-	counts[2] = h->port_count;
-	counts[3] = h->endpoint_count;
-	for (kind = 0; kind < 4; kind++) {
-		for (*where = 0; *where < counts[kind]; (*where)++) {
-			wrong = checks[kind](out, *where);
+	from += sizeof(*h);
+	for (i = 0; i < count; i++) {
+		memcpy(arrays[i].to, from, *arrays[i].count * arrays[i].size);
+		from += *arrays[i].count * arrays[i].size;
+	}
+	for (i = 0; i < count; i++) {
+		for (*where = 0; *where < *arrays[i].count; (*where)++) {
+			wrong = arrays[i].check(out, *where);
 			if (wrong != NULL)
 				return wrong;
 		}

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "crypto.h"
+
 /* Multiplicative hash; addresses are static and few, so short probes are enough. */
 static unsigned slot_of(uint64_t key)
 {
@@ -42,12 +44,18 @@ static struct port *port_by_ip(struct nswitch *sw, uint32_t ip)
 
 void switch_init(struct nswitch *sw)
 {
+	uint64_t seed;
 	uint32_t i;
 
 	memset(sw->ports, 0, sizeof(sw->ports));
 	memset(sw->uplinks, 0, sizeof(sw->uplinks));
 	memset(sw->by_mac, 0, sizeof(sw->by_mac));
 	memset(sw->by_ip, 0, sizeof(sw->by_ip));
+	memset(sw->rule_hits, 0, sizeof(sw->rule_hits));
+	memset(sw->no_rule_hits, 0, sizeof(sw->no_rule_hits));
+	nf_rules_build(&sw->rules, &sw->config);
+	(void)crypto_random((uint8_t *)&seed, sizeof(seed));
+	conn_init(&sw->connections, sw->config.header.port_count, seed);
 	for (i = 0; i < sw->config.header.port_count; i++) {
 		const struct lzr_switch_port *config = &sw->config.ports[i];
 
@@ -128,8 +136,72 @@ static enum nf_reason route_infrastructure(struct nswitch *sw, struct port *from
 	return NF_ENDPOINT;
 }
 
+/* --- rules -------------------------------------------------------------------------------------------------------- */
+
+/* What the network's rules and connections say about a frame that may pass otherwise. */
+static enum nf_reason filter(struct nswitch *sw, uint32_t network, struct switch_end from, const struct frame *f,
+			     uint64_t now, struct switch_verdict *v)
+{
+	bool outbound = from.kind == SWITCH_PORT, inbound = v->to.kind == SWITCH_PORT;
+	const struct conn_way out = { from.index, inbound ? v->to.index : CONN_OUTSIDE, true };
+	const struct conn_way in = { v->to.index, outbound ? from.index : CONN_OUTSIDE, false };
+	struct nf_tuple tuple;
+
+	if (f->fragment)
+		return NF_FRAGMENT;
+	if ((outbound && conn_pass(&sw->connections, sw->ports, &out, f, now)) ||
+	    (inbound && conn_pass(&sw->connections, sw->ports, &in, f, now)))
+		return NF_PASS;
+	tuple = nf_tuple_of(f);
+	v->decision = nf_rules_decide(&sw->rules, network, &tuple);
+	v->looked_up = true;
+	if (v->decision.rule == LZR_SWITCH_NONE) {
+		sw->no_rule_hits[network]++;
+		return NF_NO_RULE;
+	}
+	sw->rule_hits[v->decision.rule]++;
+	if (!v->decision.allow)
+		return NF_RULE;
+	if (v->decision.stateless)
+		return NF_PASS;
+	return conn_open(&sw->connections, sw->ports, outbound ? &out : &in, f, now);
+}
+
+static enum nf_reason filtered(struct nswitch *sw, uint32_t network, struct switch_end from, const struct frame *f,
+			       uint64_t now, struct switch_verdict *v)
+{
+	return sw->rules.filtered[network] && !is_arp(f) ? filter(sw, network, from, f, now, v) : NF_PASS;
+}
+
+/* --- ways --------------------------------------------------------------------------------------------------------- */
+
+static bool is_inspection_of(const struct nswitch *sw, const struct port *inspection, const struct port *port)
+{
+	return port->inspection != LZR_SWITCH_NONE && &sw->ports[port->inspection] == inspection;
+}
+
+/* Both ends are guest ports of one network. */
+static enum nf_reason route_between(struct nswitch *sw, struct port *from, struct port *target, const struct frame *f,
+				    uint64_t now, struct switch_verdict *v)
+{
+	enum lzr_port_state own = port_state(from, now), state = port_state(target, now);
+
+	if (own == LZR_PORT_QUARANTINED && !is_inspection_of(sw, target, from))
+		return NF_INSPECTION;
+	if (own == LZR_PORT_ADMITTED && state == LZR_PORT_QUARANTINED && is_inspection_of(sw, from, target))
+		own = LZR_PORT_QUARANTINED;
+	else if (state != LZR_PORT_ADMITTED)
+		return NF_PEER_CLOSED;
+	if (!lzr_label_equal(&from->peer.label, &target->peer.label))
+		return NF_LABEL;
+	v->to = to_port(sw, target);
+	if (own == LZR_PORT_QUARANTINED)
+		return NF_PASS;
+	return filtered(sw, from->network, to_port(sw, from), f, now, v);
+}
+
 static enum nf_reason route_guest(struct nswitch *sw, struct port *from, const struct frame *f, uint64_t now,
-				  struct switch_end *to)
+				  struct switch_verdict *v)
 {
 	struct port *target, *owner = port_by_ip(sw, f->ip_target);
 	enum nf_reason reason = find_target(sw, f, &target);
@@ -141,79 +213,97 @@ static enum nf_reason route_guest(struct nswitch *sw, struct port *from, const s
 		return NF_NETWORK;
 	if (target != owner || target == from)
 		return NF_MISMATCH;
-	if (target == NULL) {
-		if (uplink == LZR_SWITCH_NONE)
-			return NF_NO_DESTINATION;
-		*to = to_uplink(uplink);
-		return NF_PASS;
-	}
-	if (target->kind != LZR_PORT_GUEST)
-		return NF_ENDPOINT;
-	if (port_state(target, now) != LZR_PORT_ADMITTED)
-		return NF_PEER_CLOSED;
-	if (!lzr_label_equal(&from->peer.label, &target->peer.label))
-		return NF_LABEL;
-	*to = to_port(sw, target);
-	return NF_PASS;
+	if (target != NULL)
+		return target->kind == LZR_PORT_GUEST ? route_between(sw, from, target, f, now, v) : NF_ENDPOINT;
+	if (from->state == LZR_PORT_QUARANTINED)
+		return NF_INSPECTION;
+	if (uplink == LZR_SWITCH_NONE)
+		return NF_NO_DESTINATION;
+	v->to = to_uplink(uplink);
+	return filtered(sw, from->network, to_port(sw, from), f, now, v);
 }
 
 static enum nf_reason route_uplink(struct nswitch *sw, uint32_t uplink, const struct frame *f, uint64_t now,
-				   struct port **target)
+				   struct switch_verdict *v)
 {
-	enum nf_reason reason = find_target(sw, f, target);
+	struct port *target;
+	enum nf_reason reason = find_target(sw, f, &target);
 	enum lzr_port_state state;
 
 	if (reason != NF_PASS)
 		return reason;
-	if (*target == NULL)
+	if (target == NULL)
 		return NF_NO_DESTINATION;
-	if ((*target)->ip != f->ip_target)
+	v->to = to_port(sw, target);
+	v->target = v->to.index;
+	if (target->ip != f->ip_target)
 		return NF_MISMATCH;
-	state = port_state(*target, now);
-	if ((*target)->kind != LZR_PORT_GUEST) {
+	state = port_state(target, now);
+	if (target->kind != LZR_PORT_GUEST) {
 		if (state != LZR_PORT_INFRASTRUCTURE)
 			return NF_PEER_CLOSED;
-		return is_listed(sw, *target, f, uplink, f->ip_source, f->l4_source) ? NF_PASS : NF_ENDPOINT;
+		return is_listed(sw, target, f, uplink, f->ip_source, f->l4_source) ? NF_PASS : NF_ENDPOINT;
 	}
-	if (sw->config.networks[(*target)->network].uplink != uplink)
+	if (sw->config.networks[target->network].uplink != uplink)
 		return NF_NETWORK;
-	return state == LZR_PORT_ADMITTED ? NF_PASS : NF_PEER_CLOSED;
+	if (state != LZR_PORT_ADMITTED)
+		return NF_PEER_CLOSED;
+	return filtered(sw, target->network, to_uplink(uplink), f, now, v);
 }
 
-static enum nf_reason from_port(struct nswitch *sw, struct port *from, const uint8_t *bytes, uint32_t length,
-				uint64_t now, struct switch_end *to)
-{
-	enum lzr_port_state state = port_state(from, now);
-	enum nf_reason reason;
-	struct frame f;
+/* --- deciding ----------------------------------------------------------------------------------------------------- */
 
-	if (state != LZR_PORT_ADMITTED && state != LZR_PORT_INFRASTRUCTURE)
-		return NF_CLOSED;
-	reason = frame_parse(bytes, length, &f);
-	if (reason != NF_PASS)
-		return reason;
-	if (f.mac_source != from->mac)
+/* A port that sends must be who it is. */
+static enum nf_reason from_port(struct nswitch *sw, struct port *from, const struct frame *f, uint64_t now,
+				struct switch_verdict *v)
+{
+	if (f->mac_source != from->mac)
 		return NF_SPOOF_MAC;
-	if (f.ip_source != from->ip)
-		return is_arp(&f) ? NF_SPOOF_ARP : NF_SPOOF_IPV4;
-	return state == LZR_PORT_ADMITTED ? route_guest(sw, from, &f, now, to) : route_infrastructure(sw, from, &f, to);
+	if (f->ip_source != from->ip)
+		return is_arp(f) ? NF_SPOOF_ARP : NF_SPOOF_IPV4;
+	return from->kind == LZR_PORT_GUEST ? route_guest(sw, from, f, now, v)
+					    : route_infrastructure(sw, from, f, &v->to);
 }
 
 /* Nobody outside may use an address of a port. */
-static enum nf_reason from_uplink(struct nswitch *sw, uint32_t uplink, const uint8_t *bytes, uint32_t length,
-				  uint64_t now, struct port **target)
+static enum nf_reason from_uplink(struct nswitch *sw, uint32_t uplink, const struct frame *f, uint64_t now,
+				  struct switch_verdict *v)
 {
-	enum nf_reason reason;
-	struct frame f;
-
-	reason = frame_parse(bytes, length, &f);
-	if (reason != NF_PASS)
-		return reason;
-	if (port_by_mac(sw, f.mac_source) != NULL)
+	if (port_by_mac(sw, f->mac_source) != NULL)
 		return NF_SPOOF_MAC;
-	if (port_by_ip(sw, f.ip_source) != NULL)
-		return is_arp(&f) ? NF_SPOOF_ARP : NF_SPOOF_IPV4;
-	return route_uplink(sw, uplink, &f, now, target);
+	if (port_by_ip(sw, f->ip_source) != NULL)
+		return is_arp(f) ? NF_SPOOF_ARP : NF_SPOOF_IPV4;
+	return route_uplink(sw, uplink, f, now, v);
+}
+
+/* May the port send at all, for now?  One that has nobody to meet is not listened to. */
+static bool is_open(struct port *port, uint64_t now)
+{
+	enum lzr_port_state state = port_state(port, now);
+
+	return state == LZR_PORT_ADMITTED || state == LZR_PORT_INFRASTRUCTURE ||
+	       (state == LZR_PORT_QUARANTINED && port->inspection != LZR_SWITCH_NONE);
+}
+
+static void decide(struct nswitch *sw, struct switch_end from, const struct frame *f, uint64_t now,
+		   struct switch_verdict *v)
+{
+	struct port *port = &sw->ports[from.index];
+
+	v->looked_up = false;
+	v->target = LZR_SWITCH_NONE;
+	if (from.kind != SWITCH_PORT)
+		v->reason = from_uplink(sw, from.index, f, now, v);
+	else
+		v->reason = is_open(port, now) ? from_port(sw, port, f, now, v) : NF_CLOSED;
+}
+
+struct switch_verdict switch_decide(struct nswitch *sw, struct switch_end from, const struct frame *f, uint64_t now)
+{
+	struct switch_verdict v = { .target = LZR_SWITCH_NONE };
+
+	decide(sw, from, f, now, &v);
+	return v;
 }
 
 static struct port_counters *counters_of(struct nswitch *sw, struct switch_end end)
@@ -221,23 +311,49 @@ static struct port_counters *counters_of(struct nswitch *sw, struct switch_end e
 	return end.kind == SWITCH_PORT ? &sw->ports[end.index].counters : &sw->uplinks[end.index];
 }
 
+/* What the port may send, whatever it is. */
+static bool may_send(struct port *port, uint32_t length, uint64_t now)
+{
+	return rate_take(&port->frames, 1, now) && rate_take(&port->bytes, length, now) &&
+	       (port->state != LZR_PORT_QUARANTINED || rate_take(&port->inspected[0], 1, now));
+}
+
+static enum nf_reason judge(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
+			    uint64_t now, struct switch_verdict *v)
+{
+	struct frame f;
+
+	v->target = LZR_SWITCH_NONE;
+	if (from.kind == SWITCH_PORT) {
+		if (!is_open(&sw->ports[from.index], now))
+			return NF_CLOSED;
+		if (!may_send(&sw->ports[from.index], length, now))
+			return NF_RATE;
+	}
+	v->reason = frame_parse(bytes, length, &f);
+	if (v->reason != NF_PASS)
+		return v->reason;
+	decide(sw, from, &f, now, v);
+	if (v->reason == NF_PASS && v->to.kind == SWITCH_PORT &&
+	    sw->ports[v->to.index].state == LZR_PORT_QUARANTINED &&
+	    !rate_take(&sw->ports[v->to.index].inspected[1], 1, now))
+		return NF_RATE;
+	return v->reason;
+}
+
 enum nf_reason switch_forward(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
 			      uint64_t now, struct switch_end *to)
 {
-	struct port *target = NULL;
-	enum nf_reason reason;
+	struct switch_verdict v;
+	enum nf_reason reason = judge(sw, from, bytes, length, now, &v);
 
-	if (from.kind == SWITCH_PORT) {
-		reason = from_port(sw, &sw->ports[from.index], bytes, length, now, to);
-	} else {
-		reason = from_uplink(sw, from.index, bytes, length, now, &target);
-		if (reason == NF_PASS)
-			*to = to_port(sw, target);
-		else if (target != NULL)
-			target->counters.dropped[reason]++;
+	if (reason == NF_PASS) {
+		*to = v.to;
+		return NF_PASS;
 	}
-	if (reason != NF_PASS)
-		switch_dropped(sw, from, reason);
+	if (v.target != LZR_SWITCH_NONE)
+		sw->ports[v.target].counters.dropped[reason]++;
+	switch_dropped(sw, from, reason);
 	return reason;
 }
 

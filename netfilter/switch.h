@@ -5,15 +5,18 @@
  * Ends are ports (VMs) and uplinks (network cards).  A frame leaves by one end at most: MAC addresses are a static
  * table, an ARP request goes only to the one port or uplink that its target address belongs to, all other group
  * addresses are dropped, and an unknown unicast goes to the uplink of the sender's network.  Nothing passes between
- * networks, between labels, from or to a port that is not admitted, from an uplink to an uplink.  An infrastructure
- * port exchanges frames with its listed endpoints on their uplinks and with nobody else.  Single-threaded; no
- * allocation; all memory is the caller's.
+ * networks, between labels, from or to a port that is not admitted, from an uplink to an uplink.  On a network with
+ * rules, IPv4 passes only as they say.  A port in quarantine meets its inspection port, if it has one, and nobody else.
+ * An infrastructure port exchanges frames with its listed endpoints on their uplinks and with nobody else.
+ * Single-threaded; no allocation; all memory is the caller's.
  */
 #ifndef NETFILTER_SWITCH_H
 #define NETFILTER_SWITCH_H
 
+#include "conn.h"
 #include "frame.h"
 #include "port.h"
+#include "rules.h"
 #include "swconf.h"
 
 enum switch_end_kind { SWITCH_PORT = 1, SWITCH_UPLINK = 2 };
@@ -31,6 +34,10 @@ struct nswitch {
 	struct port_counters uplinks[LZR_SWITCH_UPLINK_MAX];
 	uint8_t by_mac[SWITCH_SLOTS];   /* port + 1, or 0 */
 	uint8_t by_ip[SWITCH_SLOTS];
+	struct nf_rules rules;
+	struct conn_table connections;
+	uint64_t rule_hits[LZR_SWITCH_RULE_MAX];        /* packets that each rule decided on; answers are not looked up */
+	uint64_t no_rule_hits[LZR_SWITCH_NETWORK_MAX];  /* packets that no rule of the network fits */
 };
 
 /* Builds the tables from sw->config, which swconf_load has filled; every port is down. */
@@ -42,6 +49,17 @@ void switch_init(struct nswitch *sw);
  */
 enum nf_reason switch_forward(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
 			      uint64_t now, struct switch_end *to);
+
+struct switch_verdict {
+	enum nf_reason reason;
+	struct switch_end to;           /* NF_PASS */
+	bool looked_up;                 /* the network's rules were asked, */
+	struct nf_decision decision;    /* and this is what they say */
+	uint32_t target;                /* port that it was for, or LZR_SWITCH_NONE */
+};
+/* The same decision on a frame already taken apart, without the limits of rate and without counting at the ends. */
+struct switch_verdict switch_decide(struct nswitch *sw, struct switch_end from, const struct frame *f, uint64_t now);
+
 /* Counts a forwarded frame at both ends. */
 void switch_delivered(struct nswitch *sw, struct switch_end from, struct switch_end to);
 /* Counts a frame that the caller dropped itself. */

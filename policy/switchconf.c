@@ -34,6 +34,7 @@ static uint8_t *put_networks(uint8_t *at, const struct policy *policy)
 	for (unsigned i = 0; i < policy->network_count; i++) {
 		struct lzr_switch_network network = { .label = policy->networks[i].label,
 						      .uplink = uplink_index(policy, i) };
+
 		memcpy(network.name, policy->networks[i].name, LZR_NAME_MAX);
 		at = put(at, &network, sizeof(network));
 	}
@@ -53,7 +54,10 @@ static uint8_t *put_ports(uint8_t *at, const struct policy *policy)
 	for (unsigned i = 0; i < policy->port_count; i++) {
 		const struct policy_port *from = &policy->ports[i];
 		struct lzr_switch_port port = { .kind = from->infrastructure ? LZR_PORT_ATTESTOR : LZR_PORT_GUEST,
-						.pair = i, .vm = from->vm, .network = from->network };
+						.pair = i, .vm = from->vm, .network = from->network,
+						.inspection = LZR_SWITCH_NONE,
+						.lease_end = from->infrastructure ? 0 : LZR_LEASE_END_QUARANTINE };
+
 		memcpy(port.mac, from->mac, 6);
 		memcpy(port.ipv4, from->ip, 4);
 		if (policy->networks[from->network].has_gateway)
@@ -86,12 +90,13 @@ void *emit_switch(const struct policy *policy, size_t *size)
 		.control_pair = fabric->has_control ? switch_control_pair(policy) : LZR_SWITCH_NONE,
 		.lease_max_ns = fabric->lease_max_ns,
 		.nonce_interval_ns = fabric->nonce_interval_ns,
+		.verifier_count = 1,
 	};
 
 	for (unsigned i = 0; i < policy->network_count; i++)
 		header.uplink_count += policy->networks[i].uplink != NONE;
-	memcpy(header.verifier_x, fabric->verifier_x, 48);
-	memcpy(header.verifier_y, fabric->verifier_y, 48);
+	memcpy(header.verifiers[0].x, fabric->verifier_x, 48);
+	memcpy(header.verifiers[0].y, fabric->verifier_y, 48);
 	*size = sizeof(header) + header.network_count * sizeof(struct lzr_switch_network) +
 		header.uplink_count * sizeof(struct lzr_switch_uplink) +
 		header.port_count * sizeof(struct lzr_switch_port) +

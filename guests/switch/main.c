@@ -36,11 +36,11 @@ static void seed_generator(void)
 
 	if (seed.status != LZR_OK)
 		rt_panic("switch: the hypervisor gives no seed: status %lu", seed.status);
-	good = crypto_init((const uint8_t *)seed.value, config->verifier_x, config->verifier_y);
+	good = crypto_init((const uint8_t *)seed.value, config->verifiers, config->verifier_count);
 	memset(&seed, 0, sizeof(seed));
 	__asm__ volatile("" : : "m"(seed) : "memory");
 	if (!good)
-		rt_panic("switch: configuration: the verifier's key is not a point of P-384");
+		rt_panic("switch: configuration: a verifier's key is not a point of P-384");
 }
 
 void rt_main(void)

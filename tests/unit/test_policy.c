@@ -264,7 +264,7 @@ static void test_switch_configuration(void **state)
 	assert_int_equal(header.control_pair, 3);
 	assert_int_equal(header.lease_max_ns, 60000000000);
 	assert_int_equal(header.nonce_interval_ns, 500000000);
-	assert_memory_equal(header.verifier_x, rig->policy.fabric.verifier_x, 48);
+	assert_memory_equal(header.verifiers[0].x, rig->policy.fabric.verifier_x, 48);
 	uint8_t *at = block + sizeof(header) + 2 * sizeof(struct lzr_switch_network);
 	memcpy(&uplink, at, sizeof(uplink));
 	assert_int_equal(uplink.slot, 2);

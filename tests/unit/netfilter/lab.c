@@ -58,8 +58,9 @@ void lab_config(struct swconf *out)
 	out->header.control_pair = PORTS;
 	out->header.lease_max_ns = LEASE_MAX;
 	out->header.nonce_interval_ns = NONCE_INTERVAL;
-	mbedtls_mpi_write_binary(&verifier.Q.X, out->header.verifier_x, 48);
-	mbedtls_mpi_write_binary(&verifier.Q.Y, out->header.verifier_y, 48);
+	out->header.verifier_count = 1;
+	mbedtls_mpi_write_binary(&verifier.Q.X, out->header.verifiers[0].x, 48);
+	mbedtls_mpi_write_binary(&verifier.Q.Y, out->header.verifiers[0].y, 48);
 	network(&out->networks[NET_SECRET], "secret", 2, 5, LZR_SWITCH_NONE);
 	network(&out->networks[NET_RESTRICTED], "restricted", 1, 1, UP_RESTRICTED);
 	network(&out->networks[NET_UNTRUSTED], "untrusted", 0, 0, UP_UNTRUSTED);
@@ -74,6 +75,8 @@ void lab_config(struct swconf *out)
 		p->pair = i;
 		p->vm = i + 3;
 		p->network = networks[i];
+		p->lease_end = i == ATTESTOR ? 0 : LZR_LEASE_END_QUARANTINE;
+		p->inspection = LZR_SWITCH_NONE;
 		memcpy(p->mac, (uint8_t[]){ 2, 0x4c, 0x5a, 0, 1, (uint8_t)i }, 6);
 		memcpy(p->ipv4, (uint8_t[]){ 10, 0, subnet, (uint8_t)(20 + i) }, 4);
 		if (networks[i] == NET_RESTRICTED || networks[i] == NET_UNTRUSTED)
@@ -106,6 +109,11 @@ void lab_write(const struct swconf *config, struct lab_block *out)
 	append(out, config->uplinks, header.uplink_count * sizeof(config->uplinks[0]));
 	append(out, config->ports, header.port_count * sizeof(config->ports[0]));
 	append(out, config->endpoints, header.endpoint_count * sizeof(config->endpoints[0]));
+	append(out, config->rules, header.rule_count * sizeof(config->rules[0]));
+	append(out, config->sets, header.set_count * sizeof(config->sets[0]));
+	append(out, config->members, header.member_count * sizeof(config->members[0]));
+	append(out, config->services, header.service_count * sizeof(config->services[0]));
+	append(out, config->matches, header.match_count * sizeof(config->matches[0]));
 	header.size = out->size;
 	memcpy(out->bytes, &header, sizeof(header));
 }
@@ -121,7 +129,7 @@ void lab_switch(struct nswitch *sw)
 	lab_config(&config);
 	lab_write(&config, &block);
 	assert_null(swconf_load(&sw->config, block.bytes, block.size, &where));
-	assert_true(crypto_init(seed, sw->config.header.verifier_x, sw->config.header.verifier_y));
+	assert_true(crypto_init(seed, sw->config.header.verifiers, sw->config.header.verifier_count));
 	switch_init(sw);
 }
 

@@ -316,20 +316,23 @@ static void test_seed(void **state)
 {
 	const struct lzr_switch_header *h = &sw.config.header;
 	uint8_t seed[CRYPTO_SEED_SIZE] = { 9 }, a[32], b[32], c[32];
+	struct lzr_switch_key bad;
 
 	(void)state;
-	assert_true(crypto_init(seed, h->verifier_x, h->verifier_y));
+	assert_true(crypto_init(seed, h->verifiers, 1));
 	assert_true(crypto_random(a, sizeof(a)));
 	assert_true(crypto_random(b, sizeof(b)));
 	assert_memory_not_equal(a, b, sizeof(a));
-	assert_true(crypto_init(seed, h->verifier_x, h->verifier_y));
+	assert_true(crypto_init(seed, h->verifiers, 1));
 	assert_true(crypto_random(b, sizeof(b)));
 	assert_memory_equal(a, b, sizeof(a));
 	seed[31] = 1;
-	assert_true(crypto_init(seed, h->verifier_x, h->verifier_y));
+	assert_true(crypto_init(seed, h->verifiers, 1));
 	assert_true(crypto_random(c, sizeof(c)));
 	assert_memory_not_equal(a, c, sizeof(a));
-	assert_false(crypto_init(seed, h->verifier_y, h->verifier_x));
+	memcpy(bad.x, h->verifiers[0].y, sizeof(bad.x));
+	memcpy(bad.y, h->verifiers[0].x, sizeof(bad.y));
+	assert_false(crypto_init(seed, &bad, 1));
 	assert_false(crypto_random(c, sizeof(c)));
 }
 

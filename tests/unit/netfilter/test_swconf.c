@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lazaret/policy.h>
+
 static struct swconf good, loaded;
 
 /* Loads an exact copy on the heap, so that the sanitizer sees any read beyond. */
@@ -63,7 +65,7 @@ static const struct {
 	const char *text;
 } rows[] = {
 	FIELD(header.magic[6], '2', "magic"),
-	FIELD(header.version, 2, "version"),
+	FIELD(header.version, 1, "version"),
 	FIELD(header.network_count, 0, "networks"),
 	FIELD(header.network_count, 33, "networks"),
 	FIELD(header.network_count, 0x80000000u, "networks"),
@@ -78,7 +80,7 @@ static const struct {
 	FIELD(header.lease_max_ns, 0, "time"),
 	FIELD(header.lease_max_ns, ~0ull, "time"),
 	FIELD(header.nonce_interval_ns, ~0ull, "time"),
-	FIELD(networks[1].reserved, 1, "reserved"),
+	FIELD(networks[1].flags, 2, "flags"),
 	FIELD(networks[1].label.reserved[3], 1, "reserved"),
 	FIELD(networks[1].name[0], 0, "network name"),
 	FIELD(networks[1].name[47], 'x', "network name"),
@@ -95,7 +97,7 @@ static const struct {
 	FIELD(ports[1].pair, 128, "queue pair"),
 	FIELD(ports[1].pair, PORTS, "queue pair"),
 	FIELD(ports[1].pair, 0, "one queue pair"),
-	FIELD(ports[1].vm, 32, "VM number"),
+	FIELD(ports[1].vm, LZR_VM_MAX, "VM number"),
 	FIELD(ports[1].network, 4, "network does not exist"),
 	FIELD(ports[1].mac[0], 3, "group"),
 	FIELD(ports[1].mac[5], 0, "one MAC"),
@@ -105,7 +107,8 @@ static const struct {
 	FIELD(ports[1].ipv4[3], 20, "one IPv4"),
 	FIELD(ports[2].gateway[0], 255, "gateway"),
 	FIELD(ports[2].gateway[3], 22, "gateway address is a port's"),
-	FIELD(ports[1].reserved[1], 1, "reserved"),
+	FIELD(ports[1].reserved, 1, "reserved"),
+	FIELD(ports[1].reserved2, 1, "reserved"),
 	FIELD(endpoints[0].port, PORTS, "not an infrastructure"),
 	FIELD(endpoints[0].port, BLUE, "not an infrastructure"),
 	FIELD(endpoints[0].uplink, 2, "uplink does not exist"),
@@ -163,8 +166,7 @@ static void test_no_key(void **state)
 
 	(void)state;
 	lab_config(&config);
-	memset(config.header.verifier_x, 0, 48);
-	memset(config.header.verifier_y, 0, 48);
+	memset(config.header.verifiers, 0, sizeof(config.header.verifiers));
 	assert_string_equal(load_config(&config), "verifier key is missing");
 }
 
