@@ -20,6 +20,7 @@ void port_init(struct port *port, const struct lzr_switch_port *config, const st
 	port->inspection = config->inspection;
 	rate_frames(&port->frames, config->frame_rate);
 	rate_bits(&port->bytes, config->bandwidth);
+	port->limited = config->frame_rate != 0 || config->bandwidth != 0;
 	rate_frames(&port->inspected[0], config->inspection_rate);
 	rate_frames(&port->inspected[1], config->inspection_rate);
 	port->state = LZR_PORT_DOWN;
@@ -60,15 +61,11 @@ bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation
 	return true;
 }
 
-enum lzr_port_state port_state(struct port *port, uint64_t now)
+void port_expire(struct port *port)
 {
-	if (port->state == LZR_PORT_ADMITTED && now >= port->lease_end) {
-		port->state =
-		    port->lease_end_action == LZR_LEASE_END_BLOCK ? LZR_PORT_BLOCKED : LZR_PORT_QUARANTINED;
-		port->lease_end = 0;
-		port->epoch++;
-	}
-	return port->state;
+	port->state = port->lease_end_action == LZR_LEASE_END_BLOCK ? LZR_PORT_BLOCKED : LZR_PORT_QUARANTINED;
+	port->lease_end = 0;
+	port->epoch++;
 }
 
 enum lzr_control_status port_draw_nonce(struct port *port, uint64_t interval, uint64_t now)

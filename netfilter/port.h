@@ -34,6 +34,7 @@ struct port {
 	uint32_t ip;
 	uint32_t gateway;                       /* 0: none */
 	uint8_t lease_end_action;               /* enum lzr_lease_end */
+	bool limited;                           /* `frames` or `bytes` is a limit */
 	uint32_t inspection;                    /* port, or LZR_SWITCH_NONE */
 	/* Bound at port_up */
 	enum lzr_port_state state;              /* read it with port_state(), which looks at the clock */
@@ -63,8 +64,15 @@ void port_init(struct port *port, const struct lzr_switch_port *config, const st
 bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation, uint64_t now);
 /* Closes the port and forgets who was there. */
 void port_down(struct port *port);
-/* The state at this moment; an admitted port whose lease has run out is in quarantine or blocked, for good. */
-enum lzr_port_state port_state(struct port *port, uint64_t now);
+/* Ends a lease that has run out: the port is in quarantine or blocked, for good. */
+void port_expire(struct port *port);
+/* The state at this moment. */
+static inline enum lzr_port_state port_state(struct port *port, uint64_t now)
+{
+	if (port->state == LZR_PORT_ADMITTED && now >= port->lease_end)
+		port_expire(port);
+	return port->state;
+}
 /* Draws a nonce on request; the one before is void.  LZR_CTL_OK, NO_PORT, KIND or RATE. */
 enum lzr_control_status port_draw_nonce(struct port *port, uint64_t interval, uint64_t now);
 /* Nanoseconds that are left of the running lease, 0 without one. */

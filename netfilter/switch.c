@@ -285,24 +285,20 @@ static bool is_open(struct port *port, uint64_t now)
 	       (state == LZR_PORT_QUARANTINED && port->inspection != LZR_SWITCH_NONE);
 }
 
-static void decide(struct nswitch *sw, struct switch_end from, const struct frame *f, uint64_t now,
-		   struct switch_verdict *v)
+/* Frames of a port that is not open do not get here. */
+static enum nf_reason decide(struct nswitch *sw, struct switch_end from, const struct frame *f, uint64_t now,
+			     struct switch_verdict *v)
 {
-	struct port *port = &sw->ports[from.index];
-
-	v->looked_up = false;
-	v->target = LZR_SWITCH_NONE;
-	if (from.kind != SWITCH_PORT)
-		v->reason = from_uplink(sw, from.index, f, now, v);
-	else
-		v->reason = is_open(port, now) ? from_port(sw, port, f, now, v) : NF_CLOSED;
+	return from.kind == SWITCH_PORT ? from_port(sw, &sw->ports[from.index], f, now, v)
+					: from_uplink(sw, from.index, f, now, v);
 }
 
 struct switch_verdict switch_decide(struct nswitch *sw, struct switch_end from, const struct frame *f, uint64_t now)
 {
-	struct switch_verdict v = { .target = LZR_SWITCH_NONE };
+	struct switch_verdict v = { .reason = NF_CLOSED, .target = LZR_SWITCH_NONE };
 
-	decide(sw, from, f, now, &v);
+	if (from.kind != SWITCH_PORT || is_open(&sw->ports[from.index], now))
+		v.reason = decide(sw, from, f, now, &v);
 	return v;
 }
 
@@ -314,37 +310,37 @@ static struct port_counters *counters_of(struct nswitch *sw, struct switch_end e
 /* What the port may send, whatever it is. */
 static bool may_send(struct port *port, uint32_t length, uint64_t now)
 {
-	return rate_take(&port->frames, 1, now) && rate_take(&port->bytes, length, now) &&
-	       (port->state != LZR_PORT_QUARANTINED || rate_take(&port->inspected[0], 1, now));
+	if (port->limited && !(rate_take(&port->frames, 1, now) && rate_take(&port->bytes, length, now)))
+		return false;
+	return port->state != LZR_PORT_QUARANTINED || rate_take(&port->inspected[0], 1, now);
 }
 
 static enum nf_reason judge(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
 			    uint64_t now, struct switch_verdict *v)
 {
+	enum nf_reason reason;
 	struct frame f;
 
-	v->target = LZR_SWITCH_NONE;
 	if (from.kind == SWITCH_PORT) {
 		if (!is_open(&sw->ports[from.index], now))
 			return NF_CLOSED;
 		if (!may_send(&sw->ports[from.index], length, now))
 			return NF_RATE;
 	}
-	v->reason = frame_parse(bytes, length, &f);
-	if (v->reason != NF_PASS)
-		return v->reason;
-	decide(sw, from, &f, now, v);
-	if (v->reason == NF_PASS && v->to.kind == SWITCH_PORT &&
+	reason = frame_parse(bytes, length, &f);
+	if (reason == NF_PASS)
+		reason = decide(sw, from, &f, now, v);
+	if (reason == NF_PASS && v->to.kind == SWITCH_PORT &&
 	    sw->ports[v->to.index].state == LZR_PORT_QUARANTINED &&
 	    !rate_take(&sw->ports[v->to.index].inspected[1], 1, now))
 		return NF_RATE;
-	return v->reason;
+	return reason;
 }
 
 enum nf_reason switch_forward(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
 			      uint64_t now, struct switch_end *to)
 {
-	struct switch_verdict v;
+	struct switch_verdict v = { .target = LZR_SWITCH_NONE };
 	enum nf_reason reason = judge(sw, from, bytes, length, now, &v);
 
 	if (reason == NF_PASS) {

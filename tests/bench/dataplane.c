@@ -58,6 +58,7 @@ static void make_site(void)
 	for (i = 0; i < h->port_count; i++) {
 		sw.config.ports[i].kind = LZR_PORT_GUEST;
 		sw.config.ports[i].network = i / 2;
+		sw.config.ports[i].inspection = LZR_SWITCH_NONE;
 		memcpy(sw.config.ports[i].mac, (const uint8_t[]){ 2, 0x4c, 0x5a, 0, 1, (uint8_t)i }, 6);
 		memcpy(sw.config.ports[i].ipv4, (const uint8_t[]){ 10, 0, (uint8_t)(i / 2), (uint8_t)(1 + i % 2) }, 4);
 	}

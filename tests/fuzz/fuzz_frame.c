@@ -27,6 +27,7 @@ static void make_site(void)
 	sw.config.header.port_count = 3;
 	sw.config.header.endpoint_count = 1;
 	for (i = 0; i < 3; i++) {
+		sw.config.ports[i].inspection = LZR_SWITCH_NONE;
 		sw.config.ports[i].kind = i == 2 ? LZR_PORT_ATTESTOR : LZR_PORT_GUEST;
 		memcpy(sw.config.ports[i].mac, (const uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)i }, 6);
 		memcpy(sw.config.ports[i].ipv4, (const uint8_t[]){ 10, 0, 0, (uint8_t)(i + 1) }, 4);
