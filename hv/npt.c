@@ -76,7 +76,9 @@ enum hv_err npt_map(uint64_t *root, gpa_t at, hpa_t from, uint64_t length, unsig
 
 	if ((at.a | from.a | length) % PAGE_SIZE || !length || !(flags & MAP_READ))
 		return HV_BAD_INPUT;
-	if (at.a >= NPT_LIMIT || length > NPT_LIMIT - at.a || from.a & ~NPT_ADDRESS)
+	if (at.a >= NPT_LIMIT || length > NPT_LIMIT - at.a)
+		return HV_BAD_INPUT;
+	if (from.a > NPT_ADDRESS || length - PAGE_SIZE > NPT_ADDRESS - from.a)
 		return HV_BAD_INPUT;
 	for (uint64_t done = 0, step; done < length; done += step) {
 		bool large = !((at.a + done) % LARGE_PAGE_SIZE) && !((from.a + done) % LARGE_PAGE_SIZE) &&
