@@ -97,7 +97,7 @@ static inline void arch_out32(uint16_t port, uint32_t value)
 	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
-#define ARCH_CR(name) \
+#define ARCH_REGISTER(name) \
 	static inline uint64_t arch_read_##name(void) \
 	{ \
 		uint64_t value; \
@@ -108,11 +108,53 @@ static inline void arch_out32(uint16_t port, uint32_t value)
 	{ \
 		__asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
 	}
-ARCH_CR(cr0)
-ARCH_CR(cr2)
-ARCH_CR(cr3)
-ARCH_CR(cr4)
-#undef ARCH_CR
+ARCH_REGISTER(cr0)
+ARCH_REGISTER(cr2)
+ARCH_REGISTER(cr3)
+ARCH_REGISTER(cr4)
+ARCH_REGISTER(dr0)
+ARCH_REGISTER(dr1)
+ARCH_REGISTER(dr2)
+ARCH_REGISTER(dr3)
+#undef ARCH_REGISTER
+
+static inline uint64_t arch_xgetbv(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void arch_xsetbv(uint64_t value)
+{
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+/* Every component that XCR0 holds. */
+static inline void arch_xsave(void *area)
+{
+	__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
+}
+
+static inline void arch_xrstor(const void *area)
+{
+	__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
+}
+
+/* No exception pending, and the last x87 instruction's addresses are those of this one. */
+static inline void arch_x87_forget(void)
+{
+	static const uint32_t zero;
+
+	__asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
+}
+
+/* FS, GS, TR, LDTR, STAR, SYSENTER state to the block at `physical`. */
+static inline void arch_vmsave(uint64_t physical)
+{
+	__asm__ volatile("vmsave %%rax" : : "a"(physical) : "memory");
+}
 
 static inline void arch_invlpg(uint64_t address)
 {

@@ -23,7 +23,7 @@ static enum hv_err svm_cpu_init(void)
 
 	arch_wrmsr(MSR_EFER, arch_rdmsr(MSR_EFER) | EFER_SVME);
 	arch_wrmsr(MSR_VM_HSAVE_PA, cpu->hsave);
-	__asm__ volatile("vmsave %%rax" : : "a"(cpu->host) : "memory");
+	arch_vmsave(cpu->host);
 	return HV_OK;
 }
 

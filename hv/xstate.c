@@ -28,19 +28,6 @@ static HV_SEALED uint64_t host_xcr0;    /* every component that the CPU has */
 static HV_SEALED uint32_t area_length;
 static HV_SEALED bool has_ibpb, has_rdtscp, restores_pointers;
 
-static uint64_t xgetbv(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-	return (uint64_t)high << 32 | low;
-}
-
-static void xsetbv(uint64_t value)
-{
-	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
-}
-
 HV_BOOT enum hv_err xstate_probe(void)
 {
 	struct cpuid_regs leaf;
@@ -64,7 +51,7 @@ void xstate_cpu_init(void)
 {
 	arch_write_cr4(arch_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE);
 	arch_write_cr0(arch_read_cr0() & ~(CR0_TS | CR0_EM));
-	xsetbv(host_xcr0);
+	arch_xsetbv(host_xcr0);
 }
 
 HV_BOOT enum hv_err xstate_create(struct vcpu *vcpu)
@@ -88,32 +75,31 @@ void xstate_save(struct vcpu *vcpu)
 {
 	struct xstate *x = &vcpu->xstate;
 
-	x->xcr0 = xgetbv();
-	xsetbv(host_xcr0);
-	__asm__ volatile("xsave64 (%0)" : : "r"(x->area), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
-	__asm__ volatile("mov %%db0, %0" : "=r"(x->dr[0]));
-	__asm__ volatile("mov %%db1, %0" : "=r"(x->dr[1]));
-	__asm__ volatile("mov %%db2, %0" : "=r"(x->dr[2]));
-	__asm__ volatile("mov %%db3, %0" : "=r"(x->dr[3]));
+	x->xcr0 = arch_xgetbv();
+	arch_xsetbv(host_xcr0);
+	arch_xsave(x->area);
+	x->dr[0] = arch_read_dr0();
+	x->dr[1] = arch_read_dr1();
+	x->dr[2] = arch_read_dr2();
+	x->dr[3] = arch_read_dr3();
 }
 
 /* XCR0 holds every component when this is called: from xstate_cpu_init or xstate_save. */
 void xstate_load(const struct vcpu *vcpu)
 {
-	static const uint32_t zero;
 	const struct xstate *x = &vcpu->xstate;
 
 	/* Some CPUs leave the last x87 instruction's addresses in place unless an exception is pending. */
 	if (!restores_pointers)
-		__asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
-	__asm__ volatile("xrstor64 (%0)" : : "r"(x->area), "a"(UINT32_MAX), "d"(UINT32_MAX) : "memory");
-	__asm__ volatile("mov %0, %%db0" : : "r"(x->dr[0]));
-	__asm__ volatile("mov %0, %%db1" : : "r"(x->dr[1]));
-	__asm__ volatile("mov %0, %%db2" : : "r"(x->dr[2]));
-	__asm__ volatile("mov %0, %%db3" : : "r"(x->dr[3]));
+		arch_x87_forget();
+	arch_xrstor(x->area);
+	arch_write_dr0(x->dr[0]);
+	arch_write_dr1(x->dr[1]);
+	arch_write_dr2(x->dr[2]);
+	arch_write_dr3(x->dr[3]);
 	if (has_rdtscp)
 		arch_wrmsr(MSR_TSC_AUX, x->tsc_aux);
-	xsetbv(x->xcr0);
+	arch_xsetbv(x->xcr0);
 }
 
 /* Whether XSETBV takes the value without a fault (AMD64 Architecture Programmer's Manual, volume 4, "XSETBV"). */
@@ -128,7 +114,7 @@ bool xstate_set_xcr0(uint64_t value)
 {
 	if (!is_xcr0(value))
 		return false;
-	xsetbv(value);
+	arch_xsetbv(value);
 	return true;
 }
 
