@@ -7,16 +7,25 @@
 
 #include <libfdt.h>
 
-#include "policy.h"
+#include "check.h"
+
+#define EMIT_FIRST (256u << 10)
+#define EMIT_LAST (1u << 30)
 
 struct writer {
 	void *fdt;
-	int error;
+	int error;              /* the first one */
 };
+
+static void add(struct writer *w, int result)
+{
+	if (!w->error)
+		w->error = result;
+}
 
 static void begin(struct writer *w, const char *name)
 {
-	w->error |= fdt_begin_node(w->fdt, name);
+	add(w, fdt_begin_node(w->fdt, name));
 }
 
 static void begin_unit(struct writer *w, const char *name, unsigned number)
@@ -29,12 +38,12 @@ static void begin_unit(struct writer *w, const char *name, unsigned number)
 
 static void end(struct writer *w)
 {
-	w->error |= fdt_end_node(w->fdt);
+	add(w, fdt_end_node(w->fdt));
 }
 
 static void bytes(struct writer *w, const char *name, const void *data, size_t size)
 {
-	w->error |= fdt_property(w->fdt, name, data, (int)size);
+	add(w, fdt_property(w->fdt, name, data, (int)size));
 }
 
 static void cells(struct writer *w, const char *name, const uint32_t *values, unsigned count)
@@ -98,38 +107,40 @@ static void name_list(struct writer *w, const char *name, const char *const *nam
 }
 
 /* What the source leaves open: an equal share of the CPU's period among its vCPUs. */
-static uint32_t default_budget(const struct policy *policy, const struct policy_vm *vm)
+static uint32_t default_budget(const struct cpu_load *loads, const struct policy_vm *vm)
 {
 	uint64_t used = 0, most = 1;
 
 	for (unsigned v = 0; v < vm->cpu_count; v++) {
-		uint64_t open = 0, taken = 0;
-		for (unsigned i = 0; i < policy->vm_count; i++)
-			for (unsigned o = 0; o < policy->vms[i].cpu_count; o++) {
-				const struct policy_vm *other = &policy->vms[i];
-				if (other->cpus[o] != vm->cpus[v])
-					continue;
-				open += other->budget_us == 0;
-				taken += (uint64_t)other->budget_us * 1000000 / other->period_us;
-			}
-		most = open > most ? open : most;
-		used = taken > used ? taken : used;
+		const struct cpu_load *load = &loads[vm->cpus[v]];
+		most = load->open > most ? load->open : most;
+		used = load->used > used ? load->used : used;
 	}
 	return (uint32_t)((1000000 - used) * vm->period_us / 1000000 / most);
 }
 
-static void vm_node(struct writer *w, const struct policy *policy, unsigned number)
+static void numbers(struct writer *w, const char *name, const uint32_t *values, unsigned count)
+{
+	uint32_t *swapped = memory_get(count * sizeof(*swapped));
+
+	for (unsigned i = 0; i < count; i++)
+		swapped[i] = htonl(values[i]);
+	bytes(w, name, swapped, count * sizeof(*swapped));
+	free(swapped);
+}
+
+static void vm_node(struct writer *w, const struct policy *policy, const struct cpu_load *loads,
+		    unsigned number)
 {
 	const struct policy_vm *vm = &policy->vms[number];
-	uint32_t range[6], controlled[LZR_VM_MAX];
-	unsigned count = 0;
+	uint32_t range[6];
 
 	begin_unit(w, vm->name, number);
 	text(w, "image", vm->image);
 	if (vm->measure_only)
 		flag(w, "measure-only", true);
 	else
-		bytes(w, "measurement", vm->facts.measurement, LZR_DIGEST_SIZE);
+		bytes(w, "measurement", vm->pinned ? vm->measurement : vm->facts->measurement, LZR_DIGEST_SIZE);
 	label(w, "label", &vm->label);
 	if (vm->trusted) {
 		label_cells(&vm->low, range);
@@ -138,18 +149,15 @@ static void vm_node(struct writer *w, const struct policy *policy, unsigned numb
 	}
 	u64(w, "memory", vm->memory);
 	u32(w, "vcpus", vm->vcpus);
-	cells(w, "cpus", vm->cpus, vm->cpu_count);
-	u32(w, "budget-us", vm->budget_us ? vm->budget_us : default_budget(policy, vm));
+	numbers(w, "cpus", vm->cpus, vm->cpu_count);
+	u32(w, "budget-us", vm->budget_us ? vm->budget_us : default_budget(loads, vm));
 	u32(w, "period-us", vm->period_us);
 	u32(w, "max-restarts", vm->max_restarts);
-	flag(w, "service", vm->rights & RIGHT_SERVICE);
-	flag(w, "attests", vm->rights & RIGHT_ATTESTS);
-	flag(w, "reads-audit", vm->rights & RIGHT_READS_AUDIT);
-	for (unsigned i = 0; i < policy->vm_count; i++)
-		if (vm->controls & 1u << i)
-			controlled[count++] = htonl(i);
-	if (count)
-		bytes(w, "controls", controlled, count * sizeof(uint32_t));
+	flag(w, "service", vm->service);
+	flag(w, "attests", vm->rights[RIGHT_ATTESTS].property != NULL);
+	flag(w, "reads-audit", vm->rights[RIGHT_READS_AUDIT].property != NULL);
+	if (vm->rights[RIGHT_CONTROLS].count)
+		numbers(w, "controls", vm->rights[RIGHT_CONTROLS].vms, vm->rights[RIGHT_CONTROLS].count);
 	end(w);
 }
 
@@ -196,37 +204,48 @@ static void network_node(struct writer *w, const struct policy_network *network,
 	end(w);
 }
 
+static void emit_tree(struct writer *w, const struct policy *policy, const struct cpu_load *loads, size_t room)
+{
+	add(w, fdt_create(w->fdt, (int)room));
+	add(w, fdt_finish_reservemap(w->fdt));
+	begin(w, "");
+	text(w, "compatible", LZR_POLICY_COMPATIBLE);
+	u64(w, "version", policy->version);
+	name_list(w, "levels", policy->levels, policy->level_count);
+	name_list(w, "categories", policy->categories, policy->category_count);
+	flag(w, "allow-without-iommu", policy->allow_without_iommu);
+	begin(w, "vms");
+	for (unsigned i = 0; i < policy->vm_count; i++)
+		vm_node(w, policy, loads, i);
+	end(w);
+	begin(w, "devices");
+	for (unsigned i = 0; i < policy->device_count; i++)
+		device_node(w, &policy->devices[i], i);
+	end(w);
+	begin(w, "links");
+	for (unsigned i = 0; i < policy->link_count; i++)
+		link_node(w, &policy->links[i], i);
+	end(w);
+	begin(w, "networks");
+	for (unsigned i = 0; i < policy->network_count; i++)
+		network_node(w, &policy->networks[i], i);
+	end(w);
+	end(w);
+	add(w, fdt_finish(w->fdt));
+}
+
 void *emit_policy(const struct policy *policy, size_t *size)
 {
-	struct writer w = { calloc(1, LZR_POLICY_MAX), 0 };
+	struct cpu_load *loads = memory_get(policy->machine_cpus * sizeof(*loads));
+	struct writer w = { NULL, -FDT_ERR_NOSPACE };
 
-	if (!w.fdt)
-		return NULL;
-	w.error |= fdt_create(w.fdt, LZR_POLICY_MAX) | fdt_finish_reservemap(w.fdt);
-	begin(&w, "");
-	text(&w, "compatible", LZR_POLICY_COMPATIBLE);
-	u64(&w, "version", policy->version);
-	name_list(&w, "levels", policy->levels, policy->level_count);
-	name_list(&w, "categories", policy->categories, policy->category_count);
-	flag(&w, "allow-without-iommu", policy->allow_without_iommu);
-	begin(&w, "vms");
-	for (unsigned i = 0; i < policy->vm_count; i++)
-		vm_node(&w, policy, i);
-	end(&w);
-	begin(&w, "devices");
-	for (unsigned i = 0; i < policy->device_count; i++)
-		device_node(&w, &policy->devices[i], i);
-	end(&w);
-	begin(&w, "links");
-	for (unsigned i = 0; i < policy->link_count; i++)
-		link_node(&w, &policy->links[i], i);
-	end(&w);
-	begin(&w, "networks");
-	for (unsigned i = 0; i < policy->network_count; i++)
-		network_node(&w, &policy->networks[i], i);
-	end(&w);
-	end(&w);
-	w.error |= fdt_finish(w.fdt);
+	cpu_load(policy, loads);
+	for (size_t room = EMIT_FIRST; w.error == -FDT_ERR_NOSPACE && room <= EMIT_LAST; room *= 2) {
+		free(w.fdt);
+		w = (struct writer){ memory_get(room), 0 };
+		emit_tree(&w, policy, loads, room);
+	}
+	free(loads);
 	if (w.error) {
 		free(w.fdt);
 		return NULL;

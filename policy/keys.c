@@ -220,3 +220,17 @@ bool key_point(const char *pub, uint8_t x[48], uint8_t y[48])
 	mbedtls_pk_free(&key);
 	return good;
 }
+
+bool key_digest(const char *pub, uint8_t out[LZR_DIGEST_SIZE])
+{
+	uint8_t x[48], y[48];
+	char reason[256];
+	size_t size;
+
+	if (!key_point(pub, x, y))
+		return false;
+	uint8_t *file = file_load(pub, KEY_FILE_MAX, &size, reason, sizeof(reason));
+	bool good = file && digest(file, size, out);
+	free(file);
+	return good || wrong(pub, "cannot read it again", 0);
+}

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules over networks, ports, channels and the switch that joins them. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lazaret/link.h>
 
-#include "policy.h"
-
-#define LABEL_TEXT 256
-
-static bool within_range(const struct policy_vm *vm, const struct lzr_label *label)
-{
-	if (!vm->trusted)
-		return lzr_label_equal(&vm->label, label);
-	return lzr_label_dominates(&vm->high, label) && lzr_label_dominates(label, &vm->low);
-}
+#include "check.h"
 
 static void check_port_label(const struct policy *policy, const struct policy_port *port, struct report *report)
 {
@@ -22,85 +13,100 @@ static void check_port_label(const struct policy *policy, const struct policy_po
 	const struct policy_vm *vm = &policy->vms[port->vm];
 	char want[LABEL_TEXT], have[LABEL_TEXT];
 
-	if (within_range(vm, &network->label))
+	if (may_hold(vm, &network->label))
 		return;
 	label_text(policy, &network->label, want, sizeof(want));
 	label_text(policy, &vm->label, have, sizeof(have));
 	complain(report, where_of(port->node, "vm"),
 		 "port \"%s\" would join labels: network \"%s\" has %s, expected a VM of that label or trusted over "
-		 "it, found "
-		 "\"%s\" with %s",
-		 port->node->name, network->name, want, vm->name, have);
+		 "it, found \"%s\" with %s",
+		 port->name, network->name, want, vm->name, have);
 }
 
 static void check_port_device(const struct policy *policy, const struct policy_port *port, struct report *report)
 {
 	const struct policy_vm *vm = &policy->vms[port->vm];
 
-	if (!vm->has_facts)
+	if (!vm->facts)
 		return;
-	const struct fact_device *device = facts_device(&vm->facts, port->device);
-	if (!device || device->kind != FACT_VDEV || device->virtio_id != LZR_VIRTIO_PCI_NET || device->service)
+	const struct fact_device *device = facts_device(vm->facts, port->device);
+	if (!device || device->kind != FACT_VDEV || device->virtio_id != LZR_VIRTIO_PCI_NET || device->service) {
 		complain(report, where_of(port->node, "device"),
 			 "port \"%s\": expected a network device \"%s\" in the manifest of VM \"%s\", found %s",
-			 port->node->name, port->device, vm->name, device ? "a device of another kind" : "none");
-	else if (!device->has_mac || memcmp(device->mac, port->mac, 6))
+			 port->name, port->device, vm->name, device ? "a device of another kind" : "none");
+		return;
+	}
+	if (!device->has_mac || memcmp(device->mac, port->mac, 6))
 		complain(report, where_of(port->node, "mac"),
 			 "port \"%s\": expected the MAC address of \"%s\" in the manifest of VM \"%s\", "
 			 "%02x:%02x:%02x:%02x:%02x:%02x, found %02x:%02x:%02x:%02x:%02x:%02x",
-			 port->node->name, port->device, vm->name, device->mac[0], device->mac[1], device->mac[2],
+			 port->name, port->device, vm->name, device->mac[0], device->mac[1], device->mac[2],
 			 device->mac[3], device->mac[4], device->mac[5], port->mac[0], port->mac[1], port->mac[2],
 			 port->mac[3], port->mac[4], port->mac[5]);
+	if (port->queue_size && port->queue_size != device->queue_size)
+		complain(report, where_of(port->node, "queue-size"),
+			 "port \"%s\": expected the queue size of \"%s\" in the manifest of VM \"%s\", %u, found %u",
+			 port->name, port->device, vm->name, device->queue_size, port->queue_size);
 }
 
-static void check_port(const struct policy *policy, unsigned index, struct report *report)
+static void check_infrastructure(const struct policy *policy, const struct policy_port *port, struct report *report)
 {
-	const struct policy_port *port = &policy->ports[index];
+	const struct policy_vm *vm = &policy->vms[port->vm];
 
-	for (unsigned i = 0; i < index; i++) {
-		const struct policy_port *other = &policy->ports[i];
-		if (!memcmp(port->mac, other->mac, 6))
-			complain(report, where_of(port->node, "mac"),
-				 "port \"%s\": MAC address is also port \"%s\"'s (%s)", port->node->name,
-				 other->node->name, other->node->where);
-		if (!memcmp(port->ip, other->ip, 4) && port->network == other->network)
-			complain(report, where_of(port->node, "ip"),
-				 "port \"%s\": IP address is also port \"%s\"'s (%s)", port->node->name,
-				 other->node->name, other->node->where);
-	}
-	if (port->network == NONE || port->vm == NONE)
-		return;
-	const struct policy_network *network = &policy->networks[port->network];
-	if (network->has_gateway && !memcmp(port->ip, network->gateway, 4))
-		complain(report, where_of(port->node, "ip"), "port \"%s\": IP address is the gateway's",
-			 port->node->name);
-	if (port->infrastructure && !(policy->vms[port->vm].rights & RIGHT_ATTESTS))
+	if (!vm->rights[RIGHT_ATTESTS].property)
 		complain(report, where_of(port->node, "vm"),
-			 "infrastructure port \"%s\": expected a VM that attests, found \"%s\"", port->node->name,
-			 policy->vms[port->vm].name);
-	if (port->infrastructure && network->uplink == NONE)
+			 "infrastructure port \"%s\": expected a VM that attests, found \"%s\"", port->name, vm->name);
+	if (policy->networks[port->network].uplink == NONE)
 		complain(report, where_of(port->node, "network"),
-			 "infrastructure port \"%s\": network \"%s\" has no uplink", port->node->name, network->name);
-	check_port_label(policy, port, report);
-	check_port_device(policy, port, report);
+			 "infrastructure port \"%s\": expected a network with an uplink, found \"%s\"", port->name,
+			 policy->networks[port->network].name);
 }
 
-static void check_network(const struct policy *policy, unsigned index, struct report *report)
+struct ip_key {
+	unsigned network;
+	uint8_t ip[4];
+};
+
+/* The switch tells ports apart by their addresses. */
+static void check_addresses(const struct policy *policy, struct report *report)
 {
-	const struct policy_network *network = &policy->networks[index];
+	struct ip_key *keys = memory_get(policy->port_count * sizeof(*keys));
+	struct table macs = { 0 }, ips = { 0 };
+	char place[PLACE_TEXT];
+
+	for (unsigned i = 0; i < policy->port_count; i++) {
+		const struct policy_port *port = &policy->ports[i];
+		unsigned other = table_add(&macs, port->mac, sizeof(port->mac), i);
+		if (other != NONE)
+			complain(report, where_of(port->node, "mac"),
+				 "port \"%s\": MAC address is also port \"%s\"'s (%s)",
+				 port->name, policy->ports[other].name,
+				 place_text(policy->ports[other].node->where, place));
+		if (port->network == NONE)
+			continue;
+		const struct policy_network *network = &policy->networks[port->network];
+		keys[i].network = port->network;
+		memcpy(keys[i].ip, port->ip, 4);
+		other = table_add(&ips, &keys[i], sizeof(keys[i]), i);
+		if (other != NONE)
+			complain(report, where_of(port->node, "ip"),
+				 "port \"%s\": IP address is also port \"%s\"'s (%s)",
+				 port->name, policy->ports[other].name,
+				 place_text(policy->ports[other].node->where, place));
+		if (network->has_gateway && !memcmp(port->ip, network->gateway, 4))
+			complain(report, where_of(port->node, "ip"), "port \"%s\": IP address is the gateway's",
+				 port->name);
+	}
+	table_free(&macs);
+	table_free(&ips);
+	free(keys);
+}
+
+static void check_uplink(const struct policy *policy, const struct policy_network *network, struct report *report)
+{
+	const struct policy_device *uplink = &policy->devices[network->uplink];
 	char want[LABEL_TEXT], have[LABEL_TEXT];
 
-	if (network->has_gateway && network->uplink == NONE)
-		complain(report, where_of(network->node, "gateway"), "network \"%s\": a gateway needs an uplink",
-			 network->name);
-	if (network->uplink == NONE)
-		return;
-	const struct policy_device *uplink = &policy->devices[network->uplink];
-	for (unsigned i = 0; i < index; i++)
-		if (policy->networks[i].uplink == network->uplink)
-			complain(report, where_of(network->node, "uplink"),
-				 "network \"%s\": uplink \"%s\" is also network \"%s\"'s", network->name, uplink->name,
-				 policy->networks[i].name);
 	if (uplink->mmio || !policy->fabric.node || uplink->vm != policy->fabric.vm)
 		complain(report, where_of(network->node, "uplink"),
 			 "network \"%s\": expected its uplink \"%s\" to be a PCI device assigned to the switch's VM",
@@ -108,28 +114,59 @@ static void check_network(const struct policy *policy, unsigned index, struct re
 	else if (!uplink->slot)
 		complain(report, uplink->node->where,
 			 "device \"%s\" is an uplink: expected property \"slot\", found none", uplink->name);
-	if (!lzr_label_equal(&uplink->label, &network->label)) {
-		label_text(policy, &network->label, want, sizeof(want));
-		label_text(policy, &uplink->label, have, sizeof(have));
-		complain(report, where_of(network->node, "uplink"),
-			 "network \"%s\" would join labels: expected an uplink of label %s, found \"%s\" with %s",
-			 network->name, want, uplink->name, have);
-	}
+	if (uplink->bypasses_firewall)
+		complain(report, where_of(uplink->node, "bypasses-firewall"),
+			 "device \"%s\" is the uplink of network \"%s\": expected no bypasses-firewall", uplink->name,
+			 network->name);
+	if (lzr_label_equal(&uplink->label, &network->label))
+		return;
+	label_text(policy, &network->label, want, sizeof(want));
+	label_text(policy, &uplink->label, have, sizeof(have));
+	complain(report, where_of(network->node, "uplink"),
+		 "network \"%s\" would join labels: expected an uplink of label %s, found \"%s\" with %s",
+		 network->name, want, uplink->name, have);
 }
+
+static void check_networks(const struct policy *policy, struct report *report)
+{
+	unsigned *taken = memory_get(policy->device_count * sizeof(*taken));   /* network of each uplink, plus one */
+
+	for (unsigned i = 0; i < policy->network_count; i++) {
+		const struct policy_network *network = &policy->networks[i];
+		if (network->has_gateway && !take(network->node, "uplink"))
+			complain(report, where_of(network->node, "gateway"),
+				 "network \"%s\": expected an uplink, since it has a gateway, found none",
+				 network->name);
+		if (network->uplink == NONE)
+			continue;
+		if (taken[network->uplink])
+			complain(report, where_of(network->node, "uplink"),
+				 "network \"%s\": uplink \"%s\" is also network \"%s\"'s", network->name,
+				 policy->devices[network->uplink].name,
+				 policy->networks[taken[network->uplink] - 1].name);
+		taken[network->uplink] = i + 1;
+		check_uplink(policy, network, report);
+	}
+	free(taken);
+}
+
+/* --- links -------------------------------------------------------------------------------------------------------- */
 
 static void check_channel_labels(const struct policy *policy, const struct policy_link *link, struct report *report)
 {
-	const struct policy_vm *a = &policy->vms[link->vm[0]], *b = &policy->vms[link->vm[1]];
 	char want[LABEL_TEXT], have[LABEL_TEXT];
 
-	if (within_range(b, &link->label) && within_range(a, &link->label))
-		return;
-	label_text(policy, &link->label, want, sizeof(want));
-	label_text(policy, &b->label, have, sizeof(have));
-	complain(
-		report, link->node->where,
-		"channel \"%s\" would join labels: expected \"%s\" to have label %s or to be trusted over it, found %s",
-		link->node->name, b->name, want, have);
+	for (unsigned end = 0; end < 2; end++) {
+		const struct policy_vm *vm = &policy->vms[link->vm[end]];
+		if (may_hold(vm, &link->label))
+			continue;
+		label_text(policy, &link->label, want, sizeof(want));
+		label_text(policy, &vm->label, have, sizeof(have));
+		complain(report, where_of(link->node, end ? "service" : "vm"),
+			 "channel \"%s\" would join labels: expected \"%s\" to have label %s or to be trusted over it, "
+			 "found %s",
+			 link->node->name, vm->name, want, have);
+	}
 }
 
 /* Every link needs one end that serves; that VM must have the right to. */
@@ -139,14 +176,14 @@ static void check_link_ends(const struct policy *policy, const struct policy_lin
 
 	for (unsigned end = 0; end < 2; end++) {
 		const struct policy_vm *vm = &policy->vms[link->vm[end]];
-		const struct fact_device *device = vm->has_facts ? facts_device(&vm->facts, link->device[end]) : NULL;
-		known = known && vm->has_facts;
-		if (!vm->has_facts)
+		const struct fact_device *device = vm->facts ? facts_device(vm->facts, link->device[end]) : NULL;
+		known = known && vm->facts;
+		if (!vm->facts)
 			continue;
 		if (!device || device->kind != FACT_VDEV) {
-			complain(report, link->node->where,
-				 "link \"%s\": expected a virtual device \"%s\" in the manifest of VM "
-				 "\"%s\", found %s",
+			complain(report,
+				 where_of(link->node, end && link->channel != NONE ? "service-device" : "device"),
+				 "link \"%s\": expected a virtual device \"%s\" in the manifest of VM \"%s\", found %s",
 				 link->node->name, link->device[end], vm->name, device ? "a place" : "none");
 			known = false;
 			continue;
@@ -157,60 +194,142 @@ static void check_link_ends(const struct policy *policy, const struct policy_lin
 				 "pair(s)",
 				 link->node->name, link->device[end], vm->name, link->pair[end], device->pairs);
 		served = served || device->service;
-		if (device->service && !(vm->rights & RIGHT_SERVICE))
+		if (device->service && !vm->service)
 			complain(report, link->node->where,
-				 "link \"%s\": VM \"%s\" serves it, expected flag \"service\" in that VM",
+				 "link \"%s\": VM \"%s\" serves it, expected flag \"service\" in that VM, found none",
 				 link->node->name, vm->name);
 	}
 	if (known && !served)
 		complain(report, link->node->where,
-			 "link \"%s\" has no backend: expected a service end at \"%s\" or \"%s\"", link->node->name,
-			 policy->vms[link->vm[0]].name, policy->vms[link->vm[1]].name);
+			 "link \"%s\" has no backend: expected a service end at \"%s\" or \"%s\", found none",
+			 link->node->name, policy->vms[link->vm[0]].name, policy->vms[link->vm[1]].name);
 }
 
-static void check_link(const struct policy *policy, unsigned index, struct report *report)
+/* A guard's links are its two ends, nothing else. */
+static bool of_guard(const struct policy_vm *vm, const struct policy_link *link)
 {
-	const struct policy_link *link = &policy->links[index];
+	const struct policy_conduit *ends[] = { &vm->from, &vm->to };
 
-	if (link->vm[0] == NONE || link->vm[1] == NONE || !link->device[0][0] || !link->device[1][0])
-		return;
-	for (unsigned i = 0; i < index; i++)
-		for (unsigned x = 0; x < 4; x++) {
-			const struct policy_link *other = &policy->links[i];
-			unsigned mine = x & 1, theirs = x >> 1;
-			if (link->vm[mine] == other->vm[theirs] && link->pair[mine] == other->pair[theirs] &&
-			    !strcmp(link->device[mine], other->device[theirs]))
-				complain(report, link->node->where,
-					 "link \"%s\": device \"%s\" of VM \"%s\" is already used by \"%s\" (%s)",
-					 link->node->name, link->device[mine], policy->vms[link->vm[mine]].name,
-					 other->node->name, other->node->where);
-		}
+	for (unsigned i = 0; i < 2; i++)
+		if ((ends[i]->kind == CONDUIT_NETWORK && link->network == ends[i]->index) ||
+		    (ends[i]->kind == CONDUIT_CHANNEL && link->channel == ends[i]->index))
+			return true;
+	return false;
+}
+
+static void check_link_guards(const struct policy *policy, const struct policy_link *link, struct report *report)
+{
+	for (unsigned end = 0; end < 2; end++) {
+		const struct policy_vm *vm = &policy->vms[link->vm[end]];
+		if (vm->guard && !of_guard(vm, link))
+			complain(report, link->node->where,
+				 "link \"%s\": expected no link of guard \"%s\" beside its two ends", link->node->name,
+				 vm->name);
+	}
+}
+
+static void check_link(const struct policy *policy, const struct policy_link *link, struct report *report)
+{
 	if (link->vm[0] == link->vm[1])
-		complain(report, link->node->where, "link \"%s\": both ends are VM \"%s\"", link->node->name,
-			 policy->vms[link->vm[0]].name);
-	if (link->network == NONE)
+		complain(report, link->node->where, "link \"%s\": expected two VMs, found both ends at \"%s\"",
+			 link->node->name, policy->vms[link->vm[0]].name);
+	if (link->channel != NONE)
 		check_channel_labels(policy, link, report);
-	else if (!within_range(&policy->vms[link->vm[1]], &link->label))
-		complain(report, policy->fabric.node->where,
+	else if (!may_hold(&policy->vms[link->vm[1]], &link->label))
+		complain(report, where_of(policy->fabric.node, "vm"),
 			 "switch \"%s\" joins networks of several labels: expected trusted-low and trusted-high over "
 			 "all of them",
 			 policy->vms[link->vm[1]].name);
+	check_link_guards(policy, link, report);
 	check_link_ends(policy, link, report);
+}
+
+struct end_key {
+	unsigned vm, pair;
+	char device[LZR_NAME_MAX];
+};
+
+static bool link_complete(const struct policy_link *link)
+{
+	return link->vm[0] != NONE && link->vm[1] != NONE && link->device[0][0] && link->device[1][0];
+}
+
+static void check_ends_once(const struct policy *policy, struct report *report)
+{
+	struct end_key *keys = memory_get(2 * policy->link_count * sizeof(*keys));
+	struct table seen = { 0 };
+	char place[PLACE_TEXT];
+
+	for (unsigned i = 0; i < 2 * policy->link_count; i++) {
+		const struct policy_link *link = &policy->links[i / 2];
+		if (!link_complete(link))
+			continue;
+		keys[i].vm = link->vm[i & 1];
+		keys[i].pair = link->pair[i & 1];
+		memcpy(keys[i].device, link->device[i & 1], LZR_NAME_MAX);
+		unsigned other = table_add(&seen, &keys[i], sizeof(keys[i]), i / 2);
+		if (other != NONE)
+			complain(report, link->node->where,
+				 "link \"%s\": device \"%s\" of VM \"%s\" is already used by \"%s\" (%s)",
+				 link->node->name, keys[i].device, policy->vms[keys[i].vm].name,
+				 policy->links[other].node->name,
+				 place_text(policy->links[other].node->where, place));
+	}
+	table_free(&seen);
+	free(keys);
+}
+
+/* Each end of a guard must be a link that it has, once. */
+static void check_guards(const struct policy *policy, struct report *report)
+{
+	unsigned *counts = memory_get(policy->vm_count * 2 * sizeof(*counts));
+
+	for (unsigned i = 0; i < policy->link_count; i++)
+		for (unsigned end = 0; end < 2; end++) {
+			const struct policy_link *link = &policy->links[i];
+			const struct policy_vm *vm = link->vm[end] == NONE ? NULL : &policy->vms[link->vm[end]];
+			if (!vm || !vm->guard)
+				continue;
+			const struct policy_conduit *ends[] = { &vm->from, &vm->to };
+			for (unsigned j = 0; j < 2; j++)
+				counts[2 * link->vm[end] + j] +=
+					(ends[j]->kind == CONDUIT_NETWORK && link->network == ends[j]->index) ||
+					(ends[j]->kind == CONDUIT_CHANNEL && link->channel == ends[j]->index);
+		}
+	for (unsigned i = 0; i < 2 * policy->vm_count; i++) {
+		const struct policy_vm *vm = &policy->vms[i / 2];
+		const struct policy_conduit *end = i & 1 ? &vm->to : &vm->from;
+		if (vm->guard && end->kind != CONDUIT_NONE && counts[i] != 1)
+			complain(report, end->where, "guard \"%s\": expected one link of it to \"%s\", found %u",
+				 vm->name, end->kind == CONDUIT_NETWORK ? policy->networks[end->index].name
+							      : policy->channels[end->index].name,
+				 counts[i]);
+	}
+	for (unsigned i = 0; i < policy->vm_count; i++)
+		for (unsigned right = 0; policy->vms[i].guard && right < RIGHT_COUNT; right++)
+			if (policy->vms[i].rights[right].property)
+				complain(report, where_of(policy->vms[i].node, right_names[right]),
+					 "guard \"%s\": expected no rights, found %s", policy->vms[i].name,
+					 right_names[right]);
+	free(counts);
 }
 
 void check_links(struct policy *policy, struct report *report)
 {
-	unsigned uplinks = 0;
-
-	for (unsigned i = 0; i < policy->network_count; i++)
-		uplinks += policy->networks[i].uplink != NONE;
-	if (uplinks > LZR_SWITCH_UPLINK_MAX)
-		complain(report, policy->root->where, "expected at most %u networks with uplinks, found %u",
-			 LZR_SWITCH_UPLINK_MAX, uplinks);
-	for (unsigned i = 0; i < policy->network_count; i++)
-		check_network(policy, i, report);
-	for (unsigned i = 0; i < policy->port_count; i++)
-		check_port(policy, i, report);
+	check_networks(policy, report);
+	check_addresses(policy, report);
+	for (unsigned i = 0; i < policy->port_count; i++) {
+		const struct policy_port *port = &policy->ports[i];
+		if (port->network == NONE || port->vm == NONE)
+			continue;
+		if (port->infrastructure)
+			check_infrastructure(policy, port, report);
+		check_port_label(policy, port, report);
+		check_port_device(policy, port, report);
+	}
+	check_ends_once(policy, report);
 	for (unsigned i = 0; i < policy->link_count; i++)
-		check_link(policy, i, report);
+		if (link_complete(&policy->links[i]))
+			check_link(policy, &policy->links[i], report);
+	check_guards(policy, report);
 }

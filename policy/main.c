@@ -17,7 +17,7 @@ static const char help[] =
 	"       lzr-policy show   F.dtb\n"
 	"       lzr-policy keygen [--development] --out PREFIX                  PREFIX.pem, .lzrkey, .pub.pem\n"
 	"\n"
-	"Messages have the form FILE:LINE: error: what was expected and what was found.  See lzr-policy(1), "
+	"Messages have the form FILE:LINE:COLUMN: error: what was expected and what was found.  See lzr-policy(1), "
 	"docs/policy.md.\n";
 
 struct arguments {
@@ -67,18 +67,6 @@ static bool parse(int argc, char **argv, struct arguments *a)
 	return true;
 }
 
-static void read_facts(struct policy *policy, const struct arguments *a, struct report *report)
-{
-	char why[512];
-
-	for (unsigned i = 0; a->dir_count && i < policy->vm_count; i++) {
-		struct policy_vm *vm = &policy->vms[i];
-		vm->has_facts = facts_read(vm->image, a->dirs, a->dir_count, &vm->facts, why, sizeof(why));
-		if (!vm->has_facts)
-			complain(report, where_of(vm->node, "image"), "VM \"%s\": %s", vm->name, why);
-	}
-}
-
 /* The switch's measurement must cover the very configuration that this policy means. */
 static void check_switch_config(const struct policy *policy, struct report *report)
 {
@@ -86,9 +74,9 @@ static void check_switch_config(const struct policy *policy, struct report *repo
 	uint8_t expected[LZR_DIGEST_SIZE];
 	size_t size;
 
-	if (!fabric->node || report->errors || !policy->vms[fabric->vm].has_facts)
+	if (!fabric->node || report->errors || !policy->vms[fabric->vm].facts)
 		return;
-	const struct facts *facts = &policy->vms[fabric->vm].facts;
+	const struct facts *facts = policy->vms[fabric->vm].facts;
 	void *block = emit_switch(policy, &size);
 	if (!block || !digest(block, size, expected) || !facts->has_switch_config ||
 	    memcmp(expected, facts->switch_config, sizeof(expected)))
@@ -106,8 +94,9 @@ static void compile_policy(struct policy *policy, struct node *root, const struc
 	model_read(policy, root, a->keys, report);
 	if (report->errors)
 		return;
-	read_facts(policy, a, report);
+	facts_read_all(policy, a->dirs, a->dir_count, report);
 	check_policy(policy, report);
+	check_limits(policy, report);
 	if (with_switch)
 		check_switch_config(policy, report);
 }
@@ -130,7 +119,7 @@ static int from_source(const struct arguments *a, const char *command)
 	if (root)
 		compile_policy(policy, root, a, !make_switch, report);
 	if (report->errors) {
-		fputs(report->text, stderr);
+		report_print(report, stderr);
 	} else if (!build && !make_switch) {
 		status = 0;
 	} else if (make_switch && !policy->fabric.node) {
@@ -138,13 +127,16 @@ static int from_source(const struct arguments *a, const char *command)
 	} else {
 		size_t size = 0;
 		void *bytes = build ? emit_policy(policy, &size) : emit_switch(policy, &size);
-		if (!bytes || !file_store(a->out, bytes, size, 0644))
-			say_error(a->out, bytes ? "cannot write" : "the policy does not fit");
+		bool fits = bytes && (make_switch || size <= LZR_POLICY_MAX);
+		if (!fits || !file_store(a->out, bytes, size, 0644))
+			say_error(a->out, fits ? "cannot write" : "the policy does not fit");
 		else
 			status = 0;
 		free(bytes);
 	}
-	node_free(root);
+	policy_free(policy);
+	source_free(root);
+	report_free(report);
 	free(policy);
 	free(report);
 	return status;

@@ -34,7 +34,7 @@ static bool get_number(const void *fdt, int node, const char *property, int size
 
 static bool parse_vdev(const void *fdt, int node, struct fact_device *device)
 {
-	uint64_t slot, queues;
+	uint64_t slot, queues, size;
 	int length;
 	const uint8_t *config = fdt_getprop(fdt, node, "config", &length);
 
@@ -44,6 +44,7 @@ static bool parse_vdev(const void *fdt, int node, struct fact_device *device)
 	device->kind = FACT_VDEV;
 	device->slot = (unsigned)slot;
 	device->pairs = (unsigned)queues / 2;
+	device->queue_size = get_number(fdt, node, "queue-size", 4, &size) ? (unsigned)size : 0;
 	device->virtio_id = config[2] | (unsigned)config[3] << 8;
 	device->service = fdt_getprop(fdt, node, "service", NULL) != NULL;
 	const uint8_t *mac = fdt_getprop(fdt, node, "device-config", &length);
@@ -155,4 +156,25 @@ const struct fact_device *facts_device(const struct facts *facts, const char *na
 		if (!strcmp(facts->devices[i].name, name))
 			return &facts->devices[i];
 	return NULL;
+}
+
+void facts_read_all(struct policy *policy, const char *const *dirs, unsigned dir_count, struct report *report)
+{
+	char why[5000];
+
+	for (unsigned i = 0; dir_count && i < policy->vm_count; i++) {
+		struct policy_vm *vm = &policy->vms[i];
+		unsigned known = table_add_text(&policy->images_by_name, vm->image, policy->facts_count);
+		if (known == NONE) {
+			struct facts *facts = memory_get(sizeof(*facts));
+			known = policy->facts_count;
+			if (!facts_read(vm->image, dirs, dir_count, facts, why, sizeof(why))) {
+				complain(report, where_of(vm->node, "image"), "VM \"%s\": %s", vm->name, why);
+				free(facts);
+				facts = NULL;
+			}
+			*ARRAY_ADD(policy->facts, policy->facts_count, policy->facts_room) = facts;
+		}
+		vm->facts = policy->facts[known];
+	}
 }

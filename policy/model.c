@@ -1,76 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree as a policy: labels, VMs, devices.  Networks, channels and the switch are in model_net.c. */
-#include <stdio.h>
+/* The tree as a policy: the root, labels, the machine and the platform, and what is looked up by name. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "model.h"
 
 #define SOURCE_COMPATIBLE "lazaret,policy-source-1"
 
 static unsigned take_names(struct node *root, const char *name, bool required, unsigned max, const char **out,
 			   struct report *report)
 {
-	struct property *p = take(root, name);
+	struct property *p = take_strings(root, name, required, report);
 
-	if (!p || p->kind != KIND_STRINGS || p->count > max) {
-		if (p || required)
-			complain(report, where_of(root, name), "%s: expected 1 to %u names", name, max);
+	if (!p)
+		return 0;
+	if (p->count > max) {
+		complain(report, value_place(p, max), "%s: expected 1 to %u names, found %u", name, max, p->count);
 		return 0;
 	}
 	for (unsigned i = 0; i < p->count; i++) {
 		out[i] = p->strings[i];
 		if (!name_valid(out[i]))
-			complain(report, p->where, "%s: \"%s\" is not a name", name, out[i]);
+			complain(report, value_place(p, i),
+				 "%s: expected a name of 1 to %d letters, digits, - _ . , found \"%s\"", name,
+				 LZR_NAME_MAX - 1, out[i]);
 		for (unsigned j = 0; j < i; j++)
 			if (!strcmp(out[i], out[j]))
-				complain(report, p->where, "%s: \"%s\" is listed twice", name, out[i]);
+				complain(report, value_place(p, i), "%s: \"%s\" is listed twice", name, out[i]);
 	}
 	return p->count;
 }
 
-static unsigned find_name(const char *const *names, unsigned count, const char *name)
+static unsigned find_word(const char *const *words, unsigned count, const char *word)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (!strcmp(names[i], name))
+		if (!strcmp(words[i], word))
 			return i;
 	return NONE;
 }
 
-/* label = "LEVEL", "CATEGORY"...; */
-bool take_label(struct policy *policy, struct node *node, const char *name, bool required, struct lzr_label *out,
-		struct report *report)
+static void no_label(struct policy *policy, const struct property *p, unsigned index, struct report *report)
 {
-	struct property *p = take(node, name);
+	const char *found = p->strings[index];
+	char hint[NEAREST_TEXT];
+	struct nearest nearest;
 
-	*out = (struct lzr_label){ 0 };
-	if (!p) {
-		if (required)
-			complain(report, node->where, "node \"%s\": expected property \"%s\", found none", node->name,
-				 name);
-		return false;
+	nearest_begin(&nearest, found);
+	for (unsigned i = 0; index == 0 && i < policy->level_count; i++)
+		nearest_try(&nearest, policy->levels[i]);
+	for (unsigned i = 0; index == 0 && i < policy->label_count; i++)
+		nearest_try(&nearest, policy->labels[i].name);
+	for (unsigned i = 0; index > 0 && i < policy->category_count; i++)
+		nearest_try(&nearest, policy->categories[i]);
+	complain(report, value_place(p, index), "%s: expected %s of this policy, found \"%s\"%s", p->name,
+		 index ? "a category" : "a level or a named label", found, nearest_text(&nearest, hint));
+}
+
+/* "LEVEL", "CATEGORY".. or the name of a label. */
+static bool label_of(struct policy *policy, const struct property *p, struct lzr_label *out, struct report *report)
+{
+	unsigned named = table_find_text(&policy->labels_by_name, p->strings[0]);
+
+	if (named != NONE) {
+		if (p->count > 1)
+			complain(report, value_place(p, 1),
+				 "%s: expected nothing behind the named label \"%s\", found \"%s\"", p->name,
+				 p->strings[0], p->strings[1]);
+		policy->labels[named].used = true;
+		*out = policy->labels[named].label;
+		return p->count == 1;
 	}
-	if (p->kind != KIND_STRINGS) {
-		complain(report, p->where, "%s: expected a level and categories by name", name);
-		return false;
-	}
-	unsigned level = find_name(policy->levels, policy->level_count, p->strings[0]);
+	unsigned level = find_word(policy->levels, policy->level_count, p->strings[0]);
 	if (level == NONE) {
-		complain(report, p->where, "%s: expected one of the levels of this policy, found \"%s\"", name,
-			 p->strings[0]);
+		no_label(policy, p, 0, report);
 		return false;
 	}
 	out->level = (uint8_t)level;
+	policy->levels_used |= 1ull << level;
 	for (unsigned i = 1; i < p->count; i++) {
-		unsigned category = find_name(policy->categories, policy->category_count, p->strings[i]);
+		unsigned category = find_word(policy->categories, policy->category_count, p->strings[i]);
 		if (category == NONE) {
-			complain(report, p->where, "%s: expected one of the categories of this policy, found \"%s\"",
-				 name, p->strings[i]);
+			no_label(policy, p, i, report);
 			return false;
 		}
+		if (out->categories & 1ull << category)
+			complain(report, value_place(p, i), "%s: \"%s\" is listed twice", p->name, p->strings[i]);
 		out->categories |= 1ull << category;
 	}
+	policy->categories_used |= out->categories;
 	return true;
+}
+
+bool take_label(struct policy *policy, struct node *node, const char *name, bool required, struct lzr_label *out,
+		struct report *report)
+{
+	struct property *p = take_strings(node, name, required, report);
+
+	*out = (struct lzr_label){ 0 };
+	return p && label_of(policy, p, out, report);
 }
 
 void label_text(const struct policy *policy, const struct lzr_label *label, char *out, size_t size)
@@ -83,212 +110,178 @@ void label_text(const struct policy *policy, const struct lzr_label *label, char
 			at += (size_t)snprintf(out + at, size - at, " %s", policy->categories[i]);
 }
 
-unsigned take_vm(struct policy *policy, struct node *node, const char *name, bool required, struct report *report)
+static void read_labels(struct policy *policy, struct report *report)
 {
-	const char *text;
+	struct node *node = node_child(policy->root, "labels");
 
-	if (!take_string(node, name, required, &text, report))
-		return NONE;
-	for (unsigned i = 0; i < policy->vm_count; i++)
-		if (!strcmp(policy->vms[i].name, text))
-			return i;
-	complain(report, where_of(node, name), "%s: expected a VM of this policy, found \"%s\"", name, text);
-	return NONE;
+	for (unsigned i = 0; node && i < node->property_count; i++) {
+		struct property *p = &node->properties[i];
+		struct lzr_label label = { 0 };
+		p->used = true;
+		if (find_word(policy->levels, policy->level_count, p->name) != NONE)
+			complain(report, p->where, "label \"%s\": expected a name that is not a level's", p->name);
+		else if (p->kind != KIND_STRINGS)
+			complain(report, value_place(p, 0), "label \"%s\": expected a level and categories by name",
+				 p->name);
+		else if (label_of(policy, p, &label, report)) {
+			struct policy_label *named =
+				ARRAY_ADD(policy->labels, policy->label_count, policy->label_room);
+			*named = (struct policy_label){ .name = p->name, .property = p, .label = label };
+			table_add_text(&policy->labels_by_name, p->name, policy->label_count - 1);
+		}
+	}
 }
 
 bool take_node_name(struct node *node, char out[LZR_NAME_MAX], struct report *report)
 {
 	memset(out, 0, LZR_NAME_MAX);
 	if (!name_valid(node->name)) {
-		complain(report, node->where, "node name \"%s\": expected 1 to %d letters, digits, - _ .", node->name,
-			 LZR_NAME_MAX - 1);
+		complain(report, node->where,
+			 "node name: expected a name of 1 to %d letters, digits, - _ . , found \"%s\"",
+			 LZR_NAME_MAX - 1, node->name);
 		return false;
 	}
 	memcpy(out, node->name, strlen(node->name));
 	return true;
 }
 
-static void read_cpus(struct policy_vm *vm, struct report *report)
-{
-	struct property *p = take(vm->node, "cpus");
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
-	if (!p || p->kind != KIND_CELLS || p->count > LZR_VCPU_MAX) {
-		complain(report, where_of(vm->node, "cpus"),
-			 "cpus: expected the physical CPU of each vCPU, as numbers in <>");
-		return;
-	}
-	vm->cpu_count = p->count;
-	memcpy(vm->cpus, p->cells, p->count * sizeof(uint32_t));
-	if (vm->cpu_count != vm->vcpus)
-		complain(report, p->where, "cpus: expected one CPU for each of %u vCPU(s), found %u", vm->vcpus,
-			 p->count);
+unsigned find_vm(const struct policy *policy, const char *name)
+{
+	return table_find_text(&policy->vms_by_name, name);
 }
 
-static void read_trusted(struct policy *policy, struct policy_vm *vm, struct report *report)
+unsigned find_device(const struct policy *policy, const char *name)
 {
-	bool low = take_label(policy, vm->node, "trusted-low", false, &vm->low, report);
-	bool high = take_label(policy, vm->node, "trusted-high", false, &vm->high, report);
-
-	vm->trusted = low && high;
-	if (low != high)
-		complain(report, vm->node->where, "VM \"%s\": expected both trusted-low and trusted-high, or neither",
-			 vm->name);
-	else if (low && (!lzr_label_dominates(&vm->high, &vm->label) || !lzr_label_dominates(&vm->label, &vm->low)))
-		complain(report, where_of(vm->node, "trusted-low"),
-			 "VM \"%s\": expected its label between trusted-low and trusted-high", vm->name);
+	return table_find_text(&policy->devices_by_name, name);
 }
 
-static void read_vm(struct policy *policy, struct node *node, struct report *report)
+unsigned find_network(const struct policy *policy, const char *name)
 {
-	struct policy_vm *vm = &policy->vms[policy->vm_count];
-	uint64_t value;
-
-	node->used = true;
-	if (policy->vm_count == LZR_VM_MAX) {
-		complain(report, node->where, "expected at most %u VMs", LZR_VM_MAX);
-		return;
-	}
-	*vm = (struct policy_vm){ .node = node, .vcpus = 1, .period_us = 20000 };
-	if (!take_node_name(node, vm->name, report))
-		return;
-	policy->vm_count++;
-	if (!take_name(node, "image", false, vm->image, report))
-		memcpy(vm->image, vm->name, LZR_NAME_MAX);
-	take_label(policy, node, "label", true, &vm->label, report);
-	read_trusted(policy, vm, report);
-	take_number(node, "memory", true, 1ull << 40, &vm->memory, report);
-	if (take_number(node, "vcpus", false, LZR_VCPU_MAX, &value, report))
-		vm->vcpus = (unsigned)value;
-	read_cpus(vm, report);
-	if (take_number(node, "period-us", false, 1000000, &value, report))
-		vm->period_us = (uint32_t)value;
-	if (take_number(node, "budget-us", false, 1000000, &value, report))
-		vm->budget_us = (uint32_t)value;
-	if (take_number(node, "max-restarts", false, 1000000, &value, report))
-		vm->max_restarts = (uint32_t)value;
-	vm->measure_only = take_flag(node, "measure-only", report);
-	vm->rights |= take_flag(node, "service", report) ? RIGHT_SERVICE : 0;
-	vm->rights |= take_flag(node, "attests", report) ? RIGHT_ATTESTS : 0;
-	vm->rights |= take_flag(node, "reads-audit", report) ? RIGHT_READS_AUDIT : 0;
+	return table_find_text(&policy->networks_by_name, name);
 }
 
-/* In a second pass, when all names are known. */
-static void read_controls(struct policy *policy, struct policy_vm *vm, struct report *report)
+unsigned find_channel(const struct policy *policy, const char *name)
 {
-	struct property *p = take(vm->node, "controls");
-
-	if (p && p->kind != KIND_STRINGS) {
-		complain(report, p->where, "controls: expected names of VMs");
-		return;
-	}
-	for (unsigned i = 0; p && i < p->count; i++) {
-		unsigned target = 0;
-		while (target < policy->vm_count && strcmp(policy->vms[target].name, p->strings[i]))
-			target++;
-		if (target == policy->vm_count)
-			complain(report, p->where, "controls: expected a VM of this policy, found \"%s\"",
-				 p->strings[i]);
-		else
-			vm->controls |= 1u << target;
-	}
+	return table_find_text(&policy->channels_by_name, name);
 }
 
-/* pci = "BB:DD.F" */
-static bool take_pci(struct node *node, uint32_t out[3], struct report *report)
+unsigned find_service(const struct policy *policy, const char *name)
+{
+	return table_find_text(&policy->services_by_name, name);
+}
+
+unsigned find_port(const struct policy *policy, unsigned network, const char *name)
+{
+	return table_find_text(&policy->networks[network].ports_by_name, name);
+}
+
+unsigned find_set(const struct policy *policy, unsigned network, const char *name)
+{
+	return table_find_text(&policy->networks[network].sets_by_name, name);
+}
+
+void no_such(const struct property *p, unsigned index, const char *what, const struct table *names,
+	     struct report *report)
+{
+	char hint[NEAREST_TEXT];
+	struct nearest nearest;
+
+	nearest_begin(&nearest, p->strings[index]);
+	table_nearest(names, &nearest);
+	complain(report, value_place(p, index), "%s: expected %s, found \"%s\"%s", p->name, what, p->strings[index],
+		 nearest_text(&nearest, hint));
+}
+
+unsigned take_reference(struct node *node, const char *name, bool required, const char *what,
+			const struct table *names, struct report *report)
 {
 	const char *text;
-	unsigned b, d, f;
-	char end;
 
-	if (!take_string(node, "pci", true, &text, report))
-		return false;
-	if (strlen(text) != 7 || sscanf(text, "%2x:%2x.%1x%c", &b, &d, &f, &end) != 3 || d > 31 || f > 7) {
-		complain(report, where_of(node, "pci"),
-			 "pci: expected bus:device.function such as \"01:00.0\", found \"%s\"", text);
-		return false;
-	}
-	out[0] = b;
-	out[1] = d;
-	out[2] = f;
-	return true;
+	if (!take_string(node, name, required, &text, report))
+		return NONE;
+	unsigned found = table_find_text(names, text);
+	if (found == NONE)
+		no_such(take(node, name), 0, what, names, report);
+	return found;
 }
 
-static void read_pci(struct policy_device *device, struct report *report)
+unsigned take_vm(struct policy *policy, struct node *node, const char *name, bool required, struct report *report)
 {
-	const char *reset = "";
-	uint64_t slot;
-
-	take_pci(device->node, device->pci, report);
-	if (take_cells(device->node, "id", true, 2, device->id, report) &&
-	    (device->id[0] > 0xffff || device->id[1] > 0xffff))
-		complain(report, where_of(device->node, "id"), "id: expected <vendor device>, 16 bits each");
-	if (take_string(device->node, "reset", true, &reset, report) && strcmp(reset, "flr") && strcmp(reset, "bus"))
-		complain(report, where_of(device->node, "reset"), "reset: expected \"flr\" or \"bus\", found \"%s\"",
-			 reset);
-	device->flr = !strcmp(reset, "flr");
-	if (take_number(device->node, "slot", false, 31, &slot, report))
-		device->slot = (unsigned)slot;
-	device->bypasses_firewall = take_flag(device->node, "bypasses-firewall", report);
+	return take_reference(node, name, required, "a VM of this policy", &policy->vms_by_name, report);
 }
 
-static void read_device(struct policy *policy, struct node *node, struct report *report)
-{
-	struct policy_device *device = &policy->devices[policy->device_count];
-	uint32_t mmio[4];
-
-	node->used = true;
-	if (policy->device_count == LZR_DEVICE_MAX) {
-		complain(report, node->where, "expected at most %u devices", LZR_DEVICE_MAX);
-		return;
-	}
-	*device = (struct policy_device){ .node = node };
-	if (!take_node_name(node, device->name, report))
-		return;
-	policy->device_count++;
-	device->vm = take_vm(policy, node, "vm", true, report);
-	if (!take_name(node, "place", false, device->place, report))
-		memcpy(device->place, device->name, LZR_NAME_MAX);
-	take_label(policy, node, "label", true, &device->label, report);
-	if (take_cells(node, "mmio", false, 4, mmio, report)) {
-		device->mmio = true;
-		device->base = (uint64_t)mmio[0] << 32 | mmio[1];
-		device->length = (uint64_t)mmio[2] << 32 | mmio[3];
-		if (device->base % 4096 || device->length % 4096 || !device->length)
-			complain(report, where_of(node, "mmio"), "mmio: expected whole 4 KiB pages");
-	} else {
-		read_pci(device, report);
-	}
-}
+/* --- machine and platform ----------------------------------------------------------------------------------------- */
 
 static void read_machine(struct policy *policy, struct report *report)
 {
 	struct node *machine = node_child(policy->root, "machine");
-	uint64_t value;
 
 	if (!machine) {
-		complain(report, policy->root->where, "expected node \"machine\" with memory and cpus");
+		complain(report, policy->root->where, "expected node \"machine\" with memory and cpus, found none");
 		return;
 	}
-	take_number(machine, "memory", true, 1ull << 46, &policy->machine_memory, report);
-	if (take_number(machine, "cpus", true, LZR_CPU_MAX, &value, report))
-		policy->machine_cpus = (unsigned)value;
+	take_number(machine, "memory", true, UNIT_BYTES, 1, 1ull << 46, &policy->machine_memory, report);
+	take_u32(machine, "cpus", true, 1, 65535, &policy->machine_cpus, report);
 	policy->allow_without_iommu = take_flag(machine, "allow-without-iommu", report);
+}
+
+static bool take_key(struct node *node, const char *name, const char *keys_dir, const char **file,
+		     uint8_t sha384[LZR_DIGEST_SIZE], struct report *report)
+{
+	char path[4096];
+
+	if (!take_string(node, name, false, file, report))
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", keys_dir, *file);
+	if (!strchr(*file, '/') && key_digest(path, sha384))
+		return true;
+	complain(report, where_of(node, name),
+		 "%s: expected a public key file in the keys' folder, found \"%s\": %s", name, *file,
+		 strchr(*file, '/') ? "a path" : key_error());
+	return false;
+}
+
+static void read_platform(struct policy *policy, const char *keys_dir, struct report *report)
+{
+	struct policy_platform *platform = &policy->platform;
+	struct node *node = node_child(policy->root, "platform");
+
+	if (!node)
+		return;
+	platform->node = node;
+	platform->iommu = take_flag(node, "iommu", report);
+	platform->interrupt_remapping = take_flag(node, "interrupt-remapping", report);
+	platform->secure_boot = take_flag(node, "secure-boot", report);
+	platform->measured_boot = take_flag(node, "measured-boot", report);
+	platform->has_signer = take_key(node, "signer", keys_dir, &platform->signer, platform->signer_digest, report);
+	platform->has_next_signer = take_key(node, "next-signer", keys_dir, &platform->next_signer,
+					     platform->next_signer_digest, report);
+	if (policy->allow_without_iommu && (platform->iommu || platform->interrupt_remapping))
+		complain(report, where_of(node, platform->iommu ? "iommu" : "interrupt-remapping"),
+			 "%s: contradicts allow-without-iommu in node \"machine\"",
+			 platform->iommu ? "iommu" : "interrupt-remapping");
+	if (platform->has_signer && platform->has_next_signer &&
+	    !memcmp(platform->signer_digest, platform->next_signer_digest, LZR_DIGEST_SIZE))
+		complain(report, where_of(node, "next-signer"), "next-signer: expected another key than the signer's");
 }
 
 static void read_root(struct policy *policy, struct report *report)
 {
+	static const char *const compatible[] = { SOURCE_COMPATIBLE, NULL };
 	struct node *root = policy->root;
-	const char *compatible = "";
 	uint32_t cells[2];
+	unsigned word;
 
-	if (take_string(root, "compatible", true, &compatible, report) && strcmp(compatible, SOURCE_COMPATIBLE))
-		complain(report, where_of(root, "compatible"), "compatible: expected \"%s\", found \"%s\"",
-			 SOURCE_COMPATIBLE, compatible);
+	take_choice(root, "compatible", true, compatible, &word, report);
 	struct property *version = take(root, "version");
 	if (version && version->kind == KIND_CELLS && version->count == 1)
 		policy->version = version->cells[0];
 	else if (take_cells(root, "version", true, 2, cells, report))
 		policy->version = (uint64_t)cells[0] << 32 | cells[1];
+	if (version && !policy->version)
+		complain(report, value_place(version, 0), "version: expected 1 or more, found 0");
 	policy->level_count = take_names(root, "levels", true, LEVEL_MAX, policy->levels, report);
 	policy->category_count = take_names(root, "categories", false, CATEGORY_MAX, policy->categories, report);
 }
@@ -296,20 +289,60 @@ static void read_root(struct policy *policy, struct report *report)
 void model_read(struct policy *policy, struct node *root, const char *keys_dir, struct report *report)
 {
 	*policy = (struct policy){ .root = root };
-	root->used = true;
+	root->type = "/";
 	read_root(policy, report);
+	read_labels(policy, report);
 	read_machine(policy, report);
-	struct node *vms = node_child(root, "vms"), *devices = node_child(root, "devices");
-	if (!vms)
-		complain(report, root->where, "expected node \"vms\"");
-	for (unsigned i = 0; vms && i < vms->child_count; i++)
-		read_vm(policy, vms->children[i], report);
-	for (unsigned i = 0; i < policy->vm_count; i++)
-		read_controls(policy, &policy->vms[i], report);
-	for (unsigned i = 0; devices && i < devices->child_count; i++)
-		read_device(policy, devices->children[i], report);
+	read_platform(policy, keys_dir, report);
+	model_read_vms(policy, report);
+	model_read_devices(policy, report);
+	model_read_services(policy, report);
 	model_read_networks(policy, report);
 	model_read_switch(policy, keys_dir, report);
+	model_read_rules(policy, report);
 	model_read_channels(policy, report);
+	model_read_links(policy, report);
+	model_read_guards(policy, report);
 	source_unused(root, report);
+}
+
+void policy_free(struct policy *policy)
+{
+	for (unsigned i = 0; i < policy->vm_count; i++) {
+		for (unsigned r = 0; r < RIGHT_COUNT; r++)
+			free(policy->vms[i].rights[r].vms);
+		free(policy->vms[i].cpus);
+	}
+	for (unsigned i = 0; i < policy->device_count; i++)
+		free(policy->devices[i].hops);
+	for (unsigned i = 0; i < policy->service_count; i++)
+		free(policy->services[i].items);
+	for (unsigned i = 0; i < policy->set_count; i++)
+		free(policy->sets[i].members);
+	for (unsigned i = 0; i < policy->rule_count; i++) {
+		free(policy->rules[i].from);
+		free(policy->rules[i].to);
+		free(policy->rules[i].services);
+	}
+	for (unsigned i = 0; i < policy->port_count; i++)
+		if (policy->ports[i].quarantine.keys != policy->fabric.quarantine.keys)
+			free(policy->ports[i].quarantine.keys);
+	for (unsigned i = 0; i < policy->network_count; i++) {
+		table_free(&policy->networks[i].ports_by_name);
+		table_free(&policy->networks[i].sets_by_name);
+		table_free(&policy->networks[i].ports_by_ip);
+	}
+	for (unsigned i = 0; i < policy->facts_count; i++)
+		free(policy->facts[i]);
+	void *arrays[] = { policy->labels, policy->vms, policy->devices, policy->services, policy->networks,
+			   policy->sets, policy->ports, policy->rules, policy->endpoints, policy->channels,
+			   policy->links, policy->keys, policy->facts, policy->fabric.quarantine.keys };
+	for (unsigned i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		free(arrays[i]);
+	struct table *tables[] = { &policy->labels_by_name, &policy->vms_by_name, &policy->devices_by_name,
+				   &policy->services_by_name, &policy->networks_by_name, &policy->channels_by_name,
+				   &policy->keys_by_name, &policy->images_by_name };
+	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		table_free(tables[i]);
+	*policy = (struct policy){ 0 };
 }

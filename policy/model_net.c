@@ -1,79 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Networks with their ports, the switch with its infrastructure part, channels.
+ * Networks with their ports, the switch with its quarantine and infrastructure part, channels.
  *
  * The links come out in this order: ports of networks, infrastructure ports, the control channel, channels.  The
  * switch's queue pairs count up along the first three; that is the one place where they are chosen.
  */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "model.h"
 
-static void read_port_address(struct policy_port *port, struct report *report)
+#define FRAME_RATE_MAX 100000000u
+#define BANDWIDTH_MAX 1000000000000ull
+#define LEASE_MAX_NS (30ull * 24 * 3600 * 1000000000)
+#define NONCE_INTERVAL_MAX_NS (3600ull * 1000000000)
+
+static void take_limits(struct node *node, uint64_t *frame_rate, uint64_t *bandwidth, struct report *report)
 {
-	take_name(port->node, "device", true, port->device, report);
-	take_mac(port->node, "mac", true, port->mac, report);
-	take_ipv4(port->node, "ip", true, port->ip, report);
+	take_number(node, "frame-rate", false, UNIT_COUNT, 1, FRAME_RATE_MAX, frame_rate, report);
+	take_number(node, "bandwidth", false, UNIT_RATE, 1000, BANDWIDTH_MAX, bandwidth, report);
 }
 
-static void add_port(struct policy *policy, struct node *node, unsigned network, unsigned vm, bool infrastructure,
+static void add_port(struct policy *policy, struct node *node, const char *type, unsigned network,
 		     struct report *report)
 {
-	node->used = true;
-	if (policy->port_count == LZR_SWITCH_PORT_MAX) {
-		complain(report, node->where, "expected at most %u ports", LZR_SWITCH_PORT_MAX);
+	struct policy_port port = { .node = node, .network = network, .infrastructure = network == NONE };
+
+	node->type = type;
+	if (!take_node_name(node, port.name, report))
 		return;
-	}
-	struct policy_port *port = &policy->ports[policy->port_count++];
-	*port = (struct policy_port){ .node = node, .network = network, .vm = vm, .infrastructure = infrastructure };
-	read_port_address(port, report);
-}
-
-static unsigned find_device(const struct policy *policy, const char *name)
-{
-	for (unsigned i = 0; i < policy->device_count; i++)
-		if (!strcmp(policy->devices[i].name, name))
-			return i;
-	return NONE;
-}
-
-static unsigned find_network(const struct policy *policy, const char *name)
-{
-	for (unsigned i = 0; i < policy->network_count; i++)
-		if (!strcmp(policy->networks[i].name, name))
-			return i;
-	return NONE;
+	port.vm = take_vm(policy, node, "vm", true, report);
+	if (port.infrastructure)
+		port.network = take_reference(node, "network", true, "a network of this policy",
+					      &policy->networks_by_name, report);
+	take_name(node, "device", true, port.device, report);
+	take_mac(node, "mac", true, port.mac, report);
+	take_ipv4(node, "ip", true, port.ip, report);
+	take_limits(node, &port.frame_rate, &port.bandwidth, report);
+	take_u32(node, "queue-size", false, 1, 32768, &port.queue_size, report);
+	port.quarantine.inspection = NONE;
+	*ARRAY_ADD(policy->ports, policy->port_count, policy->port_room) = port;
+	if (!port.infrastructure)
+		table_add_text(&policy->networks[network].ports_by_name, node->name, policy->port_count - 1);
 }
 
 static void read_network(struct policy *policy, struct node *node, struct report *report)
 {
-	struct policy_network *network = &policy->networks[policy->network_count];
-	const char *uplink;
+	char name[LZR_NAME_MAX];
 
-	node->used = true;
-	if (policy->network_count == LZR_NETWORK_MAX) {
-		complain(report, node->where, "expected at most %u networks", LZR_NETWORK_MAX);
+	node->type = "network";
+	if (!take_node_name(node, name, report))
 		return;
-	}
+	struct policy_network *network = ARRAY_ADD(policy->networks, policy->network_count, policy->network_room);
 	*network = (struct policy_network){ .node = node, .uplink = NONE };
-	if (!take_node_name(node, network->name, report))
-		return;
-	policy->network_count++;
+	memcpy(network->name, name, LZR_NAME_MAX);
+	table_add_text(&policy->networks_by_name, node->name, policy->network_count - 1);
 	take_label(policy, node, "label", true, &network->label, report);
-	if (take_string(node, "uplink", false, &uplink, report)) {
-		network->uplink = find_device(policy, uplink);
-		if (network->uplink == NONE)
-			complain(report, where_of(node, "uplink"),
-				 "uplink: expected a device of this policy, found \"%s\"", uplink);
-	}
+	network->uplink = take_reference(node, "uplink", false, "a device of this policy", &policy->devices_by_name,
+					 report);
 	network->has_gateway = take_ipv4(node, "gateway", false, network->gateway, report);
+	take_limits(node, &network->frame_rate, &network->bandwidth, report);
 	struct node *ports = node_child(node, "ports");
-	for (unsigned i = 0; ports && i < ports->child_count; i++) {
-		struct node *child = ports->children[i];
-		unsigned vm = take_vm(policy, child, "vm", true, report);
-		add_port(policy, child, policy->network_count - 1, vm, false, report);
-	}
+	for (unsigned i = 0; ports && i < ports->child_count; i++)
+		add_port(policy, ports->children[i], "port", policy->network_count - 1, report);
 }
 
 void model_read_networks(struct policy *policy, struct report *report)
@@ -84,71 +73,108 @@ void model_read_networks(struct policy *policy, struct report *report)
 		read_network(policy, networks->children[i], report);
 }
 
+/* --- the switch --------------------------------------------------------------------------------------------------- */
+
 static void read_endpoint(struct policy *policy, unsigned port, struct node *node, struct report *report)
 {
-	const char *protocol = "";
-	uint64_t number = 0;
+	static const char *const protocols[] = { "tcp", "udp", NULL };
+	unsigned protocol = 0;
 
-	node->used = true;
-	if (policy->endpoint_count == LZR_SWITCH_ENDPOINT_MAX) {
-		complain(report, node->where, "expected at most %u endpoints", LZR_SWITCH_ENDPOINT_MAX);
-		return;
-	}
-	struct policy_endpoint *e = &policy->endpoints[policy->endpoint_count++];
+	node->type = "endpoint";
+	struct policy_endpoint *e = ARRAY_ADD(policy->endpoints, policy->endpoint_count, policy->endpoint_room);
 	*e = (struct policy_endpoint){ .node = node, .port = port };
 	take_ipv4(node, "ip", true, e->ip, report);
-	if (take_string(node, "protocol", true, &protocol, report) && strcmp(protocol, "tcp") &&
-	    strcmp(protocol, "udp"))
-		complain(report, where_of(node, "protocol"), "protocol: expected \"tcp\" or \"udp\", found \"%s\"",
-			 protocol);
-	e->protocol = !strcmp(protocol, "udp") ? 17 : 6;
-	if (take_number(node, "port", true, 65535, &number, report) && number == 0)
-		complain(report, where_of(node, "port"), "port: expected 1 to 65535, found 0");
-	e->l4port = (unsigned)number;
+	take_choice(node, "protocol", true, protocols, &protocol, report);
+	e->protocol = protocol ? PROTOCOL_UDP : PROTOCOL_TCP;
+	take_u32(node, "port", true, 1, 65535, &e->l4port, report);
 }
 
 static void read_infrastructure(struct policy *policy, struct node *node, struct report *report)
 {
-	const char *name = "";
-	unsigned network = NONE;
-
-	node->used = true;
-	unsigned vm = take_vm(policy, node, "vm", true, report);
-	if (take_string(node, "network", true, &name, report)) {
-		network = find_network(policy, name);
-		if (network == NONE)
-			complain(report, where_of(node, "network"),
-				 "network: expected a network of this policy, found \"%s\"", name);
-	}
 	unsigned port = policy->port_count;
-	add_port(policy, node, network, vm, true, report);
+
+	add_port(policy, node, "infrastructure port", NONE, report);
 	struct node *endpoints = node_child(node, "endpoints");
 	if (!endpoints || !endpoints->child_count)
-		complain(report, node->where,
-			 "infrastructure port \"%s\": expected node \"endpoints\" with at least one", node->name);
-	for (unsigned i = 0; endpoints && i < endpoints->child_count; i++)
+		complain(report, endpoints ? endpoints->where : node->where,
+			 "infrastructure port \"%s\": expected node \"endpoints\" with at least one, found none",
+			 node->name);
+	for (unsigned i = 0; port < policy->port_count && endpoints && i < endpoints->child_count; i++)
 		read_endpoint(policy, port, endpoints->children[i], report);
 }
 
-static void read_quarantine(struct policy *policy, struct node *node, const char *keys_dir, struct report *report)
+static unsigned add_key(struct policy *policy, const struct property *p, unsigned index, const char *keys_dir,
+			struct report *report)
 {
-	struct policy_switch *fabric = &policy->fabric;
+	const char *file = p->strings[index];
+	struct policy_key key = { .file = file };
 	char path[4096];
-	const char *key;
 
-	take_number(node, "lease-max", true, 30ull * 24 * 3600 * 1000000000, &fabric->lease_max_ns, report);
-	if (fabric->lease_max_ns == 0)
-		complain(report, where_of(node, "lease-max"), "lease-max: expected more than 0, such as \"300s\"");
-	take_number(node, "nonce-interval", true, 3600ull * 1000000000, &fabric->nonce_interval_ns, report);
-	if (!take_string(node, "verifier", true, &key, report))
+	unsigned found = table_find_text(&policy->keys_by_name, file);
+	if (found != NONE)
+		return found;
+	snprintf(path, sizeof(path), "%s/%s", keys_dir, file);
+	if (strchr(file, '/') || !key_point(path, key.x, key.y)) {
+		complain(report, value_place(p, index),
+			 "verifier: expected a public key file in the keys' folder, found \"%s\": %s", file,
+			 strchr(file, '/') ? "a path" : key_error());
+		return NONE;
+	}
+	*ARRAY_ADD(policy->keys, policy->key_count, policy->key_room) = key;
+	table_add_text(&policy->keys_by_name, file, policy->key_count - 1);
+	return policy->key_count - 1;
+}
+
+/* What is not said stays as it was. */
+static void read_quarantine(struct policy *policy, struct node *node, bool whole, const char *keys_dir,
+			    struct policy_quarantine *q, struct report *report)
+{
+	static const char *const ends[] = { [LEASE_END_QUARANTINE] = "quarantine", [LEASE_END_BLOCK] = "block", NULL };
+	struct property *keys = take_strings(node, "verifier", whole, report);
+	unsigned word;
+
+	take_number(node, "lease-max", whole, UNIT_TIME, 1, LEASE_MAX_NS, &q->lease_max_ns, report);
+	if (take_choice(node, "lease-end", false, ends, &word, report))
+		q->lease_end = word;
+	if (!keys)
 		return;
-	snprintf(path, sizeof(path), "%s/%s", keys_dir, key);
-	if (strchr(key, '/') || !key_point(path, fabric->verifier_x, fabric->verifier_y))
-		complain(report, where_of(node, "verifier"),
-			 "verifier: expected a public key file in the keys' folder: %s",
-			 strchr(key, '/') ? key : key_error());
-	else
-		fabric->has_verifier = true;
+	q->keys = memory_get(keys->count * sizeof(*q->keys));
+	q->key_count = 0;
+	for (unsigned i = 0; i < keys->count; i++) {
+		unsigned key = add_key(policy, keys, i, keys_dir, report);
+		for (unsigned j = 0; j < q->key_count; j++)
+			if (key != NONE && q->keys[j] == key)
+				complain(report, value_place(keys, i), "verifier: \"%s\" is listed twice",
+					 keys->strings[i]);
+		if (key != NONE)
+			q->keys[q->key_count++] = key;
+	}
+}
+
+static void read_port_quarantine(struct policy *policy, struct policy_port *port, const char *keys_dir,
+				 struct report *report)
+{
+	struct policy_quarantine *q = &port->quarantine;
+
+	*q = policy->fabric.quarantine;
+	q->inspection = NONE;
+	struct node *node = node_child(port->node, "quarantine");
+	if (!node)
+		return;
+	read_quarantine(policy, node, false, keys_dir, q, report);
+	if (q->lease_max_ns > policy->fabric.quarantine.lease_max_ns)
+		complain(report, where_of(node, "lease-max"),
+			 "port \"%s\": expected a lease-max of at most the switch's, %llu ms, found %llu ms",
+			 port->name, (unsigned long long)policy->fabric.quarantine.lease_max_ns / 1000000,
+			 (unsigned long long)q->lease_max_ns / 1000000);
+	q->inspection = take_reference(node, "inspection", false, "a port of the same network",
+				       &policy->networks[port->network].ports_by_name, report);
+	if (q->inspection != NONE) {
+		q->inspection_where = where_of(node, "inspection");
+		take_number(node, "inspection-rate", true, UNIT_COUNT, 1, FRAME_RATE_MAX, &q->inspection_rate, report);
+		if (&policy->ports[q->inspection] == port)
+			complain(report, q->inspection_where, "inspection: expected another port, found itself");
+	}
 }
 
 void model_read_switch(struct policy *policy, const char *keys_dir, struct report *report)
@@ -156,86 +182,121 @@ void model_read_switch(struct policy *policy, const char *keys_dir, struct repor
 	struct policy_switch *fabric = &policy->fabric;
 	struct node *node = node_child(policy->root, "switch");
 
+	fabric->vm = fabric->control_vm = NONE;
+	fabric->node = node;
 	if (!node)
 		return;
-	fabric->node = node;
 	fabric->vm = take_vm(policy, node, "vm", true, report);
 	take_name(node, "device", true, fabric->device, report);
 	struct node *quarantine = node_child(node, "quarantine");
-	if (quarantine)
-		read_quarantine(policy, quarantine, keys_dir, report);
-	else
+	if (quarantine) {
+		read_quarantine(policy, quarantine, true, keys_dir, &fabric->quarantine, report);
+		fabric->has_verifier = fabric->quarantine.key_count != 0;
+		take_number(quarantine, "nonce-interval", true, UNIT_TIME, 0, NONCE_INTERVAL_MAX_NS,
+			    &fabric->nonce_interval_ns, report);
+	} else {
 		complain(report, node->where,
-			 "switch: expected node \"quarantine\" with verifier, lease-max, nonce-interval");
+			 "switch: expected node \"quarantine\" with verifier, lease-max, nonce-interval, found none");
+	}
+	for (unsigned i = 0; i < policy->port_count; i++)
+		read_port_quarantine(policy, &policy->ports[i], keys_dir, report);
 	struct node *infrastructure = node_child(node, "infrastructure");
 	for (unsigned i = 0; infrastructure && i < infrastructure->child_count; i++)
 		read_infrastructure(policy, infrastructure->children[i], report);
-	struct node *control = node_child(node, "control");
-	if (control) {
-		fabric->control_vm = take_vm(policy, control, "vm", true, report);
-		fabric->has_control = take_name(control, "device", true, fabric->control_device, report);
+	fabric->control = node_child(node, "control");
+	if (fabric->control) {
+		fabric->control_vm = take_vm(policy, fabric->control, "vm", true, report);
+		fabric->has_control =
+			take_name(fabric->control, "device", true, fabric->control_device, report);
 	}
 }
 
-static struct policy_link *add_link(struct policy *policy, struct node *node, struct report *report)
-{
-	if (policy->link_count == LZR_LINK_MAX) {
-		complain(report, node->where, "expected at most %u links", LZR_LINK_MAX);
-		return NULL;
-	}
-	struct policy_link *link = &policy->links[policy->link_count++];
-	*link = (struct policy_link){ .node = node, .network = NONE };
-	return link;
-}
+/* --- channels and links ------------------------------------------------------------------------------------------- */
 
-static void link_to_switch(struct policy *policy, struct node *node, unsigned vm, const char *device, unsigned pair,
-			   unsigned network, struct report *report)
+/* A channel has the label of the end that has only one; between two that have several its author says which. */
+static void take_channel_label(struct policy *policy, struct policy_channel *channel, struct report *report)
 {
-	const struct policy_switch *fabric = &policy->fabric;
-	struct policy_link *link = add_link(policy, node, report);
+	const struct policy_vm *vm = channel->vm == NONE ? NULL : &policy->vms[channel->vm];
+	const struct policy_vm *service = channel->service == NONE ? NULL : &policy->vms[channel->service];
 
-	if (!link || vm == NONE || fabric->vm == NONE)
+	if (take_label(policy, channel->node, "label", false, &channel->label, report))
 		return;
-	link->vm[0] = vm;
-	memcpy(link->device[0], device, LZR_NAME_MAX);
-	link->vm[1] = fabric->vm;
-	memcpy(link->device[1], fabric->device, LZR_NAME_MAX);
-	link->pair[1] = pair;
-	link->network = network;
-	link->label = network == NONE ? policy->vms[vm].label : policy->networks[network].label;
+	if (vm && !vm->trusted)
+		channel->label = vm->label;
+	else if (service && !service->trusted)
+		channel->label = service->label;
+	else if (vm && service && !take(channel->node, "label"))
+		complain(report, channel->node->where,
+			 "channel \"%s\": expected property \"label\", since both ends are trusted over several, found "
+			 "none",
+			 channel->name);
 }
 
 static void read_channel(struct policy *policy, struct node *node, struct report *report)
 {
-	node->used = true;
-	unsigned vm = take_vm(policy, node, "vm", true, report);
-	unsigned service = take_vm(policy, node, "service", true, report);
-	struct policy_link *link = add_link(policy, node, report);
-	if (!link)
+	struct policy_channel channel = { .node = node, .link = NONE };
+
+	node->type = "channel";
+	if (!take_node_name(node, channel.name, report))
 		return;
-	take_name(node, "device", true, link->device[0], report);
-	take_name(node, "service-device", true, link->device[1], report);
-	link->vm[0] = vm;
-	link->vm[1] = service;
-	if (vm != NONE)
-		link->label = policy->vms[vm].label;
+	channel.vm = take_vm(policy, node, "vm", true, report);
+	channel.service = take_vm(policy, node, "service", true, report);
+	take_name(node, "device", true, channel.device, report);
+	take_name(node, "service-device", true, channel.service_device, report);
+	take_channel_label(policy, &channel, report);
+	*ARRAY_ADD(policy->channels, policy->channel_count, policy->channel_room) = channel;
+	table_add_text(&policy->channels_by_name, node->name, policy->channel_count - 1);
 }
 
 void model_read_channels(struct policy *policy, struct report *report)
 {
-	struct policy_switch *fabric = &policy->fabric;
 	struct node *channels = node_child(policy->root, "channels");
+
+	for (unsigned i = 0; channels && i < channels->child_count; i++)
+		read_channel(policy, channels->children[i], report);
+}
+
+static struct policy_link *add_link(struct policy *policy, struct node *node, unsigned vm, const char *device,
+				    unsigned other, const char *other_device)
+{
+	struct policy_link *link = ARRAY_ADD(policy->links, policy->link_count, policy->link_room);
+
+	*link = (struct policy_link){ .node = node, .vm = { vm, other }, .network = NONE, .channel = NONE };
+	memcpy(link->device[0], device, LZR_NAME_MAX);
+	memcpy(link->device[1], other_device, LZR_NAME_MAX);
+	return link;
+}
+
+void model_read_links(struct policy *policy, struct report *report)
+{
+	struct policy_switch *fabric = &policy->fabric;
 
 	if (policy->port_count && !fabric->node)
 		complain(report, policy->ports[0].node->where,
 			 "port \"%s\": expected node \"switch\" that names its backend, found none",
-			 policy->ports[0].node->name);
-	for (unsigned i = 0; fabric->node && i < policy->port_count; i++)
-		link_to_switch(policy, policy->ports[i].node, policy->ports[i].vm, policy->ports[i].device, i,
-			       policy->ports[i].network, report);
-	if (fabric->has_control)
-		link_to_switch(policy, node_child(fabric->node, "control"), fabric->control_vm, fabric->control_device,
-			       switch_control_pair(policy), NONE, report);
-	for (unsigned i = 0; channels && i < channels->child_count; i++)
-		read_channel(policy, channels->children[i], report);
+			 policy->ports[0].name);
+	for (unsigned i = 0; fabric->node && i < policy->port_count; i++) {
+		const struct policy_port *port = &policy->ports[i];
+		struct policy_link *link =
+			add_link(policy, port->node, port->vm, port->device, fabric->vm, fabric->device);
+		link->pair[1] = i;
+		link->network = port->network;
+		if (port->network != NONE)
+			link->label = policy->networks[port->network].label;
+	}
+	if (fabric->has_control) {
+		struct policy_link *link = add_link(policy, fabric->control, fabric->control_vm,
+						    fabric->control_device, fabric->vm, fabric->device);
+		link->pair[1] = switch_control_pair(policy);
+		if (fabric->control_vm != NONE)
+			link->label = policy->vms[fabric->control_vm].label;
+	}
+	for (unsigned i = 0; i < policy->channel_count; i++) {
+		struct policy_channel *channel = &policy->channels[i];
+		struct policy_link *link = add_link(policy, channel->node, channel->vm, channel->device,
+						    channel->service, channel->service_device);
+		link->channel = i;
+		link->label = channel->label;
+		channel->link = policy->link_count - 1;
+	}
 }

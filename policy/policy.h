@@ -2,15 +2,19 @@
 /*
  * lzr-policy: from a policy's source (device-tree syntax, docs/policy.md) to what the hypervisor and the switch read.
  *
- *   source.c    dtc's annotated output -> tree of nodes whose every line knows its place in the source
- *   model.c     tree -> struct policy; what is not understood is an error
+ *   source.c    dtc's annotated output -> tree of nodes whose every value knows its place in the source
+ *   place.c     places in the source's files
+ *   report.c    findings, "did you mean"; table.c: memory, hash tables, growing arrays
+ *   take.c      typed values out of nodes
+ *   model*.c    tree -> struct policy; what is not understood is an error
  *   manifest.c  the facts of each VM's manifest
- *   check.c     rules over the whole; links.c: rules over networks, channels and the switch
+ *   check.c     rules over the whole; links.c: rules over networks, channels and the switch; limits.c: what fits
  *   emit.c      struct policy -> policy.dtb;  switchconf.c -> switch configuration
  *   keys.c      keys, signature
  *
- * Every finding goes to struct report with file, line, what was expected and what was found; nothing stops at the
- * first.
+ * Every finding goes to struct report with file, line, column, what was expected and what was found; nothing stops at
+ * the first.  Nothing here has a fixed maximum but what the language itself sets: what the hypervisor and the switch
+ * can hold is checked at the end (limits.c).
  */
 #ifndef POLICY_H
 #define POLICY_H
@@ -18,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <lazaret/boot.h>
 #include <lazaret/label.h>
@@ -26,64 +31,133 @@
 #include <lazaret/switch.h>
 
 #define NONE 0xffffffffu
-#define CATEGORY_MAX 64u
+#define CATEGORY_MAX 64u        /* bits of struct lzr_label */
 #define LEVEL_MAX 16u
-#define REPORT_MAX 16384u
+#define LABEL_TEXT (CATEGORY_MAX * LZR_NAME_MAX + LZR_NAME_MAX)
 
-struct report {
-	unsigned errors;
-	size_t length;
-	char text[REPORT_MAX];
+/* --- table.c ------------------------------------------------------------------------------------------------------ */
+
+/* Out of memory ends the program: there is nothing to unwind in a compiler. */
+void *memory_get(size_t size);                  /* zeroed */
+void *memory_resize(void *memory, size_t size);
+char *memory_text(const char *from, size_t length);     /* a copy with a terminating zero */
+
+/* One more zeroed element behind the `*count` of an array; the array may move. */
+void *array_add(void *array, unsigned *count, unsigned *room, size_t element);
+#define ARRAY_ADD(array, count, room) \
+	((array) = array_add((array), &(count), &(room), sizeof(*(array))), &(array)[(count) - 1])
+
+/* Bytes -> number.  Keys are not copied and must outlive the table. */
+struct table {
+	struct table_slot *slots;
+	unsigned room, count;
 };
-void complain(struct report *report, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+unsigned table_find(const struct table *table, const void *key, size_t size);   /* NONE: absent */
+/* NONE: added; else the value that is there, which stays. */
+unsigned table_add(struct table *table, const void *key, size_t size, unsigned value);
+unsigned table_find_text(const struct table *table, const char *key);
+unsigned table_add_text(struct table *table, const char *key, unsigned value);
+void table_free(struct table *table);
 
 /* --- source.c ----------------------------------------------------------------------------------------------------- */
+
+struct source_file;             /* its name, and its text when a column is looked for */
+
+struct place {
+	struct source_file *file;       /* NULL: nowhere in particular */
+	unsigned line, column;          /* from 1; 0: the whole file */
+};
+const char *place_file(struct place place);
+/* "file:line:column" into out, which is returned. */
+#define PLACE_TEXT 1200
+const char *place_text(struct place place, char out[PLACE_TEXT]);
+
+struct report {
+	unsigned errors;                /* all of them */
+	unsigned written;               /* those in `text` */
+	size_t length, room;
+	char *text;                     /* each "FILE:LINE:COLUMN: error: ...\n"; never NULL after the first */
+};
+#define REPORT_SHOWN 200u       /* messages kept; report_print says how many more there are */
+void complain(struct report *report, struct place where, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void report_print(const struct report *report, FILE *out);
+void report_free(struct report *report);
 
 enum kind { KIND_EMPTY, KIND_STRINGS, KIND_CELLS, KIND_MIXED };
 
 struct property {
-	char *name;
-	char *where;            /* "file:line" */
+	const char *name;
+	struct place where;
 	enum kind kind;
-	unsigned count;
+	unsigned count, room;
 	char **strings;         /* KIND_STRINGS */
 	uint32_t *cells;        /* KIND_CELLS */
 	bool used;
 };
 
 struct node {
-	char *name;
-	char *where;
+	const char *name;
+	struct place where;
 	struct node *parent;
-	unsigned property_count, child_count;
+	unsigned property_count, property_room, child_count, child_room;
 	struct property *properties;
 	struct node **children;
-	bool used;
+	const char *type;       /* what it was read as, "VM"; NULL: nobody asked for it */
 };
 
-/* Runs dtc on the file; NULL after complaining.  node_free gives the tree back. */
+/* Runs dtc on the file; NULL after complaining.  source_free gives the tree and its files back. */
 struct node *source_read(const char *path, struct report *report);
 /* The same for text that dtc wrote; `dir` goes before the file names in it. */
 struct node *source_parse(char *text, const char *dir, struct report *report);
-void node_free(struct node *node);
-struct node *node_child(struct node *node, const char *name);   /* marks it used; NULL when absent */
+void source_free(struct node *root);
+struct node *node_child(struct node *node, const char *name);   /* its type is then its name; NULL when absent */
+/* The names that nodes of this type are asked for are what "did you mean" chooses from; both are literals. */
+void node_asked(struct node *node, const char *name);
 void source_unused(struct node *node, struct report *report);   /* complains about all that nobody asked for */
+/* Where the property's value number `index` is written; the property's own place when it cannot be told. */
+struct place value_place(const struct property *property, unsigned index);
+struct place where_of(struct node *node, const char *property); /* its value's place, or the node's */
+
+/* --- take.c ------------------------------------------------------------------------------------------------------- */
 
 /* Each take_* marks the property used and returns false when it is absent (an error if required) or malformed. */
 struct property *take(struct node *node, const char *name);
+struct property *take_strings(struct node *node, const char *name, bool required, struct report *report);
 bool take_flag(struct node *node, const char *name, struct report *report);
 bool take_string(struct node *node, const char *name, bool required, const char **out, struct report *report);
-bool take_name(struct node *node, const char *name, bool required, char out[LZR_NAME_MAX], struct report *report);
-bool take_number(struct node *node, const char *name, bool required, uint64_t max, uint64_t *out,
+/* One of a NULL-terminated list of words; its index. */
+bool take_choice(struct node *node, const char *name, bool required, const char *const *words, unsigned *out,
 		 struct report *report);
+bool take_name(struct node *node, const char *name, bool required, char out[LZR_NAME_MAX], struct report *report);
+
+enum unit { UNIT_COUNT, UNIT_BYTES, UNIT_TIME /* ns */, UNIT_RATE /* bits per second */ };
+bool take_number(struct node *node, const char *name, bool required, enum unit unit, uint64_t min, uint64_t max,
+		 uint64_t *out, struct report *report);
+bool take_u32(struct node *node, const char *name, bool required, uint32_t min, uint32_t max, uint32_t *out,
+	      struct report *report);
 bool take_cells(struct node *node, const char *name, bool required, unsigned count, uint32_t *out,
 		struct report *report);
 bool take_ipv4(struct node *node, const char *name, bool required, uint8_t out[4], struct report *report);
 bool take_mac(struct node *node, const char *name, bool required, uint8_t out[6], struct report *report);
+bool take_digest(struct node *node, const char *name, bool required, uint8_t out[LZR_DIGEST_SIZE],
+		 struct report *report);
+bool parse_ipv4(const char *text, uint8_t out[4]);
 bool name_valid(const char *name);
-const char *where_of(struct node *node, const char *property);  /* the property's place, or the node's */
 
-/* --- model.c ------------------------------------------------------------------------------------------------------ */
+/* report.c: " (did you mean \"red\"?)" or "" in out, which is returned. */
+#define NEAREST_TEXT (LZR_NAME_MAX + 40)
+struct nearest {
+	const char *wanted, *best;
+	unsigned distance;
+};
+void nearest_begin(struct nearest *nearest, const char *wanted);
+void nearest_try(struct nearest *nearest, const char *candidate);
+const char *nearest_text(const struct nearest *nearest, char out[NEAREST_TEXT]);
+/* Tries all keys of a table of names. */
+void table_nearest(const struct table *table, struct nearest *nearest);
+
+/* --- the model: model.c, model_*.c -------------------------------------------------------------------------------- */
 
 struct fact_device {            /* a device or a place in a manifest */
 	char name[LZR_NAME_MAX];
@@ -91,6 +165,7 @@ struct fact_device {            /* a device or a place in a manifest */
 	unsigned slot;
 	unsigned virtio_id;     /* PCI device id of a vdev */
 	unsigned pairs;
+	unsigned queue_size;    /* of a vdev: its maximum */
 	bool service;
 	bool has_mac;
 	uint8_t mac[6];
@@ -108,38 +183,114 @@ struct facts {                  /* what a manifest says */
 	uint8_t switch_config[LZR_DIGEST_SIZE];         /* of the segment at LZR_SWITCH_CONFIG_GPA */
 };
 
-#define RIGHT_SERVICE 1u
-#define RIGHT_ATTESTS 2u
-#define RIGHT_READS_AUDIT 4u
+enum right { RIGHT_INTROSPECTS, RIGHT_CONTROLS, RIGHT_READS_AUDIT, RIGHT_ATTESTS, RIGHT_COUNT };
+extern const char *const right_names[RIGHT_COUNT];      /* as the source writes them */
+
+struct policy_right {
+	const struct property *property;        /* NULL: the VM does not have it */
+	bool all;                               /* written "*" */
+	unsigned count;
+	unsigned *vms;                          /* whom it covers, as the source lists them; all: every VM in order */
+};
+/* Where the source grants this right over vms[index]. */
+struct place right_place(const struct policy_right *right, unsigned index);
+
+/* Where frames or messages of a guard come from or go to. */
+struct policy_conduit {
+	enum { CONDUIT_NONE, CONDUIT_NETWORK, CONDUIT_CHANNEL } kind;
+	unsigned index;                         /* of networks[] or channels[] */
+	struct place where;
+};
 
 struct policy_vm {
 	struct node *node;
 	char name[LZR_NAME_MAX], image[LZR_NAME_MAX];
-	struct lzr_label label, low, high;
-	bool trusted;
+	struct lzr_label label, low, high;      /* low = high = label unless trusted */
+	bool trusted;                           /* multi-level over low..high; a guard is, over its two ends */
+	struct node *guard;                     /* its guard node, or NULL */
+	struct policy_conduit from, to;         /* of a guard: from the higher label to the lower one */
+	bool service;                           /* may have service ends */
 	bool measure_only;
+	bool pinned;                            /* the source itself gives the measurement */
+	uint8_t measurement[LZR_DIGEST_SIZE];   /* the pinned one */
 	uint64_t memory;
 	unsigned vcpus;
 	unsigned cpu_count;
-	uint32_t cpus[LZR_VCPU_MAX];
-	uint32_t budget_us, period_us, max_restarts;
-	unsigned rights;
-	uint32_t controls;
-	bool has_facts;
-	struct facts facts;
+	uint32_t *cpus;
+	uint32_t budget_us, period_us;          /* budget 0: a share of what is left */
+	uint32_t max_restarts;
+	struct policy_right rights[RIGHT_COUNT];
+	const struct facts *facts;              /* NULL: its manifest was not read */
 };
 
 struct policy_device {
 	struct node *node;
 	char name[LZR_NAME_MAX], place[LZR_NAME_MAX];
 	bool mmio;
+	bool has_pci;                           /* else by location, or mmio */
 	uint32_t pci[3], id[2];
+	unsigned hop_count;                     /* of location: (device, function) from the root bus down */
+	uint8_t (*hops)[2];
 	uint64_t base, length;
-	unsigned vm;
-	unsigned slot;          /* of its place; 0: not given */
+	unsigned vm;                            /* or NONE after an error */
+	unsigned slot;                          /* of its place; 0: not given */
 	bool flr;
 	bool bypasses_firewall;
 	struct lzr_label label;
+	unsigned iommu_group;                   /* declared number, or NONE */
+	unsigned interrupt_line;                /* the same */
+};
+
+enum protocol { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
+
+struct policy_service {                         /* a name for ports, everywhere in the policy */
+	struct node *node;
+	char name[LZR_NAME_MAX];
+	unsigned item_count, item_room;
+	struct policy_service_item {
+		enum protocol protocol;
+		uint16_t low, high;             /* destination ports, both included; ICMP: 0 (echo) */
+	} *items;
+	bool used;
+};
+
+/* One end of a rule, one member of a set. */
+struct policy_end {
+	enum {
+		END_ANY,                /* "*": whatever is on the network, inside and behind the uplink */
+		END_PORT,               /* index: of ports[], on the rule's network */
+		END_UPLINK,             /* "uplink": whatever is behind it */
+		END_GATEWAY,            /* "gateway": the network's */
+		END_RANGE,              /* ip/prefix */
+		END_SET,                /* index: of sets[]; not inside a set */
+	} kind;
+	unsigned index;
+	uint8_t ip[4];
+	unsigned prefix;
+	struct place where;
+};
+
+struct policy_set {                             /* a name for ends, on one network */
+	struct node *node;                      /* the network's "sets" node */
+	const struct property *property;
+	char name[LZR_NAME_MAX];
+	unsigned network;
+	unsigned member_count;
+	struct policy_end *members;
+	bool used;
+};
+
+/* The first rule of a network, in the order of the source, that covers a frame decides. */
+struct policy_rule {
+	struct node *node;
+	char name[LZR_NAME_MAX];
+	unsigned network;
+	bool allow;
+	bool stateless;                         /* else answers to what it lets through are let through too */
+	unsigned from_count, to_count;
+	struct policy_end *from, *to;
+	unsigned service_count;                 /* 0: every protocol */
+	unsigned *services;
 };
 
 struct policy_network {
@@ -149,30 +300,65 @@ struct policy_network {
 	unsigned uplink;        /* device, or NONE */
 	bool has_gateway;
 	uint8_t gateway[4];
+	uint64_t frame_rate;    /* frames per second of the whole network; 0: no limit */
+	uint64_t bandwidth;     /* bits per second; 0: no limit */
+	bool has_rules;         /* has a rules node; without one nothing passes between its ports */
+	struct table ports_by_name, sets_by_name, ports_by_ip;
+};
+
+enum lease_end { LEASE_END_QUARANTINE, LEASE_END_BLOCK };       /* block: stays shut until the VM starts anew */
+
+struct policy_quarantine {                      /* of a port, with what it inherits from the switch's */
+	unsigned inspection;                    /* port, or NONE: nothing is reachable before admission */
+	struct place inspection_where;
+	uint64_t inspection_rate;               /* frames per second */
+	uint64_t lease_max_ns;
+	enum lease_end lease_end;
+	unsigned key_count;
+	unsigned *keys;                         /* of keys[]: any of them may sign its results */
 };
 
 struct policy_port {
 	struct node *node;
-	unsigned network, vm;
-	bool infrastructure;
-	char device[LZR_NAME_MAX];
+	unsigned network, vm;                   /* or NONE after an error */
+	bool infrastructure;                    /* open from the start, to its endpoints only */
+	char name[LZR_NAME_MAX], device[LZR_NAME_MAX];
 	uint8_t mac[6], ip[4];
+	uint64_t frame_rate, bandwidth;         /* 0: no limit of its own */
+	unsigned queue_size;                    /* 0: the manifest's */
+	struct policy_quarantine quarantine;    /* unless infrastructure */
 };
 
 struct policy_endpoint {
 	struct node *node;
 	unsigned port;
 	uint8_t ip[4];
-	unsigned protocol, l4port;
+	enum protocol protocol;
+	unsigned l4port;
 };
 
-struct policy_link {
+struct policy_channel {                         /* as the source says it; links[link] is what it becomes */
+	struct node *node;
+	char name[LZR_NAME_MAX];
+	unsigned vm, service;                   /* or NONE after an error */
+	char device[LZR_NAME_MAX], service_device[LZR_NAME_MAX];
+	struct lzr_label label;
+	unsigned link;
+};
+
+struct policy_link {                            /* ports, the control channel, channels: in that order */
 	struct node *node;
 	unsigned vm[2];
 	char device[2][LZR_NAME_MAX];
 	unsigned pair[2];
 	unsigned network;       /* or NONE */
+	unsigned channel;       /* or NONE */
 	struct lzr_label label;
+};
+
+struct policy_key {                             /* a verifier's public key */
+	const char *file;
+	uint8_t x[48], y[48];
 };
 
 struct policy_switch {
@@ -180,12 +366,32 @@ struct policy_switch {
 	unsigned vm;
 	char device[LZR_NAME_MAX];
 	bool has_control;
+	struct node *control;
 	unsigned control_vm;
 	char control_device[LZR_NAME_MAX];
-	uint64_t lease_max_ns, nonce_interval_ns;
+	uint64_t nonce_interval_ns;
+	struct policy_quarantine quarantine;    /* what ports inherit; no inspection */
 	bool has_verifier;
-	uint8_t verifier_x[48], verifier_y[48];
 };
+
+struct policy_platform {                        /* the least that the machine must have */
+	struct node *node;                      /* NULL: nothing beyond the usual */
+	bool iommu, interrupt_remapping, secure_boot, measured_boot;
+	const char *signer, *next_signer;       /* key files in the keys' folder; NULL: not given */
+	bool has_signer, has_next_signer;       /* read and good */
+	uint8_t signer_digest[LZR_DIGEST_SIZE], next_signer_digest[LZR_DIGEST_SIZE];   /* SHA-384 of the key files */
+};
+
+struct policy_label {                           /* a label with a name of its own */
+	const char *name;
+	struct property *property;
+	struct lzr_label label;
+	bool used;
+};
+
+#define POLICY_ARRAY(type, what) \
+	struct type *what##s; \
+	unsigned what##_count, what##_room
 
 struct policy {
 	struct node *root;
@@ -193,39 +399,55 @@ struct policy {
 	bool allow_without_iommu;
 	uint64_t machine_memory;
 	unsigned machine_cpus;
+	struct policy_platform platform;
 	unsigned level_count, category_count;
 	const char *levels[LEVEL_MAX], *categories[CATEGORY_MAX];
-	unsigned vm_count, device_count, network_count, port_count, endpoint_count, link_count;
-	struct policy_vm vms[LZR_VM_MAX];
-	struct policy_device devices[LZR_DEVICE_MAX];
-	struct policy_network networks[LZR_NETWORK_MAX];
-	struct policy_port ports[LZR_SWITCH_PORT_MAX];
-	struct policy_endpoint endpoints[LZR_SWITCH_ENDPOINT_MAX];
-	struct policy_link links[LZR_LINK_MAX];
+	uint64_t levels_used, categories_used;  /* bits */
+	POLICY_ARRAY(policy_label, label);
+	POLICY_ARRAY(policy_vm, vm);
+	POLICY_ARRAY(policy_device, device);
+	POLICY_ARRAY(policy_service, service);
+	POLICY_ARRAY(policy_network, network);
+	POLICY_ARRAY(policy_set, set);          /* grouped by network */
+	POLICY_ARRAY(policy_port, port);        /* grouped by network, then the infrastructure ports */
+	POLICY_ARRAY(policy_rule, rule);        /* grouped by network, in order */
+	POLICY_ARRAY(policy_endpoint, endpoint);
+	POLICY_ARRAY(policy_channel, channel);
+	POLICY_ARRAY(policy_link, link);
+	POLICY_ARRAY(policy_key, key);
 	struct policy_switch fabric;
+	struct table labels_by_name, vms_by_name, devices_by_name, services_by_name, networks_by_name;
+	struct table channels_by_name, keys_by_name;
+	struct table images_by_name;            /* -> facts[] */
+	unsigned facts_count, facts_room;
+	struct facts **facts;
 };
 
 /* Fills *policy from the tree; the tree stays alive as long as the policy. */
 void model_read(struct policy *policy, struct node *root, const char *keys_dir, struct report *report);
+void policy_free(struct policy *policy);
+/* "LEVEL CATEGORY .." */
 void label_text(const struct policy *policy, const struct lzr_label *label, char *out, size_t size);
-/* model_net.c: networks, channels, switch; called by model_read. */
-void model_read_networks(struct policy *policy, struct report *report);
-void model_read_switch(struct policy *policy, const char *keys_dir, struct report *report);
-void model_read_channels(struct policy *policy, struct report *report);
-unsigned take_vm(struct policy *policy, struct node *node, const char *name, bool required, struct report *report);
-bool take_label(struct policy *policy, struct node *node, const char *name, bool required, struct lzr_label *out,
-		struct report *report);
-bool take_node_name(struct node *node, char out[LZR_NAME_MAX], struct report *report);
+unsigned find_vm(const struct policy *policy, const char *name);                /* NONE: there is none */
+unsigned find_device(const struct policy *policy, const char *name);
+unsigned find_network(const struct policy *policy, const char *name);
+unsigned find_channel(const struct policy *policy, const char *name);
+unsigned find_service(const struct policy *policy, const char *name);
+unsigned find_port(const struct policy *policy, unsigned network, const char *name);
+unsigned find_set(const struct policy *policy, unsigned network, const char *name);
 
-/* --- manifest.c, check.c, links.c --------------------------------------------------------------------------------- */
+/* --- manifest.c, check.c, links.c, limits.c ----------------------------------------------------------------------- */
 
-/* Reads NAME.manifest from the first of the directories that has it. */
+/* Reads the manifests of all VMs, each image once, from the first of the directories that has it. */
+void facts_read_all(struct policy *policy, const char *const *dirs, unsigned dir_count, struct report *report);
 bool facts_read(const char *image, const char *const *dirs, unsigned dir_count, struct facts *out, char *why,
 		size_t size);
 bool facts_parse(const void *manifest, size_t size, struct facts *out, char *why, size_t why_size);
 const struct fact_device *facts_device(const struct facts *facts, const char *name);
 void check_policy(struct policy *policy, struct report *report);
 void check_links(struct policy *policy, struct report *report);
+/* What the hypervisor and the switch have room for, and what they cannot do: `check` and `build` unless told not to. */
+void check_limits(const struct policy *policy, struct report *report);
 
 /* --- emit.c, switchconf.c ----------------------------------------------------------------------------------------- */
 
@@ -242,6 +464,8 @@ bool key_sign(const char *pem, const void *data, size_t size, uint8_t signature[
 bool key_verify(const char *pub, const void *data, size_t size, const uint8_t signature[LZR_POLICY_SIGNATURE_SIZE]);
 /* The public point of a key file, after checking header, curve and point. */
 bool key_point(const char *pub, uint8_t x[48], uint8_t y[48]);
+/* SHA-384 of a key file that key_point accepts: how a policy names a signer. */
+bool key_digest(const char *pub, uint8_t out[LZR_DIGEST_SIZE]);
 const char *key_error(void);
 void *file_load(const char *path, size_t limit, size_t *size, char *why, size_t why_size);
 bool file_store(const char *path, const void *data, size_t size, unsigned mode);

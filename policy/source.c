@@ -1,97 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The source as a tree.  dtc does the language (syntax, includes, references, duplicate names); asked for annotated
- * source output, it writes one node or property a line, each with a comment that says where it came from.  That output
- * is what is read here, so every later message can name file and line.
+ * The source as a tree.  dtc does the language (syntax, includes, references, duplicate names); asked twice for
+ * annotated source output, it writes one node or property a line, each with a comment that says from which lines and
+ * columns it came.  That output is what is read here; where a single value is, the source files themselves tell.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "policy.h"
+#include "source.h"
 
-#define SOURCE_MAX (4u << 20)
+#define OUTPUT_MAX (512u << 20)
 #define DEPTH_MAX 8u
 
-void complain(struct report *report, const char *where, const char *format, ...)
+static struct node *node_new(struct source *source, struct node *parent, const char *name, size_t length,
+			     struct place where)
 {
-	char line[600];
-	va_list arguments;
+	struct node *node = memory_get(sizeof(*node));
 
-	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	report->errors++;
-	int written =
-		snprintf(report->text + report->length, REPORT_MAX - report->length, "%s: error: %s\n", where, line);
-	if (written > 0 && (size_t)written < REPORT_MAX - report->length)
-		report->length += (size_t)written;
-	else
-		report->text[report->length] = 0;
-}
-
-static void *grow(void *array, size_t size)
-{
-	void *bigger = realloc(array, size);
-
-	if (!bigger) {
-		fprintf(stderr, "lzr-policy: out of memory\n");
-		exit(2);
-	}
-	return bigger;
-}
-
-static char *copy_text(const char *from, size_t length)
-{
-	char *copy = grow(NULL, length + 1);
-
-	memcpy(copy, from, length);
-	copy[length] = 0;
-	return copy;
-}
-
-static struct node *node_new(struct node *parent, const char *name, size_t length, const char *where)
-{
-	struct node *node = grow(NULL, sizeof(*node));
-
-	*node = (struct node){ .name = copy_text(name, length),
-			       .where = copy_text(where, strlen(where)),
-			       .parent = parent };
-	if (parent) {
-		parent->children = grow(parent->children, (parent->child_count + 1) * sizeof(node));
-		parent->children[parent->child_count++] = node;
-	}
+	node->name = source_text(source, name, length);
+	node->where = where;
+	node->parent = parent;
+	if (parent)
+		*ARRAY_ADD(parent->children, parent->child_count, parent->child_room) = node;
 	return node;
 }
 
-void node_free(struct node *node)
+static void node_free(struct node *node)
 {
 	if (!node)
 		return;
 	for (unsigned i = 0; i < node->property_count; i++) {
-		struct property *p = &node->properties[i];
-		for (unsigned j = 0; p->strings && j < p->count; j++)
-			free(p->strings[j]);
-		free(p->strings);
-		free(p->cells);
-		free(p->name);
-		free(p->where);
+		free(node->properties[i].strings);
+		free(node->properties[i].cells);
 	}
 	for (unsigned i = 0; i < node->child_count; i++)
 		node_free(node->children[i]);
 	free(node->properties);
 	free(node->children);
-	free(node->name);
-	free(node->where);
 	free(node);
 }
 
+void source_free(struct node *root)
+{
+	if (!root)
+		return;
+	struct source *source = source_of(root);
+	node_free(root);
+	source_close(source);
+}
+
 /* One string literal; returns the text behind it, NULL if it is not one or has an escape. */
-static char *parse_string(char *at, struct property *p)
+static char *parse_string(struct source *source, char *at, struct property *p)
 {
 	char *end = at + 1;
 
@@ -99,8 +62,7 @@ static char *parse_string(char *at, struct property *p)
 		end++;
 	if (*end != '"')
 		return NULL;
-	p->strings = grow(p->strings, (p->count + 1) * sizeof(char *));
-	p->strings[p->count++] = copy_text(at + 1, (size_t)(end - at - 1));
+	*ARRAY_ADD(p->strings, p->count, p->room) = source_text(source, at + 1, (size_t)(end - at - 1));
 	return end + 1;
 }
 
@@ -116,14 +78,13 @@ static char *parse_cells(char *at, struct property *p)
 		unsigned long value = strtoul(at, &end, 0);
 		if (end == at || value > UINT32_MAX)
 			return NULL;
-		p->cells = grow(p->cells, (p->count + 1) * sizeof(uint32_t));
-		p->cells[p->count++] = (uint32_t)value;
+		*ARRAY_ADD(p->cells, p->count, p->room) = (uint32_t)value;
 		at = end;
 	}
 }
 
 /* The values between '=' and ';'.  Anything but a list of strings or a list of cells is KIND_MIXED. */
-static void parse_values(char *at, struct property *p)
+static void parse_values(struct source *source, char *at, struct property *p)
 {
 	p->kind = KIND_MIXED;
 	while (*at == ' ')
@@ -132,7 +93,7 @@ static void parse_values(char *at, struct property *p)
 	while (kind != KIND_MIXED) {
 		if (*at != (kind == KIND_STRINGS ? '"' : '<'))
 			return;
-		at = kind == KIND_STRINGS ? parse_string(at, p) : parse_cells(at, p);
+		at = kind == KIND_STRINGS ? parse_string(source, at, p) : parse_cells(at, p);
 		if (!at)
 			return;
 		while (*at == ' ')
@@ -147,20 +108,20 @@ static void parse_values(char *at, struct property *p)
 	p->kind = kind;
 }
 
-static void parse_property(struct node *node, char *line, const char *where)
+static void parse_property(struct source *source, struct node *node, char *line, struct place where)
 {
 	char *equals = strstr(line, " = ");
 	size_t length = equals ? (size_t)(equals - line) : strlen(line);
+	struct property *p = ARRAY_ADD(node->properties, node->property_count, node->property_room);
 
-	node->properties = grow(node->properties, (node->property_count + 1) * sizeof(struct property));
-	struct property *p = &node->properties[node->property_count++];
-	*p = (struct property){ .name = copy_text(line, length), .where = copy_text(where, strlen(where)) };
+	p->name = source_text(source, line, length);
+	p->where = where;
 	if (equals)
-		parse_values(equals + 3, p);
+		parse_values(source, equals + 3, p);
 }
 
 /* Splits a line at the comment that ends it, which names the place; false for a line without one. */
-static bool split_comment(char *line, const char **where)
+static bool split_comment(char *line, char **where)
 {
 	size_t length = strlen(line);
 	char *comment = NULL;
@@ -177,128 +138,169 @@ static bool split_comment(char *line, const char **where)
 	return true;
 }
 
-/* dtc names files as seen from the first one's folder; a reader wants them as seen from where the command was given. */
-static const char *place(const char *dir, const char *where, char *out, size_t size)
+struct parser {
+	struct source *source;
+	struct node *root, *node;       /* `node`: the innermost open one */
+	unsigned depth;
+};
+
+static bool open_node(struct parser *parser, char *line, size_t length, struct place where)
 {
-	snprintf(out, size, "%s%s", *where == '/' ? "" : dir, where);
-	return out;
+	char *label = strrchr(line, ':');       /* dtc keeps labels: "a: node {" */
+	char *name = label ? label + 2 : line;
+
+	if (++parser->depth > DEPTH_MAX || (!parser->node && parser->root))
+		return false;
+	parser->node = node_new(parser->source, parser->node, name, length - 2 - (size_t)(name - line),
+				place_of_name(where));
+	if (!parser->root)
+		parser->root = parser->node;
+	return true;
 }
 
-/* One line of dtc's output; *node is the innermost open node.  False when it is not understood. */
-static bool parse_line(char *line, const char *dir, struct node **node, struct node **root, unsigned *depth)
+/* One line of dtc's output.  False when it is not understood. */
+static bool parse_line(struct parser *parser, char *line)
 {
-	const char *where = "";
-	char full[4096];
+	char *comment;
 
 	while (*line == '\t' || *line == ' ')
 		line++;
 	if (*line == 0 || !strncmp(line, "/dts-v1/", 8) || !strncmp(line, "/memreserve/", 12))
 		return true;
-	if (!split_comment(line, &where))
+	if (!split_comment(line, &comment))
 		return false;
-	where = place(dir, where, full, sizeof(full));
 	size_t length = strlen(line);
 	if (!strcmp(line, "};")) {
-		if (!*node)
+		if (!parser->node)
 			return false;
-		*node = (*node)->parent;
-		(*depth)--;
+		parser->node = parser->node->parent;
+		parser->depth--;
 		return true;
 	}
-	if (length > 2 && !strcmp(line + length - 2, " {")) {
-		char *name = strrchr(line, ':') ? strrchr(line, ':') + 2 : line; /* dtc keeps labels: "a: node {" */
-		if (++*depth > DEPTH_MAX || (!*node && *root))
-			return false;
-		*node = node_new(*node, name, strlen(name) - 2, where);
-		if (!*root)
-			*root = *node;
-		return true;
-	}
-	if (!*node || line[length - 1] != ';')
+	struct place where = source_place(parser->source, comment);
+	if (length > 2 && !strcmp(line + length - 2, " {"))
+		return open_node(parser, line, length, where);
+	if (!parser->node || length < 2 || line[length - 1] != ';')
 		return false;
 	line[length - 1] = 0;
-	parse_property(*node, line, where);
+	parse_property(parser->source, parser->node, line, where);
 	return true;
 }
 
 struct node *source_parse(char *text, const char *dir, struct report *report)
 {
-	struct node *root = NULL, *node = NULL;
-	unsigned depth = 0, number = 0;
+	struct parser parser = { .source = source_open(dir) };
+	struct place output = { source_file(parser.source, "dtc output"), 0, 0 };
+	unsigned number = 0;
 	char *line;
 
 	while ((line = strsep(&text, "\n")) != NULL) {
 		number++;
-		if (!parse_line(line, dir, &node, &root, &depth)) {
-			complain(report, "dtc output", "line %u is not understood: %.60s", number, line);
-			node_free(root);
-			return NULL;
+		if (!parse_line(&parser, line)) {
+			complain(report, output, "line %u is not understood: %.60s", number, line);
+			break;
 		}
 	}
-	if (!root || node) {
-		complain(report, "dtc output", "expected one complete tree");
-		node_free(root);
-		return NULL;
-	}
-	return root;
+	if (!line && (!parser.root || parser.node))
+		complain(report, output, "expected one complete tree");
+	else if (!line)
+		return parser.root;
+	node_free(parser.root);
+	source_close(parser.source);
+	return NULL;
 }
 
-static char *run_dtc(const char *path, struct report *report)
+/* dtc's own message, "Error: FILE:LINE.COLUMN-END text" or "FILE:LINE.COLUMN-END: ERROR (check): text". */
+static void dtc_says(struct source *source, struct place whole, char *text, struct report *report)
 {
-	size_t size = 0, room = 0;
-	char *text = NULL;
-	int pipes[2], status;
+	unsigned said = report->errors;
+	char *line, *colon;
 
-	if (pipe(pipes) != 0) {
-		complain(report, path, "cannot start dtc: %s", strerror(errno));
+	while ((line = strsep(&text, "\n")) != NULL) {
+		unsigned row, column;
+		if (!strncmp(line, "Error: ", 7))
+			line += 7;
+		if (!*line || !strncmp(line, "FATAL ERROR: Unable to parse", 28) ||
+		    !strncmp(line, "ERROR: Input tree", 17))
+			continue;
+		for (colon = strchr(line, ':'); colon && sscanf(colon, ":%u.%u", &row, &column) != 2;)
+			colon = strchr(colon + 1, ':');
+		char *message = colon ? strchr(colon, ' ') : NULL;
+		if (message) {
+			*colon = 0;
+			complain(report, (struct place){ source_file(source, line), row, column }, "%s", message + 1);
+		} else {
+			complain(report, whole, "%s", line);
+		}
+	}
+	if (report->errors == said)
+		complain(report, whole, "dtc does not accept it");
+}
+
+/* All that comes from a descriptor. */
+static char *read_all(int fd, size_t *size)
+{
+	size_t room = 0;
+	char *text = NULL;
+
+	*size = 0;
+	for (ssize_t got = 1; got > 0 && *size < OUTPUT_MAX; *size += got > 0 ? (size_t)got : 0) {
+		if (room - *size < 65536)
+			text = memory_resize(text, room = 2 * room + (1u << 18));
+		got = read(fd, text + *size, room - *size - 1);
+		if (got < 0 && errno == EINTR)
+			got = 0, errno = 0;
+	}
+	text[*size] = 0;
+	return text;
+}
+
+static char *run_dtc(const char *path, struct source *source, struct place whole, struct report *report)
+{
+	int pipes[2], status = 0;
+	FILE *errors = tmpfile();
+	size_t size, said;
+
+	if (!errors || pipe(pipes) != 0) {
+		complain(report, whole, "cannot start dtc: %s", strerror(errno));
 		return NULL;
 	}
 	pid_t child = fork();
 	if (child == 0) {
 		dup2(pipes[1], STDOUT_FILENO);
+		dup2(fileno(errors), STDERR_FILENO);
 		close(pipes[0]);
 		close(pipes[1]);
-		execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dts", "-T", "--", path, (char *)NULL);
+		execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dts", "-T", "-T", "--", path, (char *)NULL);
+		fprintf(stderr, "cannot start dtc: %s\n", strerror(errno));
 		_exit(127);
 	}
 	close(pipes[1]);
-	for (ssize_t got = 1; child > 0 && got > 0 && size < SOURCE_MAX; size += got > 0 ? (size_t)got : 0) {
-		if (room - size < 4096)
-			text = grow(text, room += 65536);
-		got = read(pipes[0], text + size, room - size - 1);
-	}
+	char *text = read_all(pipes[0], &size);
 	close(pipes[0]);
-	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) || !text) {
-		complain(report, path, "dtc does not accept it (its message is above)");
+	bool good = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status);
+	if (!good || size >= OUTPUT_MAX) {
+		rewind(errors);
 		free(text);
-		return NULL;
+		text = read_all(fileno(errors), &said);
+		dtc_says(source, whole, text, report);
+		free(text);
+		text = NULL;
 	}
-	text[size] = 0;
+	fclose(errors);
 	return text;
 }
 
 struct node *source_read(const char *path, struct report *report)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = copy_text(path, slash ? (size_t)(slash + 1 - path) : 0), *text = run_dtc(path, report);
+	char *dir = memory_text(path, slash ? (size_t)(slash + 1 - path) : 0);
+	struct source *source = source_open("");
+	char *text = run_dtc(path, source, (struct place){ source_file(source, path), 0, 0 }, report);
 	struct node *root = text ? source_parse(text, dir, report) : NULL;
 
+	source_close(source);
 	free(dir);
 	free(text);
 	return root;
-}
-
-void source_unused(struct node *node, struct report *report)
-{
-	for (unsigned i = 0; i < node->property_count; i++)
-		if (!node->properties[i].used)
-			complain(report, node->properties[i].where, "unknown property \"%s\" in node \"%s\"",
-				 node->properties[i].name, node->name);
-	for (unsigned i = 0; i < node->child_count; i++) {
-		if (!node->children[i]->used)
-			complain(report, node->children[i]->where, "unknown node \"%s\" in node \"%s\"",
-				 node->children[i]->name, node->name);
-		else
-			source_unused(node->children[i], report);
-	}
 }

@@ -88,15 +88,15 @@ void *emit_switch(const struct policy *policy, size_t *size)
 		.port_count = policy->port_count,
 		.endpoint_count = policy->endpoint_count,
 		.control_pair = fabric->has_control ? switch_control_pair(policy) : LZR_SWITCH_NONE,
-		.lease_max_ns = fabric->lease_max_ns,
+		.lease_max_ns = fabric->quarantine.lease_max_ns,
 		.nonce_interval_ns = fabric->nonce_interval_ns,
 		.verifier_count = 1,
 	};
 
 	for (unsigned i = 0; i < policy->network_count; i++)
 		header.uplink_count += policy->networks[i].uplink != NONE;
-	memcpy(header.verifiers[0].x, fabric->verifier_x, 48);
-	memcpy(header.verifiers[0].y, fabric->verifier_y, 48);
+	memcpy(header.verifiers[0].x, policy->keys[fabric->quarantine.keys[0]].x, 48);
+	memcpy(header.verifiers[0].y, policy->keys[fabric->quarantine.keys[0]].y, 48);
 	*size = sizeof(header) + header.network_count * sizeof(struct lzr_switch_network) +
 		header.uplink_count * sizeof(struct lzr_switch_uplink) +
 		header.port_count * sizeof(struct lzr_switch_port) +

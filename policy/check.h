@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the checks share. */
+#ifndef POLICY_CHECK_H
+#define POLICY_CHECK_H
+
+#include "policy.h"
+
+/* A VM may hold what is labelled `label` if it has that label, or is trusted multi-level over it. */
+bool may_hold(const struct policy_vm *vm, const struct lzr_label *label);
+
+struct cpu_load {
+	uint64_t used;          /* by given budgets, in millionths */
+	unsigned open;          /* vCPUs without a budget */
+	const struct policy_vm *last;
+};
+/* Adds up `machine_cpus` zeroed loads. */
+void cpu_load(const struct policy *policy, struct cpu_load *loads);
+
+#endif

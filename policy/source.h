@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a tree is made from: the source's files and the memory of its texts. */
+#ifndef POLICY_SOURCE_H
+#define POLICY_SOURCE_H
+
+#include "policy.h"
+
+struct source;
+
+/* dtc names files as seen from the first one's folder; `dir` makes them as seen from where the command was given. */
+struct source *source_open(const char *dir);
+void source_close(struct source *source);
+struct source *source_of(const struct node *root);
+char *source_text(struct source *source, const char *from, size_t length);     /* a copy that lives as long */
+struct source_file *source_file(struct source *source, const char *name);
+/* dtc's "FILE:LINE:COLUMN-LINE:COLUMN", of which a merged node has several: the first one's begin. */
+struct place source_place(struct source *source, char *text);
+/* From the brace of a node to its name in front of it. */
+struct place place_of_name(struct place brace);
+
+#endif
