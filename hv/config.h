@@ -68,6 +68,7 @@ struct image_config {                   /* one manifest */
 };
 
 #define VM_SERVICE 1u
+#define VM_MEASURE_ONLY 2u
 #define VM_FIREWALL_BYPASS 8u
 
 enum vm_right { RIGHT_INTROSPECTS, RIGHT_CONTROLS, RIGHT_READS_AUDIT, RIGHT_ATTESTS, RIGHT_COUNT };
@@ -104,6 +105,13 @@ struct link_end_config {
 	uint16_t pair;
 };
 
+#define NETWORK_ISOLATED 0xffffffffu
+struct network_config {
+	char name[LZR_NAME_MAX];
+	struct lzr_label label;
+	uint32_t uplink;                                /* device, or NETWORK_ISOLATED */
+};
+
 #define LINK_CHANNEL 0xffffffffu
 struct link_config {
 	struct link_end_config end[2];
@@ -116,10 +124,11 @@ struct machine_config {
 	bool allow_without_iommu;
 	uint8_t policy_digest[LZR_DIGEST_SIZE];
 	uint8_t flow_digest[LZR_DIGEST_SIZE];
-	uint32_t image_count, vm_count, device_count, link_count;
+	uint32_t image_count, vm_count, device_count, network_count, link_count;
 	struct image_config *images;                    /* [LZR_VM_MAX] */
 	struct vm_config vms[LZR_VM_MAX];
 	struct device_config devices[LZR_DEVICE_MAX];
+	struct network_config networks[LZR_NETWORK_MAX];
 	struct link_config links[LZR_LINK_MAX];
 };
 

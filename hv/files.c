@@ -189,5 +189,5 @@ bool files_verify(const struct handoff *handoff)
 	return verify_policy(handoff, policy) && read_manifests(handoff) &&
 		policy_read(policy->name, hpa_ptr(hpa(policy->address)), policy->length) &&
 		check_rollback(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL), policy) &&
-		check_memory() && verify_segments(handoff);
+		flow_check() && check_memory() && verify_segments(handoff);
 }

@@ -19,6 +19,9 @@ HV_MUST_CHECK bool manifest_read(struct image_config *image, const char *name, v
 
 HV_MUST_CHECK bool policy_read(const char *name, void *fdt, uint64_t length);
 
+/* flow.c: nothing in `machine` lets anything flow down. */
+HV_MUST_CHECK bool flow_check(void);
+
 /* crypto.c */
 void crypto_init(void);
 void crypto_sha384(const void *data, uint64_t length, uint8_t out[LZR_DIGEST_SIZE]);

@@ -2,7 +2,7 @@
 /*
  * Reads the signed policy (include/lazaret/policy.h) into `machine`.  Its compiler has checked what it means; what is
  * checked here again is what isolation rests on: every number in range, everything named exists once, no device and no
- * queue pair given twice, labels of link ends.
+ * queue pair given twice.  What may flow where is flow.c's.
  */
 #include <string.h>
 
@@ -13,8 +13,6 @@ struct label_limits {
 };
 
 static struct label_limits limits;
-static struct { struct lzr_label label; uint32_t uplink; } networks[LZR_NETWORK_MAX];
-static uint32_t network_count;
 
 static uint32_t count_names(const struct dt_blob *list)
 {
@@ -174,7 +172,7 @@ static bool read_vm(const struct dt *dt, int node)
 	vm->budget_us = f.budget_us;
 	vm->period_us = f.period_us;
 	vm->max_restarts = f.max_restarts;
-	vm->flags = f.service ? VM_SERVICE : 0;
+	vm->flags = (f.service ? VM_SERVICE : 0) | (f.measure_only ? VM_MEASURE_ONLY : 0);
 	machine.vm_count++;
 	return true;
 }
@@ -235,30 +233,26 @@ static bool read_device(const struct dt *dt, int node)
 
 static bool read_network(const struct dt *dt, int node)
 {
-	struct { struct lzr_label label; uint32_t uplink; } f = { .uplink = UINT32_MAX };
 	static const struct dt_field fields[] = {
-		DT_FIELD("label", DT_LABEL, __typeof__(f), label), DT_OPTION("uplink", DT_U32, __typeof__(f), uplink),
+		DT_FIELD("label", DT_LABEL, struct network_config, label),
+		DT_OPTION("uplink", DT_U32, struct network_config, uplink),
 	};
+	struct network_config f = { .uplink = NETWORK_ISOLATED };
 	uint32_t present;
 
-	if (network_count == LZR_NETWORK_MAX)
+	if (machine.network_count == LZR_NETWORK_MAX)
 		return dt_refuse(dt, node, NULL, "more than %u networks", LZR_NETWORK_MAX);
-	if (!dt_is_leaf(dt, node) || !dt_read(dt, node, fields, ARRAY_LENGTH(fields), &f, &present) ||
-	    !check_label(dt, node, "label", &f.label))
+	if (!dt_node_name(dt, node, f.name) || !dt_is_leaf(dt, node) ||
+	    !dt_read(dt, node, fields, ARRAY_LENGTH(fields), &f, &present) || !check_label(dt, node, "label", &f.label))
 		return false;
-	if (present & 2) {
-		if (f.uplink >= machine.device_count)
-			return dt_refuse(dt, node, "uplink", "device %u of %u", f.uplink, machine.device_count);
-		if (!lzr_label_equal(&machine.devices[f.uplink].label, &f.label))
-			return dt_refuse(dt, node, "uplink", "its label is not the network's");
-	}
-	networks[network_count].label = f.label;
-	networks[network_count++].uplink = f.uplink;
+	if (present & 2 && f.uplink >= machine.device_count)
+		return dt_refuse(dt, node, "uplink", "device %u of %u", f.uplink, machine.device_count);
+	machine.networks[machine.network_count++] = f;
 	return true;
 }
 
 static bool read_end(const struct dt *dt, int node, struct link_end_config *end, uint32_t vm, const char *vdev,
-		     uint32_t pair, const struct lzr_label *label)
+		     uint32_t pair)
 {
 	if (vm >= machine.vm_count)
 		return dt_refuse(dt, node, "a", "VM %u of %u", vm, machine.vm_count);
@@ -275,8 +269,6 @@ static bool read_end(const struct dt *dt, int node, struct link_end_config *end,
 	if (config->image->vdevs[i].service && !(config->flags & VM_SERVICE))
 		return dt_refuse(dt, node, "a-device", "%s is a service end, VM %s is no service VM", vdev,
 				 config->name);
-	if (!lzr_label_dominates(&config->range_high, label) || !lzr_label_dominates(label, &config->range_low))
-		return dt_refuse(dt, node, "label", "not within what VM %s may have", config->name);
 	*end = (struct link_end_config){ (uint8_t)vm, (uint8_t)i, (uint16_t)pair };
 	return true;
 }
@@ -316,15 +308,13 @@ static bool read_link(const struct dt *dt, int node)
 	    !check_label(dt, node, "label", &f.label))
 		return false;
 	for (unsigned side = 0; side < 2; side++)
-		if (!read_end(dt, node, &link.end[side], f.vm[side], f.device[side], f.pair[side], &f.label) ||
+		if (!read_end(dt, node, &link.end[side], f.vm[side], f.device[side], f.pair[side]) ||
 		    !end_is_new(dt, node, &link.end[side]))
 			return false;
 	if (f.vm[0] == f.vm[1])
 		return dt_refuse(dt, node, "b", "both ends are VM %u", f.vm[0]);
-	if (f.network != LINK_CHANNEL && (f.network >= network_count ||
-	    !lzr_label_equal(&networks[f.network].label, &f.label)))
-		return dt_refuse(dt, node, "network", "network %u of %u, or not of the link's label", f.network,
-				 network_count);
+	if (f.network != LINK_CHANNEL && f.network >= machine.network_count)
+		return dt_refuse(dt, node, "network", "network %u of %u", f.network, machine.network_count);
 	link.network = f.network;
 	link.label = f.label;
 	machine.links[machine.link_count++] = link;
@@ -453,7 +443,6 @@ bool policy_read(const char *name, void *fdt, uint64_t length)
 	    !dt_compatible(&dt, &root.compatible, LZR_POLICY_COMPATIBLE))
 		return false;
 	limits = (struct label_limits){ count_names(&root.levels), count_names(&root.categories) };
-	network_count = 0;
 	machine.policy_version = root.version;
 	machine.allow_without_iommu = root.without_iommu;
 	return read_nodes(&dt) && check_machine(&dt);
