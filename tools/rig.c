@@ -19,6 +19,7 @@
 #define OVMF "/usr/share/OVMF/OVMF_"
 #define ARGS_MAX 160
 #define LIMIT_SIGNAL SIGRTMIN
+#define SERIAL_MAX (64u << 20)
 
 static const char *const networks[RIG_UPLINKS] = {
 	[RIG_RESTRICTED] = "10.0.3.0/24",
@@ -329,12 +330,14 @@ const char *rig_serial(struct rig *rig)
 	struct stat st;
 	size_t got;
 
+	if (!rig->serial)
+		rig->serial = calloc(1, SERIAL_MAX);    /* never moved: callers keep places in it */
 	if (f && !fstat(fileno(f), &st) && (size_t)st.st_size > rig->serial_length) {
-		size_t want = (size_t)st.st_size - rig->serial_length;
+		size_t want = (size_t)st.st_size - rig->serial_length, room = SERIAL_MAX - 1 - rig->serial_length;
 
-		rig->serial = realloc(rig->serial, (size_t)st.st_size + 1);
 		if (!rig->serial || fseek(f, (long)rig->serial_length, SEEK_SET))
 			abort();
+		want = want < room ? want : room;
 		got = fread(rig->serial + rig->serial_length, 1, want, f);
 		for (size_t i = 0; i < got; i++) {
 			if (!rig->serial[rig->serial_length + i])

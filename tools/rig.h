@@ -55,7 +55,7 @@ void rig_stop(struct rig *rig);
 bool rig_wait_line(struct rig *rig, const char *text, unsigned seconds, char *line, size_t capacity);
 /* True if any line so far contains `text`; does not move the mark of rig_wait_line. */
 bool rig_seen(struct rig *rig, const char *text);
-/* The serial log so far, zero-terminated; valid until the next call with this rig. */
+/* The serial log so far (at most 64 MiB), zero-terminated; later lines are added behind it.  Valid until rig_stop. */
 const char *rig_serial(struct rig *rig);
 /* Waits for QEMU's end (power-off, or reset without `reboot`). */
 bool rig_wait_end(struct rig *rig, unsigned seconds);

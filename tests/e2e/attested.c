@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "machine.h"
 #include "refuse.h"
 #include "run.h"
 
@@ -185,7 +186,7 @@ static char *wait_for_verdict(const struct attested *a)
 			break;
 		usleep(200000);
 	}
-	fail_msg("no verdict; the machine's log:\n%s", rig_serial(a->rig));
+	machine_fail(a->rig, "no verdict");
 	return NULL;
 }
 
@@ -235,7 +236,7 @@ static void run_trial(void **state)
 		start(i + 1);           /* if it does not, its own turn says so */
 	events = wait_for_verdict(a);
 	if (t->text && t->text[0] && rig_seen(a->rig, t->text))
-		fail_msg("the program that ran was not changed:\n%s", rig_serial(a->rig));
+		machine_fail(a->rig, "the program that ran was not changed");
 	/* An attestor that is refused tries again and again: what the verifier keeps shall stay as it is now. */
 	assert_true(rig_qmp(a->rig, "{\"execute\":\"stop\"}", NULL, 0));
 	sleep(2);

@@ -13,6 +13,7 @@
 
 #include "boot.h"
 #include "eventlog.h"
+#include "machine.h"
 #include "run.h"
 
 #define LOG_MAX (1u << 20)
@@ -29,9 +30,9 @@ static struct rig *boot(const char *loader, const struct rig_config *changes)
 	boot_make_volume(loader);
 	rig = boot_start(changes);
 	if (!rig_wait_line(rig, "probe: end", 50, NULL, 0))
-		fail_msg("the probe did not come to its end:\n%s", rig_serial(rig));
+		machine_fail(rig, "the probe did not come to its end");
 	if (rig_seen(rig, "probe: BAD"))
-		fail_msg("the probe found the hand-off wrong:\n%s", rig_serial(rig));
+		machine_fail(rig, "the probe found the hand-off wrong");
 	length = boot_field(rig, "length");
 	assert_in_range(length, 1, LOG_MAX);
 	assert_true(rig_memory_read(rig, boot_field(rig, "log"), log_bytes, length));
@@ -60,7 +61,7 @@ static void check_replay(struct rig *rig, uint16_t algorithm, size_t size)
 		hex(pcrs[pcr], size, digest);
 		snprintf(line, sizeof(line), "probe: pcr %04x %02x %s", algorithm, pcr, digest);
 		if (!rig_seen(rig, line))
-			fail_msg("PCR %u replays to %s, the TPM has another value:\n%s", pcr, digest, rig_serial(rig));
+			machine_fail(rig, "PCR %u replays to %s, the TPM has another value", pcr, digest);
 	}
 }
 

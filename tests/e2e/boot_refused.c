@@ -14,6 +14,7 @@
 
 #include "boot.h"
 #include "esp.h"
+#include "machine.h"
 
 #define WAIT 50u
 #define SMALL_MIB 512u
@@ -24,7 +25,7 @@ static void expect_refusal(const struct rig_config *changes, const char *reason)
 	char line[512];
 
 	if (!rig_wait_line(rig, "REFUSED: ", WAIT, line, sizeof(line)))
-		fail_msg("no refusal:\n%s", rig_serial(rig));
+		machine_fail(rig, "no refusal");
 	if (!strstr(line, reason))
 		fail_msg("refused for another reason than \"%s\": %s", reason, line);
 	if (!rig_wait_end(rig, 20))

@@ -16,6 +16,7 @@
 
 #include "boot.h"
 #include "esp.h"
+#include "machine.h"
 #include "run.h"
 
 #define SIGNED BOOT_DIR "/signed.efi"
@@ -68,7 +69,7 @@ static void a_signed_loader_starts_and_says_so(void **state)
 	sign();
 	rig = boot_start(&secure);
 	if (!rig_wait_line(rig, "probe: end", 50, NULL, 0))
-		fail_msg("did not start:\n%s", rig_serial(rig));
+		machine_fail(rig, "did not start");
 	assert_int_equal(boot_field(rig, "flags"), LZR_BOOT_MEASURED | LZR_BOOT_SECURE_BOOT);
 	rig_stop(rig);
 }
@@ -82,7 +83,7 @@ static void a_changed_hypervisor_is_not_started(void **state)
 	change_a_byte_of_the_hypervisor();
 	rig = boot_start(&secure);
 	if (!rig_wait_line(rig, "Access Denied", 50, NULL, 0))
-		fail_msg("the firmware did not refuse:\n%s", rig_serial(rig));
+		machine_fail(rig, "the firmware did not refuse");
 	assert_false(rig_seen(rig, "loader: "));
 	rig_stop(rig);
 }

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "machine.h"
 
 #define SECONDS 150u
 #define MEMORY_MIB 1024u
@@ -27,8 +27,6 @@
 #define CANARY_FIRST 0x280000ull
 #define CANARY_LAST 0x3e0000ull
 
-static struct rig *rig;
-
 static int boot(void **state)
 {
 	static const char *const extra[] = {
@@ -39,48 +37,37 @@ static int boot(void **state)
 		.dir = "build/run/devices-dma", .esp = "build/tests/esp/devices_dma.img", .seconds = SECONDS,
 		.memory_mib = MEMORY_MIB, .extra = extra,
 	};
+	static const struct machine_line lines[] = {
+		{ "hv: sealed at", 90 }, { NULL, 0 },
+	};
 
 	(void)state;
-	rig = rig_start(&config);
-	return rig && rig_wait_line(rig, "hv: sealed at", 90, NULL, 0) ? 0 : -1;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	rig_stop(rig);
-	return 0;
-}
-
-static void sees(const char *text)
-{
-	if (!rig_seen(rig, text) && !rig_wait_line(rig, text, SECONDS, NULL, 0))
-		fail_msg("\"%s\" was not said; the log:\n%s", text, rig_serial(rig));
+	return machine_boot(&config, lines);
 }
 
 static void dma_inside_works(void **state)
 {
 	(void)state;
-	sees("[canary] canary set");
-	sees("[dma] inside: copied");
-	sees("[dma] inside: interrupts 1");
+	machine_says("[canary] canary set");
+	machine_says("[dma] inside: copied");
+	machine_says("[dma] inside: interrupts 1");
 }
 
 static void configuration_space_is_ours(void **state)
 {
 	(void)state;
-	sees("[dma] bar mask 4293918720");              /* 1 MiB */
-	sees("[dma] bar stays");
+	machine_says("[dma] bar mask 4293918720");              /* 1 MiB */
+	machine_says("[dma] bar stays");
 }
 
 static void msix_is_delivered_and_masked(void **state)
 {
 	(void)state;
-	sees("[dma] nic address");
-	sees("[dma] nic table masked");
-	sees("[dma] nic interrupt arrives");
-	sees("[dma] nic interrupt held while masked");
-	sees("[dma] nic interrupt after unmask");
+	machine_says("[dma] nic address");
+	machine_says("[dma] nic table masked");
+	machine_says("[dma] nic interrupt arrives");
+	machine_says("[dma] nic interrupt held while masked");
+	machine_says("[dma] nic interrupt after unmask");
 }
 
 static bool page_is_loot(const uint64_t *page)
@@ -101,7 +88,7 @@ static void search_memory(uint64_t loot[LOOT_MAX], unsigned *loot_count, uint64_
 	*loot_count = 0;
 	*canary = 0;
 	for (uint64_t at = 0; at < (uint64_t)MEMORY_MIB << 20; at += CHUNK) {
-		assert_true(rig_memory_read(rig, at, chunk, CHUNK));
+		assert_true(rig_memory_read(machine, at, chunk, CHUNK));
 		for (uint64_t page = 0; page < CHUNK; page += PAGE) {
 			const uint64_t *words = chunk + page / 8;
 
@@ -121,31 +108,31 @@ static void dma_outside_reaches_nothing(void **state)
 	unsigned count;
 
 	(void)state;
-	sees("[dma] outside: writes tried 21");
-	sees("[dma] outside: reads gave nothing");
-	sees("[dma] first life over");
-	sees("[dma] second life over");
-	assert_false(rig_seen(rig, "READ something"));
+	machine_says("[dma] outside: writes tried 21");
+	machine_says("[dma] outside: reads gave nothing");
+	machine_says("[dma] first life over");
+	machine_says("[dma] second life over");
+	machine_silent("READ something");
 	search_memory(loot, &count, &canary);
 	assert_int_equal(count, 2);                             /* the attacker's own two pages */
 	assert_int_equal(loot[0] >> 22, loot[1] >> 22);
 	assert_int_not_equal(canary, 0);
-	assert_true(rig_memory_read(rig, canary + CANARY_FIRST, bystander, sizeof(bystander)));
+	assert_true(rig_memory_read(machine, canary + CANARY_FIRST, bystander, sizeof(bystander)));
 	for (uint64_t at = CANARY_FIRST; at < CANARY_LAST; at += 8)
 		assert_true(bystander[(at - CANARY_FIRST) / 8] == (CANARY ^ at));
-	sees("[canary] canary lives");
+	machine_says("[canary] canary lives");
 }
 
 static void faults_are_reported_with_their_source(void **state)
 {
 	(void)state;
-	sees("hv: dma: blocked write of 3:0.0 at 400000");
-	sees("hv: dma: blocked read of 3:0.0 at 400000");
+	machine_says("hv: dma: blocked write of 3:0.0 at 400000");
+	machine_says("hv: dma: blocked read of 3:0.0 at 400000");
 }
 
 static void devices_work_after_a_restart(void **state)
 {
-	const char *again = strstr(rig_serial(rig), "starts again");
+	const char *again = strstr(rig_serial(machine), "starts again");
 
 	(void)state;
 	assert_non_null(again);
@@ -166,5 +153,5 @@ int main(void)
 		cmocka_unit_test(devices_work_after_a_restart),
 	};
 
-	return cmocka_run_group_tests(tests, boot, end);
+	return cmocka_run_group_tests(tests, boot, machine_end);
 }

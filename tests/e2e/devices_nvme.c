@@ -10,13 +10,12 @@
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "machine.h"
 #include "run.h"
 
 #define SECONDS 200u
 #define DISK "build/run/devices-nvme/nvme.img"
 
-static struct rig *rig;
 static char first[256], second[256];
 
 static int boot(void **state)
@@ -26,21 +25,7 @@ static int boot(void **state)
 	};
 
 	(void)state;
-	rig = rig_start(&config);
-	return rig ? 0 : -1;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	rig_stop(rig);
-	return 0;
-}
-
-static void wait_for(const char *text, char *line, size_t capacity)
-{
-	if (!rig_wait_line(rig, text, SECONDS, line, capacity))
-		fail_msg("\"%s\" was not said; the log:\n%s", text, rig_serial(rig));
+	return machine_boot(&config, NULL);
 }
 
 static void disk_is_assigned(void **state)
@@ -48,26 +33,26 @@ static void disk_is_assigned(void **state)
 	char line[256];
 
 	(void)state;
-	wait_for("hv: nvme0: 0:4.0 is disk's", line, sizeof(line));
+	machine_says_next("hv: nvme0: 0:4.0 is disk's", line, sizeof(line));
 	assert_non_null(strstr(line, "FLR"));
 }
 
 static void linux_writes_and_reads_by_dma(void **state)
 {
 	(void)state;
-	wait_for("LZR-DISK vm=disk", first, sizeof(first));
+	machine_says_next("LZR-DISK vm=disk", first, sizeof(first));
 	assert_non_null(strstr(first, "result=ok"));
 }
 
 static void works_again_after_a_restart(void **state)
 {
 	(void)state;
-	wait_for("hv: disk: stopped, reason 2", NULL, 0);
-	wait_for("LZR-DISK vm=disk", second, sizeof(second));
+	machine_says_next("hv: disk: stopped, reason 2", NULL, 0);
+	machine_says_next("LZR-DISK vm=disk", second, sizeof(second));
 	assert_non_null(strstr(second, "result=ok"));
 	assert_string_not_equal(first, second);
-	wait_for("hv: disk: stopped, reason 2", NULL, 0);
-	assert_null(strstr(rig_serial(rig), "hv: dma: blocked"));
+	machine_says_next("hv: disk: stopped, reason 2", NULL, 0);
+	machine_silent("hv: dma: blocked");
 }
 
 static void the_image_holds_what_was_written(void **state)
@@ -78,8 +63,7 @@ static void the_image_holds_what_was_written(void **state)
 
 	(void)state;
 	assert_non_null(digest);
-	rig_stop(rig);
-	rig = NULL;
+	machine_end(NULL);
 	assert_true(run_program(command, 30, output, sizeof(output)));
 	assert_memory_equal(output, digest + 7, 64);
 }
@@ -93,5 +77,5 @@ int main(void)
 		cmocka_unit_test(the_image_holds_what_was_written),
 	};
 
-	return cmocka_run_group_tests(tests, boot, end);
+	return cmocka_run_group_tests(tests, boot, machine_end);
 }

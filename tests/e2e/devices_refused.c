@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "machine.h"
 
 #define SECONDS 60u
 
@@ -18,8 +18,6 @@ static const char *const edu[] = {
 static void refused(const char *volume, struct rig_config config, const char *why)
 {
 	char esp[96];
-	struct rig *rig;
-	bool said;
 
 	snprintf(esp, sizeof(esp), "build/tests/esp/%s.img", volume);
 	config.dir = "build/run/devices-refused";
@@ -27,16 +25,12 @@ static void refused(const char *volume, struct rig_config config, const char *wh
 	config.seconds = SECONDS;
 	config.memory_mib = 1024;
 	config.extra = edu;
-	rig = rig_start(&config);
-	assert_non_null(rig);
-	said = rig_wait_line(rig, why, SECONDS, NULL, 0) && rig_wait_line(rig, "refused", 10, NULL, 0);
-	if (!said)
-		fprintf(stderr, "\"%s\" was not said; the log:\n%s\n", why, rig_serial(rig));
-	assert_true(said);
-	assert_false(rig_seen(rig, "hv: sealed"));
-	assert_false(rig_seen(rig, "[dma]"));
-	assert_false(rig_seen(rig, "[canary]"));
-	rig_stop(rig);
+	assert_int_equal(machine_boot(&config, NULL), 0);
+	if (!rig_wait_line(machine, why, SECONDS, NULL, 0) || !rig_wait_line(machine, "refused", 10, NULL, 0))
+		machine_fail(machine, "\"%s\" was not said", why);
+	machine_silent("hv: sealed");
+	machine_silent("[dma]");
+	machine_silent("[canary]");
 }
 
 static void without_iommu(void **state)
@@ -79,12 +73,12 @@ static void shared_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_iommu),
-		cmocka_unit_test(without_interrupt_remapping),
-		cmocka_unit_test(absent_device),
-		cmocka_unit_test(another_device),
-		cmocka_unit_test(no_such_reset),
-		cmocka_unit_test(shared_group),
+		cmocka_unit_test_teardown(without_iommu, machine_end),
+		cmocka_unit_test_teardown(without_interrupt_remapping, machine_end),
+		cmocka_unit_test_teardown(absent_device, machine_end),
+		cmocka_unit_test_teardown(another_device, machine_end),
+		cmocka_unit_test_teardown(no_such_reset, machine_end),
+		cmocka_unit_test_teardown(shared_group, machine_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,18 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "machine.h"
 
 #define DIR "build/run/network"
 #define SECONDS 300u
 
 enum { DOWN, QUARANTINED, ADMITTED, BLOCKED };
 
-static struct rig *rig;
 static const char *const names[] = { "red", "archive", "blue", "visitor" };
 #define PORTS 4u
 
@@ -30,30 +28,7 @@ static int boot(void **state)
 	const struct rig_config config = { .dir = DIR, .esp = "build/tests/esp/network.img", .seconds = SECONDS };
 
 	(void)state;
-	rig = rig_start(&config);
-	return rig ? 0 : -1;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	rig_stop(rig);
-	return 0;
-}
-
-/* Where in the log the line is, whoever wrote what in between; waits for it. */
-static const char *wait_for(const char *text)
-{
-	static const struct timespec pause = { .tv_nsec = 200000000 };
-	const char *found;
-
-	while (!(found = strstr(rig_serial(rig), text)) && rig_running(rig))
-		nanosleep(&pause, NULL);
-	if (!found)
-		found = strstr(rig_serial(rig), text);
-	if (!found)
-		fail_msg("the machine ended without \"%s\"; see " DIR "/serial.log", text);
-	return found;
+	return machine_boot(&config, NULL);
 }
 
 struct counters {
@@ -67,9 +42,7 @@ static struct counters report(const char *when, unsigned port)
 	struct counters c;
 
 	snprintf(head, sizeof(head), "WARDEN report=%s port=%u vm=%s ", when, port, names[port]);
-	line = wait_for(head) + strlen(head);
-	while (!strchr(line, '\n') && rig_running(rig))
-		line = wait_for(head) + strlen(head);
+	line = machine_says(head) + strlen(head);
 	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu other=%lu", &c.state, &c.in,
 		   &c.out, &c.quarantine, &c.label, &c.spoof, &c.other) != 7)
 		fail_msg("%.120s", line);
@@ -79,7 +52,7 @@ static struct counters report(const char *when, unsigned port)
 /* How often `text` is in the log before `stop`. */
 static unsigned count_before(const char *text, const char *stop)
 {
-	const char *at = rig_serial(rig);
+	const char *at = rig_serial(machine);
 	unsigned n = 0;
 
 	while ((at = strstr(at, text)) && at < stop) {
@@ -92,7 +65,7 @@ static unsigned count_before(const char *text, const char *stop)
 /* Frames in an uplink's capture whose six bytes at `offset` begin with these. */
 static unsigned on_the_wire(unsigned uplink, unsigned offset, const uint8_t *address, size_t length)
 {
-	FILE *file = fopen(rig_pcap(rig, uplink), "rb");
+	FILE *file = fopen(rig_pcap(machine, uplink), "rb");
 	uint8_t header[24], record[16], frame[65536];
 	unsigned n = 0;
 	uint32_t size;
@@ -130,8 +103,8 @@ static void quarantine_lets_nothing_through(void **state)
 		assert_true(c.quarantine > 0);
 	}
 	assert_int_equal(on_the_wire(RIG_UNTRUSTED, 6, ours, sizeof(ours)), 0);
-	assert_int_equal(count_before("LZR-ARRIVED", wait_for("WARDEN report=quarantine port=0")), 0);
-	assert_int_equal(count_before("result=allowed", wait_for("WARDEN report=quarantine port=0")), 0);
+	assert_int_equal(count_before("LZR-ARRIVED", machine_says("WARDEN report=quarantine port=0")), 0);
+	assert_int_equal(count_before("result=allowed", machine_says("WARDEN report=quarantine port=0")), 0);
 }
 
 static void wrong_results_are_refused(void **state)
@@ -142,12 +115,12 @@ static void wrong_results_are_refused(void **state)
 	unsigned i;
 
 	(void)state;
-	wait_for("WARDEN admit port=2");
+	machine_says("WARDEN admit port=2");
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		snprintf(text, sizeof(text), "WARDEN refused=%s status=", reasons[i]);
-		wait_for(text);
+		machine_says(text);
 	}
-	assert_int_equal(count_before("WRONG", wait_for("WARDEN admit port=2")), 0);
+	assert_int_equal(count_before("WRONG", machine_says("WARDEN admit port=2")), 0);
 }
 
 static void equal_labels_exchange_frames(void **state)
@@ -160,15 +133,15 @@ static void equal_labels_exchange_frames(void **state)
 	(void)state;
 	for (i = 0; i < 4; i++) {
 		snprintf(text, sizeof(text), "LZR-ARRIVED at=archive from=red proto=%s", protos[i]);
-		wait_for(text);
+		machine_says(text);
 		snprintf(text, sizeof(text), "LZR-ARRIVED at=red from=archive proto=%s", protos[i]);
-		wait_for(text);
+		machine_says(text);
 	}
 	assert_int_equal(red.state, ADMITTED);
 	assert_int_equal(archive.state, ADMITTED);
 	assert_true(red.in > 0 && red.out > 0 && archive.in > 0 && archive.out > 0);
-	wait_for("LZR-FLOW from=red to=archive proto=tcp result=allowed");
-	wait_for("LZR-FLOW from=archive to=red proto=tcp result=allowed");
+	machine_says("LZR-FLOW from=red to=archive proto=tcp result=allowed");
+	machine_says("LZR-FLOW from=archive to=red proto=tcp result=allowed");
 }
 
 /* By the uplink of its network, blue's frames and nobody else's. */
@@ -179,8 +152,8 @@ static void admitted_guest_reaches_its_gateway(void **state)
 	(void)state;
 	assert_int_equal(blue.state, ADMITTED);
 	assert_true(blue.in > 0 && blue.out > 0);
-	wait_for("LZR-FLOW from=blue to=gateway proto=arp result=allowed");
-	wait_for("LZR-FLOW from=blue to=gateway proto=icmp result=allowed");
+	machine_says("LZR-FLOW from=blue to=gateway proto=arp result=allowed");
+	machine_says("LZR-FLOW from=blue to=gateway proto=icmp result=allowed");
 	assert_true(blue_on_the_wire() > 0);
 }
 
@@ -188,7 +161,7 @@ static void admitted_guest_reaches_its_gateway(void **state)
 static void different_labels_never_do(void **state)
 {
 	struct counters blue = report("admitted", 2), red = report("admitted", 0);
-	const char *stop = wait_for("WARDEN end");
+	const char *stop = machine_says("WARDEN end");
 
 	(void)state;
 	assert_int_equal(blue.state, ADMITTED);
@@ -219,7 +192,7 @@ static void restarted_switch_starts_closed(void **state)
 	unsigned port, before;
 
 	(void)state;
-	wait_for("WARDEN restart switch status=0");
+	machine_says("WARDEN restart switch status=0");
 	before = blue_on_the_wire();
 	for (port = 0; port < PORTS; port++) {
 		c = report("restarted", port);
@@ -243,11 +216,11 @@ static void restarted_switch_starts_closed(void **state)
 static void nothing_else_happened(void **state)
 {
 	(void)state;
-	wait_for("WARDEN end");
+	machine_says("WARDEN end");
 	assert_int_equal(on_the_wire(RIG_UNTRUSTED, 6, ours, sizeof(ours)), 0);
 	assert_int_equal(on_the_wire(RIG_RESTRICTED, 6, ours, sizeof(ours)), blue_on_the_wire());
-	assert_int_equal(count_before("stopped, reason", wait_for("WARDEN end")), 1);
-	assert_null(strstr(rig_serial(rig), "LZR-ERROR"));
+	assert_int_equal(count_before("stopped, reason", machine_says("WARDEN end")), 1);
+	machine_silent("LZR-ERROR");
 }
 
 int main(void)
@@ -263,5 +236,5 @@ int main(void)
 	    cmocka_unit_test(nothing_else_happened),
 	};
 
-	return cmocka_run_group_tests(tests, boot, end);
+	return cmocka_run_group_tests(tests, boot, machine_end);
 }

@@ -14,6 +14,7 @@
 #include <lazaret/boot.h>
 
 #include "esp.h"
+#include "machine.h"
 #include "run.h"
 
 #define SECONDS 180u            /* for a machine; a boot takes five when nothing else runs */
@@ -222,7 +223,7 @@ static void check_nothing_started(struct rig *rig)
 		const char *at = strstr(rig_serial(rig), "loader: ");
 
 		if (at && strstr(at, started[i]))
-			fail_msg("something started:\n%s", at);
+			machine_fail(rig, "something started: %.80s", strstr(at, started[i]));
 	}
 }
 
@@ -246,7 +247,7 @@ static void check_answer(const struct refuse_case *c, struct rig *rig)
 			usleep(100000);
 	}
 	if (!line[0])
-		fail_msg("no refusal:\n%s", rig_serial(rig));
+		machine_fail(rig, "no refusal");
 	for (size_t i = 0; i < sizeof(c->says) / sizeof(c->says[0]) && c->says[i]; i++)
 		if (!strstr(line, c->says[i]))
 			fail_msg("\"%s\" is not in: %s", c->says[i], line);

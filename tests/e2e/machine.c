@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define LINES_SHOWN 30u
+
+struct rig *machine;
+
+void machine_show(struct rig *rig)
+{
+	const char *log = rig_serial(rig), *from = log + strlen(log);
+	unsigned lines = 0;
+
+	while (from > log && (from[-1] != '\n' || lines++ < LINES_SHOWN))
+		from--;
+	fprintf(stderr, "the end of %s:\n%s\n", rig_path(rig, "serial.log"), from);
+}
+
+int machine_boot(const struct rig_config *config, const struct machine_line *lines)
+{
+	machine = rig_start(config);
+	if (!machine)
+		return -1;
+	for (; lines && lines->text; lines++) {
+		if (rig_wait_line(machine, lines->text, lines->seconds, NULL, 0))
+			continue;
+		machine_show(machine);
+		fprintf(stderr, "\"%s\" was not said\n", lines->text);
+		machine_end(NULL);
+		return -1;
+	}
+	return 0;
+}
+
+int machine_end(void **state)
+{
+	(void)state;
+	rig_stop(machine);
+	machine = NULL;
+	return 0;
+}
+
+const char *machine_said(const char *text)
+{
+	const char *found = strstr(rig_serial(machine), text);
+
+	if (!found)
+		machine_fail(machine, "\"%s\" was not said", text);
+	return found;
+}
+
+const char *machine_says(const char *text)
+{
+	static const struct timespec pause = { .tv_nsec = 100000000 };
+
+	while (rig_running(machine)) {
+		const char *found = strstr(rig_serial(machine), text);
+
+		if (found && strchr(found, '\n'))
+			return found;
+		nanosleep(&pause, NULL);
+	}
+	return machine_said(text);
+}
+
+void machine_says_next(const char *text, char *line, size_t capacity)
+{
+	if (!rig_wait_line(machine, text, UINT_MAX, line, capacity))
+		machine_fail(machine, "\"%s\" was not said", text);
+}
+
+void machine_silent(const char *text)
+{
+	if (rig_seen(machine, text))
+		machine_fail(machine, "\"%s\" was said", text);
+}
+
+unsigned long machine_number(const char *line, const char *text)
+{
+	const char *at = strstr(line, text), *stop = strchr(line, '\n');
+
+	if (!at || (stop && at > stop))
+		machine_fail(machine, "no \"%s\" in %.120s", text, line);
+	return strtoul(at + strlen(text), NULL, 10);
+}
