@@ -1,202 +1,216 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lzr-policy: command dispatch. */
+/* lzr-policy: the table of commands, their help, and the arguments. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "command.h"
 
-#define DIR_MAX_COUNT 8u
-
-static const char help[] =
-	"usage: lzr-policy check  SOURCE [--keys DIR] [--manifest-dir DIR]...   say what is wrong, or nothing\n"
-	"       lzr-policy switch SOURCE --keys DIR --out F.switch              the switch's configuration\n"
-	"       lzr-policy build  SOURCE --keys DIR --manifest-dir DIR... --out F.dtb\n"
-	"       lzr-policy sign   F.dtb --key SIGNER.pem --out F.sig\n"
-	"       lzr-policy verify F.dtb F.sig --key SIGNER.lzrkey\n"
-	"       lzr-policy show   F.dtb\n"
-	"       lzr-policy keygen [--development] --out PREFIX                  PREFIX.pem, .lzrkey, .pub.pem\n"
-	"\n"
-	"Messages have the form FILE:LINE:COLUMN: error: what was expected and what was found.  See lzr-policy(1), "
-	"docs/policy.md.\n";
-
-struct arguments {
-	const char *files[2];
-	unsigned file_count;
-	const char *keys, *out, *key;
-	const char *dirs[DIR_MAX_COUNT];
-	unsigned dir_count;
-	bool development;
+struct option_rule {
+	const char *name;
+	const char *value;      /* NULL: takes none */
+	const char *help;
 };
 
-static int say_error(const char *what, const char *detail)
+static const struct option_rule options[OPTION_COUNT] = {
+	[OPTION_KEYS] = { "--keys", "DIR", "folder of the public keys that the source names (build/keys)" },
+	[OPTION_OUT] = { "--out", "FILE", "what to write" },
+	[OPTION_KEY] = { "--key", "FILE", "the signer's key" },
+	[OPTION_MANIFEST_DIR] = { "--manifest-dir", "DIR", "folder of the images' manifests; may be given again" },
+	[OPTION_DEVELOPMENT] = { "--development", NULL, "mark the key as one that nobody must rely on" },
+	[OPTION_MACHINE_LIMITS] = { "--machine-limits", "off", "do not ask whether this hypervisor has room for it" },
+	[OPTION_POLICY] = { "--policy", "SOURCE", "the policy, instead of as the last argument" },
+};
+
+#define BIT(option) (1u << (option))
+
+struct command {
+	const char *name;
+	const char *files;              /* the arguments that are not options */
+	unsigned min_files, max_files;
+	unsigned optional, required;    /* options, bits */
+	const char *summary;
+	const char *help;
+	int (*run)(const struct arguments *a);
+};
+
+static const struct command commands[] = {
+	{ "check", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MANIFEST_DIR) | BIT(OPTION_MACHINE_LIMITS), 0,
+	  "say what is wrong with a policy, or nothing",
+	  "Every finding is a line FILE:LINE:COLUMN: error: what was expected, what was found.  All are told, not only\n"
+	  "the first.  Without --manifest-dir, what depends on the images is left out.\n", command_check },
+	{ "switch", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MACHINE_LIMITS), BIT(OPTION_OUT),
+	  "write the configuration of the switch",
+	  "It becomes a segment of the switch's image, whose measurement the policy names: so it is made before that\n"
+	  "image, and the image before \"build\".\n", command_switch },
+	{ "build", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MACHINE_LIMITS),
+	  BIT(OPTION_OUT) | BIT(OPTION_MANIFEST_DIR), "check a policy and compile it",
+	  "The same source, keys and manifests give the same bytes.\n", command_build },
+	{ "sign", "F.dtb", 1, 1, 0, BIT(OPTION_KEY) | BIT(OPTION_OUT), "sign a compiled policy",
+	  "ECDSA on P-384 over the SHA-384 digest of the exact bytes; deterministic.  --key is the secret PREFIX.pem\n"
+	  "that \"keygen\" made.\n", command_sign },
+	{ "verify", "F.dtb F.sig", 2, 2, 0, BIT(OPTION_KEY), "check a signature; print digest, version and signer",
+	  "--key is the signer's public PREFIX.lzrkey.  Status 1 and nothing on standard output when the signature is\n"
+	  "not this key's over these bytes, or these bytes are not a compiled policy.\n", command_verify },
+	{ "show", "F.dtb", 1, 1, 0, 0, "list what a compiled policy says",
+	  "Names stand for numbers, in the order of the file.  What is not known is listed as it is.  The signature is\n"
+	  "not looked at.\n", command_show },
+	{ "diff", "OLD NEW", 2, 2, BIT(OPTION_KEYS), 0, "explain what changed between two policies",
+	  "Both are sources, or both compiled.  A line that begins with ! widens authority, or may; one with - narrows\n"
+	  "it; one with a blank does neither.  Status 0: no difference, 1: differences, 3: some of them widen,\n"
+	  "2: could not compare.\n", command_diff },
+	{ "keygen", "", 0, 0, BIT(OPTION_DEVELOPMENT), BIT(OPTION_OUT), "make a signer's or verifier's key",
+	  "--out is a prefix: PREFIX.pem is the secret, PREFIX.pub.pem the public key, PREFIX.lzrkey the public key as\n"
+	  "the loader measures it.\n", command_keygen },
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+int command_error(int status, const char *what, const char *detail)
 {
 	fprintf(stderr, "lzr-policy: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
-	return 1;
+	return status;
 }
 
-static bool parse(int argc, char **argv, struct arguments *a)
+static const struct command *find_command(const char *name)
 {
-	*a = (struct arguments){ .keys = "build/keys" };
-	for (int i = 2; i < argc; i++) {
-		const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-		if (!strcmp(option, "--development")) {
-			a->development = true;
-			continue;
-		}
-		if (option[0] != '-') {
-			if (a->file_count == 2)
-				return false;
-			a->files[a->file_count++] = option;
-			continue;
-		}
-		if (!value)
-			return false;
-		if (!strcmp(option, "--keys"))
-			a->keys = value;
-		else if (!strcmp(option, "--out"))
-			a->out = value;
-		else if (!strcmp(option, "--key"))
-			a->key = value;
-		else if (!strcmp(option, "--manifest-dir") && a->dir_count < DIR_MAX_COUNT)
-			a->dirs[a->dir_count++] = value;
-		else
-			return false;
+	for (unsigned i = 0; i < COMMAND_COUNT; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void print_synopsis(FILE *out, const struct command *command)
+{
+	fprintf(out, "usage: lzr-policy %s%s%s", command->name, *command->files ? " " : "", command->files);
+	for (unsigned i = 0; i < OPTION_COUNT; i++) {
+		bool required = command->required & BIT(i);
+		if (required || command->optional & BIT(i))
+			fprintf(out, " %s%s%s%s%s", required ? "" : "[", options[i].name, options[i].value ? " " : "",
+				options[i].value ? options[i].value : "", required ? "" : "]");
+	}
+	fputc('\n', out);
+}
+
+static void print_overview(FILE *out)
+{
+	fputs("usage: lzr-policy COMMAND ARGUMENTS\n\n", out);
+	for (unsigned i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
+	fputs("  help      what a command does and takes: lzr-policy help diff\n\n"
+	      "The language is described in docs/policy.md; see also lzr-policy(1).\n", out);
+}
+
+static int print_help(const char *name)
+{
+	const struct command *command = name ? find_command(name) : NULL;
+
+	if (name && !command)
+		return command_error(EXIT_USAGE, name, "no such command; see lzr-policy help");
+	if (!command) {
+		print_overview(stdout);
+		return 0;
+	}
+	print_synopsis(stdout, command);
+	printf("\n%s: %s.\n%s", command->name, command->summary, command->help);
+	for (unsigned i = 0; i < OPTION_COUNT; i++)
+		if ((command->required | command->optional) & BIT(i))
+			printf("%s  %-16s%-8s%s\n", (command->required | command->optional) & (BIT(i) - 1) ? "" : "\n",
+			       options[i].name, options[i].value ? options[i].value : "", options[i].help);
+	return 0;
+}
+
+static int wrong_usage(const struct command *command, const char *format, const char *detail)
+{
+	fprintf(stderr, "lzr-policy %s: ", command->name);
+	fprintf(stderr, format, detail);
+	fputc('\n', stderr);
+	print_synopsis(stderr, command);
+	return EXIT_USAGE;
+}
+
+/* One option and its value; how many arguments that was, 0 after saying what is wrong with it. */
+static int take_option(const struct command *command, char **argv, struct arguments *a)
+{
+	unsigned i = 0;
+
+	while (i < OPTION_COUNT && strcmp(options[i].name, argv[0]))
 		i++;
+	if (i == OPTION_COUNT || !((command->required | command->optional) & BIT(i))) {
+		wrong_usage(command, "option %s is not one of this command", argv[0]);
+		return 0;
 	}
-	return true;
+	if (!options[i].value) {
+		a->values[i] = "";
+		return 1;
+	}
+	if (!argv[1]) {
+		wrong_usage(command, "option %s: expected a value behind it, found none", argv[0]);
+		return 0;
+	}
+	if (i == OPTION_MACHINE_LIMITS && strcmp(argv[1], "off")) {
+		wrong_usage(command, "option --machine-limits: expected \"off\", found \"%s\"", argv[1]);
+		return 0;
+	}
+	if (i == OPTION_MANIFEST_DIR) {
+		if (a->dir_count == COMMAND_DIRS) {
+			wrong_usage(command, "option %s was given too often", argv[0]);
+			return 0;
+		}
+		a->dirs[a->dir_count++] = argv[1];
+	} else if (a->values[i]) {
+		wrong_usage(command, "option %s was given twice", argv[0]);
+		return 0;
+	}
+	a->values[i] = argv[1];
+	return 2;
 }
 
-/* The switch's measurement must cover the very configuration that this policy means. */
-static void check_switch_config(const struct policy *policy, struct report *report)
+/* Options may stand before, between and behind the files; "--" ends them. */
+static int run(const struct command *command, char **argv)
 {
-	const struct policy_switch *fabric = &policy->fabric;
-	uint8_t expected[LZR_DIGEST_SIZE];
-	size_t size;
+	struct arguments a = { .command = command->name };
+	bool only_files = false;
 
-	if (!fabric->node || report->errors || !policy->vms[fabric->vm].facts)
-		return;
-	const struct facts *facts = policy->vms[fabric->vm].facts;
-	void *block = emit_switch(policy, &size);
-	if (!block || !digest(block, size, expected) || !facts->has_switch_config ||
-	    memcmp(expected, facts->switch_config, sizeof(expected)))
-		complain(report, fabric->node->where,
-			 "switch: expected the manifest of VM \"%s\" to hold this policy's switch configuration, found "
-			 "%s; build its "
-			 "image with what \"lzr-policy switch\" writes",
-			 policy->vms[fabric->vm].name, facts->has_switch_config ? "another" : "none");
-	free(block);
-}
-
-static void compile_policy(struct policy *policy, struct node *root, const struct arguments *a, bool with_switch,
-			   struct report *report)
-{
-	model_read(policy, root, a->keys, report);
-	if (report->errors)
-		return;
-	facts_read_all(policy, a->dirs, a->dir_count, report);
-	check_policy(policy, report);
-	check_limits(policy, report);
-	if (with_switch)
-		check_switch_config(policy, report);
-}
-
-static int from_source(const struct arguments *a, const char *command)
-{
-	struct report *report = calloc(1, sizeof(*report));
-	struct policy *policy = calloc(1, sizeof(*policy));
-	bool build = !strcmp(command, "build"), make_switch = !strcmp(command, "switch");
-	int status = 1;
-
-	if (!report || !policy || a->file_count != 1 || ((build || make_switch) && !a->out) ||
-	    (build && !a->dir_count)) {
-		free(report);
-		free(policy);
-		fputs(help, stderr);
-		return 2;
+	while (*argv) {
+		if (!only_files && !strcmp(*argv, "--")) {
+			only_files = true;
+			argv++;
+		} else if (!only_files && !strcmp(*argv, "--help")) {
+			return print_help(command->name);
+		} else if (!only_files && **argv == '-') {
+			int used = take_option(command, argv, &a);
+			if (!used)
+				return EXIT_USAGE;
+			argv += used;
+		} else if (a.file_count == command->max_files) {
+			return wrong_usage(command, "did not expect the argument \"%s\"", *argv);
+		} else {
+			a.files[a.file_count++] = *argv++;
+		}
 	}
-	struct node *root = source_read(a->files[0], report);
-	if (root)
-		compile_policy(policy, root, a, !make_switch, report);
-	if (report->errors) {
-		report_print(report, stderr);
-	} else if (!build && !make_switch) {
-		status = 0;
-	} else if (make_switch && !policy->fabric.node) {
-		say_error(a->files[0], "has no switch");
-	} else {
-		size_t size = 0;
-		void *bytes = build ? emit_policy(policy, &size) : emit_switch(policy, &size);
-		bool fits = bytes && (make_switch || size <= LZR_POLICY_MAX);
-		if (!fits || !file_store(a->out, bytes, size, 0644))
-			say_error(a->out, fits ? "cannot write" : "the policy does not fit");
-		else
-			status = 0;
-		free(bytes);
-	}
-	policy_free(policy);
-	source_free(root);
-	report_free(report);
-	free(policy);
-	free(report);
-	return status;
-}
-
-static int on_compiled(const struct arguments *a, const char *command)
-{
-	uint8_t signature[LZR_POLICY_SIGNATURE_SIZE];
-	char why[512];
-	size_t size, sig_size = 0;
-	int status = 1;
-
-	uint8_t *dtb = a->file_count ? file_load(a->files[0], LZR_POLICY_MAX, &size, why, sizeof(why)) : NULL;
-	if (!dtb)
-		return say_error(a->file_count ? why : "expected a compiled policy; see lzr-policy --help", NULL);
-	if (!strcmp(command, "show")) {
-		status = show_policy(dtb, size) ? 0 : say_error(a->files[0], "expected a compiled policy");
-	} else if (!a->key) {
-		say_error("expected --key", NULL);
-	} else if (!strcmp(command, "sign")) {
-		if (!key_sign(a->key, dtb, size, signature))
-			say_error(key_error(), NULL);
-		else if (!a->out || !file_store(a->out, signature, sizeof(signature), 0644))
-			say_error(a->out ? a->out : "expected --out", a->out ? "cannot write" : NULL);
-		else
-			status = 0;
-	} else {
-		uint8_t *sig = a->file_count == 2
-				       ? file_load(a->files[1], sizeof(signature), &sig_size, why, sizeof(why))
-				       : NULL;
-		if (!sig || sig_size != sizeof(signature))
-			say_error("expected a signature of 96 bytes", a->file_count == 2 ? a->files[1] : NULL);
-		else if (!key_verify(a->key, dtb, size, sig))
-			say_error(key_error(), NULL);
-		else
-			status = 0;
-		free(sig);
-	}
-	free(dtb);
-	return status;
+	if (a.file_count < command->min_files)
+		return wrong_usage(command, "expected %s, found less", command->files);
+	for (unsigned i = 0; i < OPTION_COUNT; i++)
+		if (command->required & BIT(i) && !a.values[i])
+			return wrong_usage(command, "expected option %s, found none", options[i].name);
+	if (!a.values[OPTION_KEYS])
+		a.values[OPTION_KEYS] = "build/keys";
+	return command->run(&a);
 }
 
 int main(int argc, char **argv)
 {
-	struct arguments a;
-
-	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		fputs(help, argc < 2 ? stderr : stdout);
-		return argc < 2 ? 2 : 0;
+	if (argc < 2) {
+		print_overview(stderr);
+		return EXIT_USAGE;
 	}
-	if (!parse(argc, argv, &a)) {
-		fputs(help, stderr);
-		return 2;
-	}
-	if (!strcmp(argv[1], "check") || !strcmp(argv[1], "build") || !strcmp(argv[1], "switch"))
-		return from_source(&a, argv[1]);
-	if (!strcmp(argv[1], "sign") || !strcmp(argv[1], "verify") || !strcmp(argv[1], "show"))
-		return on_compiled(&a, argv[1]);
-	if (!strcmp(argv[1], "keygen") && a.out)
-		return key_generate(a.out, a.development) ? 0 : say_error(key_error(), NULL);
-	fputs(help, stderr);
-	return 2;
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+		return print_help(argv[1][0] == '-' ? NULL : argv[2]);
+	const struct command *command = find_command(argv[1]);
+	if (!command)
+		return command_error(EXIT_USAGE, argv[1], "no such command; see lzr-policy help");
+	int status = run(command, argv + 2);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return command_error(EXIT_USAGE, "cannot write to standard output", NULL);
+	return status;
 }

@@ -11,6 +11,8 @@
  *   check.c     rules over the whole; links.c: rules over networks, channels and the switch; limits.c: what fits
  *   emit.c      struct policy -> policy.dtb;  switchconf.c -> switch configuration
  *   keys.c      keys, signature
+ *   main.c      commands and arguments; commands.c: what the commands do
+ *   outline*.c  what a policy says, as a list; show.c prints it, diff*.c compares two
  *
  * Every finding goes to struct report with file, line, column, what was expected and what was found; nothing stops at
  * the first.  Nothing here has a fixed maximum but what the language itself sets: what the hypervisor and the switch
@@ -455,7 +457,6 @@ void check_limits(const struct policy *policy, struct report *report);
 void *emit_policy(const struct policy *policy, size_t *size);
 void *emit_switch(const struct policy *policy, size_t *size);
 unsigned switch_control_pair(const struct policy *policy);
-bool show_policy(const void *dtb, size_t size);
 
 /* --- keys.c, file.c ----------------------------------------------------------------------------------------------- */
 

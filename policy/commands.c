@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands do. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "fabric.h"
+
+bool source_policy_read(struct source_policy *source, const char *path, const struct arguments *a)
+{
+	*source = (struct source_policy){ 0 };
+	source->root = source_read(path, &source->report);
+	if (source->root)
+		model_read(&source->policy, source->root, a->values[OPTION_KEYS], &source->report);
+	if (!source->report.errors)
+		return true;
+	report_print(&source->report, stderr);
+	return false;
+}
+
+void source_policy_end(struct source_policy *source)
+{
+	policy_free(&source->policy);
+	source_free(source->root);
+	report_free(&source->report);
+}
+
+/* The switch's measurement must cover the very configuration that this policy means. */
+static void check_switch_config(const struct policy *policy, struct report *report)
+{
+	const struct policy_switch *fabric = &policy->fabric;
+	uint8_t expected[LZR_DIGEST_SIZE];
+	size_t size;
+
+	if (!fabric->node || report->errors || !policy->vms[fabric->vm].facts)
+		return;
+	const struct facts *facts = policy->vms[fabric->vm].facts;
+	void *block = emit_switch(policy, &size);
+	if (!block || !digest(block, size, expected) || !facts->has_switch_config ||
+	    memcmp(expected, facts->switch_config, sizeof(expected)))
+		complain(report, fabric->node->where,
+			 "switch: expected the manifest of VM \"%s\" to hold this policy's switch configuration, found "
+			 "%s; build its image with what \"lzr-policy switch\" writes",
+			 policy->vms[fabric->vm].name, facts->has_switch_config ? "another" : "none");
+	free(block);
+}
+
+/* All checks; false after saying what is wrong. */
+static bool check_source(struct source_policy *source, const struct arguments *a, bool with_switch)
+{
+	struct report *report = &source->report;
+
+	if (!source_policy_read(source, a->files[0], a))
+		return false;
+	facts_read_all(&source->policy, a->dirs, a->dir_count, report);
+	check_policy(&source->policy, report);
+	if (!a->values[OPTION_MACHINE_LIMITS])
+		check_limits(&source->policy, report);
+	if (with_switch)
+		check_switch_config(&source->policy, report);
+	if (report->errors)
+		report_print(report, stderr);
+	return !report->errors;
+}
+
+int command_check(const struct arguments *a)
+{
+	struct source_policy source;
+	bool good = check_source(&source, a, true);
+
+	source_policy_end(&source);
+	return good ? 0 : EXIT_REFUSED;
+}
+
+static int store(const char *path, const void *bytes, size_t size)
+{
+	return file_store(path, bytes, size, 0644) ? 0 : command_error(EXIT_USAGE, path, "cannot write");
+}
+
+int command_switch(const struct arguments *a)
+{
+	struct source_policy source;
+	int status = EXIT_REFUSED;
+
+	if (check_source(&source, a, false)) {
+		size_t size = 0;
+		void *bytes = source.policy.fabric.node ? emit_switch(&source.policy, &size) : NULL;
+		if (bytes)
+			status = store(a->values[OPTION_OUT], bytes, size);
+		else
+			command_error(0, a->files[0],
+				      source.policy.fabric.node ? "the switch has no room for it" : "has no switch");
+		free(bytes);
+	}
+	source_policy_end(&source);
+	return status;
+}
+
+int command_build(const struct arguments *a)
+{
+	struct source_policy source;
+	int status = EXIT_REFUSED;
+
+	if (check_source(&source, a, true)) {
+		size_t size = 0;
+		void *bytes = emit_policy(&source.policy, &size);
+		if (bytes && (size <= LZR_POLICY_MAX || a->values[OPTION_MACHINE_LIMITS]))
+			status = store(a->values[OPTION_OUT], bytes, size);
+		else
+			command_error(0, a->files[0], "the compiled policy is larger than the hypervisor reads");
+		free(bytes);
+	}
+	source_policy_end(&source);
+	return status;
+}
+
+static uint8_t *load(const char *path, size_t limit, size_t *size)
+{
+	char why[512];
+	uint8_t *bytes = file_load(path, limit, size, why, sizeof(why));
+
+	if (!bytes)
+		command_error(0, why, NULL);
+	return bytes;
+}
+
+int command_sign(const struct arguments *a)
+{
+	uint8_t signature[LZR_POLICY_SIGNATURE_SIZE];
+	size_t size;
+	uint8_t *dtb = load(a->files[0], LZR_POLICY_MAX, &size);
+
+	if (!dtb)
+		return EXIT_REFUSED;
+	bool good = key_sign(a->values[OPTION_KEY], dtb, size, signature);
+	free(dtb);
+	if (!good)
+		return command_error(EXIT_REFUSED, key_error(), NULL);
+	return store(a->values[OPTION_OUT], signature, sizeof(signature));
+}
+
+static void print_hex(const char *what, const uint8_t *bytes, size_t size)
+{
+	char *text = text_hex(bytes, size);
+
+	printf("%-12s%s\n", what, text);
+	free(text);
+}
+
+/* Who signed, as the loader measures it: the digest of the key file, which also tells a development key. */
+static bool print_signer(const char *path)
+{
+	struct lzr_key_header header;
+	uint8_t hash[LZR_DIGEST_SIZE];
+	size_t size;
+	uint8_t *file = load(path, 4096, &size);
+
+	if (!file || size < sizeof(header) || !digest(file, size, hash)) {
+		free(file);
+		return false;
+	}
+	memcpy(&header, file, sizeof(header));
+	free(file);
+	print_hex("signer", hash, sizeof(hash));
+	printf("%-12s%s%s\n", "key file", path, header.flags & LZR_KEY_DEVELOPMENT ? " (development key)" : "");
+	return true;
+}
+
+int command_verify(const struct arguments *a)
+{
+	const char *key = a->values[OPTION_KEY];
+	uint8_t hash[LZR_DIGEST_SIZE];
+	struct outline outline = { 0 };
+	size_t size, sig_size = 0;
+	int status = EXIT_REFUSED;
+	uint8_t *dtb = load(a->files[0], LZR_POLICY_MAX, &size);
+	uint8_t *sig = dtb ? load(a->files[1], LZR_POLICY_SIGNATURE_SIZE, &sig_size) : NULL;
+
+	if (!sig) {
+		free(dtb);
+		return EXIT_REFUSED;
+	}
+	if (sig_size != LZR_POLICY_SIGNATURE_SIZE) {
+		command_error(0, a->files[1], "expected a signature of 96 bytes");
+	} else if (!key_verify(key, dtb, size, sig)) {
+		command_error(0, key_error(), NULL);
+	} else if (!outline_dtb(&outline, dtb, size)) {
+		command_error(0, a->files[0], "the signature is good, but over something that is not a compiled policy");
+	} else if (digest(dtb, size, hash)) {
+		const struct outline_line *version = outline_line(&outline.subjects[0], "version");
+		print_hex("digest", hash, sizeof(hash));
+		printf("%-12s%s\n", "version", version ? version->value : "none");
+		status = print_signer(key) ? 0 : EXIT_REFUSED;
+	}
+	outline_free(&outline);
+	free(sig);
+	free(dtb);
+	return status;
+}
+
+int command_show(const struct arguments *a)
+{
+	struct outline outline = { 0 };
+	size_t size;
+	uint8_t *dtb = load(a->files[0], LZR_POLICY_MAX, &size);
+
+	if (!dtb)
+		return EXIT_REFUSED;
+	bool good = outline_dtb(&outline, dtb, size);
+	if (good)
+		show_outline(stdout, &outline);
+	else
+		command_error(0, a->files[0], "expected a compiled policy, as \"lzr-policy build\" writes it");
+	outline_free(&outline);
+	free(dtb);
+	return good ? 0 : EXIT_REFUSED;
+}
+
+/* A compiled policy begins with the magic number of a flattened device tree; a source is text. */
+static bool is_compiled(const uint8_t *bytes, size_t size)
+{
+	static const uint8_t magic[4] = { 0xd0, 0x0d, 0xfe, 0xed };
+
+	return size >= sizeof(magic) && !memcmp(bytes, magic, sizeof(magic));
+}
+
+static int diff_compiled(const struct arguments *a, uint8_t *const bytes[2], const size_t sizes[2])
+{
+	struct outline outlines[2] = { 0 };
+	struct diff diff = { .out = stdout };
+	int status = EXIT_USAGE;
+	unsigned i = 0;
+
+	while (i < 2 && outline_dtb(&outlines[i], bytes[i], sizes[i]))
+		i++;
+	if (i < 2) {
+		command_error(0, a->files[i], "expected a compiled policy, as \"lzr-policy build\" writes it");
+	} else {
+		diff_outlines(&diff, &outlines[0], &outlines[1]);
+		status = diff_end(&diff);
+	}
+	outline_free(&outlines[0]);
+	outline_free(&outlines[1]);
+	return status;
+}
+
+static int diff_sources(const struct arguments *a)
+{
+	struct outline outlines[2] = { 0 };
+	struct source_policy sources[2];
+	struct diff diff = { .out = stdout };
+	int status = EXIT_USAGE;
+	bool first = source_policy_read(&sources[0], a->files[0], a);
+
+	if (source_policy_read(&sources[1], a->files[1], a) && first) {
+		for (unsigned i = 0; i < 2; i++)
+			outline_source(&outlines[i], &sources[i].policy);
+		diff_outlines(&diff, &outlines[0], &outlines[1]);
+		diff_flows(&diff, &sources[0].policy, &sources[1].policy);
+		status = diff_end(&diff);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		outline_free(&outlines[i]);
+		source_policy_end(&sources[i]);
+	}
+	return status;
+}
+
+int command_diff(const struct arguments *a)
+{
+	uint8_t *bytes[2] = { 0 };
+	size_t sizes[2];
+	int status = EXIT_USAGE;
+
+	for (unsigned i = 0; i < 2; i++)
+		bytes[i] = load(a->files[i], 4u << 20, &sizes[i]);
+	if (bytes[0] && bytes[1]) {
+		bool compiled = is_compiled(bytes[0], sizes[0]);
+		if (compiled != is_compiled(bytes[1], sizes[1]))
+			command_error(0, a->files[1], "expected two sources or two compiled policies, found one of each");
+		else
+			status = compiled ? diff_compiled(a, bytes, sizes) : diff_sources(a);
+	}
+	free(bytes[0]);
+	free(bytes[1]);
+	return status;
+}
+
+int command_keygen(const struct arguments *a)
+{
+	return key_generate(a->values[OPTION_OUT], a->values[OPTION_DEVELOPMENT] != NULL)
+		       ? 0
+		       : command_error(EXIT_REFUSED, key_error(), NULL);
+}
