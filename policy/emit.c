@@ -154,10 +154,9 @@ static void vm_node(struct writer *w, const struct policy *policy, const struct 
 	u32(w, "period-us", vm->period_us);
 	u32(w, "max-restarts", vm->max_restarts);
 	flag(w, "service", vm->service);
-	flag(w, "attests", vm->rights[RIGHT_ATTESTS].property != NULL);
-	flag(w, "reads-audit", vm->rights[RIGHT_READS_AUDIT].property != NULL);
-	if (vm->rights[RIGHT_CONTROLS].count)
-		numbers(w, "controls", vm->rights[RIGHT_CONTROLS].vms, vm->rights[RIGHT_CONTROLS].count);
+	for (unsigned right = 0; right < RIGHT_COUNT; right++)
+		if (vm->rights[right].count)
+			numbers(w, right_names[right], vm->rights[right].vms, vm->rights[right].count);
 	end(w);
 }
 

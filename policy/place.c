@@ -33,23 +33,18 @@ struct asked {                  /* what nodes of one type are asked for */
 };
 
 struct source {
-	char *dir;
 	struct block *blocks;
 	struct source_file **files;
 	unsigned file_count, file_room;
 	struct table files_by_name;
 	struct source_file *last;       /* the one that the line before was from */
-	const char *last_name;
 	struct asked *asked;
 	unsigned asked_count, asked_room;
 };
 
-struct source *source_open(const char *dir)
+struct source *source_open(void)
 {
-	struct source *source = memory_get(sizeof(*source));
-
-	source->dir = memory_text(dir, strlen(dir));
-	return source;
+	return memory_get(sizeof(struct source));
 }
 
 void source_close(struct source *source)
@@ -69,7 +64,6 @@ void source_close(struct source *source)
 	table_free(&source->files_by_name);
 	free(source->files);
 	free(source->asked);
-	free(source->dir);
 	free(source);
 }
 
@@ -97,24 +91,18 @@ char *source_text(struct source *source, const char *from, size_t length)
 
 struct source_file *source_file(struct source *source, const char *name)
 {
-	const char *dir = *name == '/' ? "" : source->dir;
-
-	if (source->last && !strcmp(name, source->last_name))
+	if (source->last && !strcmp(name, source->last->name))
 		return source->last;
-	char *full = memory_resize(NULL, strlen(dir) + strlen(name) + 1);
-	sprintf(full, "%s%s", dir, name);
-	unsigned found = table_find_text(&source->files_by_name, full);
+	unsigned found = table_find_text(&source->files_by_name, name);
 	if (found == NONE) {
 		struct source_file *file = memory_get(sizeof(*file));
 		file->source = source;
-		file->name = source_text(source, full, strlen(full));
+		file->name = source_text(source, name, strlen(name));
 		found = source->file_count;
 		*ARRAY_ADD(source->files, source->file_count, source->file_room) = file;
 		table_add_text(&source->files_by_name, file->name, found);
 	}
-	free(full);
 	source->last = source->files[found];
-	source->last_name = source->last->name + strlen(dir);
 	return source->last;
 }
 

@@ -110,8 +110,7 @@ struct node {
 
 /* Runs dtc on the file; NULL after complaining.  source_free gives the tree and its files back. */
 struct node *source_read(const char *path, struct report *report);
-/* The same for text that dtc wrote; `dir` goes before the file names in it. */
-struct node *source_parse(char *text, const char *dir, struct report *report);
+struct node *source_parse(char *text, struct report *report);   /* the same for text that dtc wrote */
 void source_free(struct node *root);
 struct node *node_child(struct node *node, const char *name);   /* its type is then its name; NULL when absent */
 /* The names that nodes of this type are asked for are what "did you mean" chooses from; both are literals. */

@@ -15,6 +15,9 @@
 
 #define OUTPUT_MAX (512u << 20)
 #define DEPTH_MAX 8u
+#define LIST_TOO_LONG \
+	" in dtc's parser: expected at most some 3000 nodes in one pair of braces; write a longer list in several parts, " \
+	"each in a \"/ { .. };\" of its own"
 
 static struct node *node_new(struct source *source, struct node *parent, const char *name, size_t length,
 			     struct place where)
@@ -140,6 +143,7 @@ static bool split_comment(char *line, char **where)
 
 struct parser {
 	struct source *source;
+	struct report *report;
 	struct node *root, *node;       /* `node`: the innermost open one */
 	unsigned depth;
 };
@@ -158,6 +162,37 @@ static bool open_node(struct parser *parser, char *line, size_t length, struct p
 	return true;
 }
 
+static void check_twice(struct table *seen, const char *what, const char *name, struct place where, unsigned index,
+			const struct place *first, struct report *report)
+{
+	char place[PLACE_TEXT];
+
+	if (table_add_text(seen, name, index) != NONE)
+		complain(report, where, "%s \"%s\" is given twice: it is also in %s", what, name,
+			 place_text(*first, place));
+}
+
+/* Nothing of a name twice in one node.  Another part of the source that says "/ { .. };" again adds to what is there. */
+static void close_node(struct node *node, struct report *report)
+{
+	struct table properties = { 0 }, children = { 0 };
+
+	for (unsigned i = 0; i < node->property_count; i++) {
+		struct property *p = &node->properties[i];
+		unsigned first = table_find_text(&properties, p->name);
+		check_twice(&properties, "property", p->name, p->where, i,
+			    &node->properties[first == NONE ? i : first].where, report);
+	}
+	for (unsigned i = 0; i < node->child_count; i++) {
+		struct node *child = node->children[i];
+		unsigned first = table_find_text(&children, child->name);
+		check_twice(&children, "node", child->name, child->where, i,
+			    &node->children[first == NONE ? i : first]->where, report);
+	}
+	table_free(&properties);
+	table_free(&children);
+}
+
 /* One line of dtc's output.  False when it is not understood. */
 static bool parse_line(struct parser *parser, char *line)
 {
@@ -173,6 +208,7 @@ static bool parse_line(struct parser *parser, char *line)
 	if (!strcmp(line, "};")) {
 		if (!parser->node)
 			return false;
+		close_node(parser->node, parser->report);
 		parser->node = parser->node->parent;
 		parser->depth--;
 		return true;
@@ -187,9 +223,9 @@ static bool parse_line(struct parser *parser, char *line)
 	return true;
 }
 
-struct node *source_parse(char *text, const char *dir, struct report *report)
+struct node *source_parse(char *text, struct report *report)
 {
-	struct parser parser = { .source = source_open(dir) };
+	struct parser parser = { .source = source_open(), .report = report };
 	struct place output = { source_file(parser.source, "dtc output"), 0, 0 };
 	unsigned number = 0;
 	char *line;
@@ -228,9 +264,10 @@ static void dtc_says(struct source *source, struct place whole, char *text, stru
 		char *message = colon ? strchr(colon, ' ') : NULL;
 		if (message) {
 			*colon = 0;
-			complain(report, (struct place){ source_file(source, line), row, column }, "%s", message + 1);
+			complain(report, (struct place){ source_file(source, line), row, column }, "%s%s", message + 1,
+				 strcmp(message + 1, "memory exhausted") ? "" : LIST_TOO_LONG);
 		} else {
-			complain(report, whole, "%s", line);
+			complain(report, whole, "%s", strncmp(line, "FATAL ERROR: ", 13) ? line : line + 13);
 		}
 	}
 	if (report->errors == said)
@@ -271,7 +308,8 @@ static char *run_dtc(const char *path, struct source *source, struct place whole
 		dup2(fileno(errors), STDERR_FILENO);
 		close(pipes[0]);
 		close(pipes[1]);
-		execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dts", "-T", "-T", "--", path, (char *)NULL);
+		execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dts", "-T", "-T", "-E", "no-duplicate_node_names",
+		       "-E", "no-duplicate_property_names", "--", path, (char *)NULL);
 		fprintf(stderr, "cannot start dtc: %s\n", strerror(errno));
 		_exit(127);
 	}
@@ -293,14 +331,11 @@ static char *run_dtc(const char *path, struct source *source, struct place whole
 
 struct node *source_read(const char *path, struct report *report)
 {
-	const char *slash = strrchr(path, '/');
-	char *dir = memory_text(path, slash ? (size_t)(slash + 1 - path) : 0);
-	struct source *source = source_open("");
+	struct source *source = source_open();
 	char *text = run_dtc(path, source, (struct place){ source_file(source, path), 0, 0 }, report);
-	struct node *root = text ? source_parse(text, dir, report) : NULL;
+	struct node *root = text ? source_parse(text, report) : NULL;
 
 	source_close(source);
-	free(dir);
 	free(text);
 	return root;
 }

@@ -7,8 +7,7 @@
 
 struct source;
 
-/* dtc names files as seen from the first one's folder; `dir` makes them as seen from where the command was given. */
-struct source *source_open(const char *dir);
+struct source *source_open(void);
 void source_close(struct source *source);
 struct source *source_of(const struct node *root);
 char *source_text(struct source *source, const char *from, size_t length);     /* a copy that lives as long */

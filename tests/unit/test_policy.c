@@ -490,7 +490,7 @@ static void test_dtc_output(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct report report = { 0 };
 		char *copy = strdup(bad[i]);
-		assert_null(source_parse(copy, "", &report));
+		assert_null(source_parse(copy, &report));
 		assert_int_equal(report.errors, 1);
 		report_free(&report);
 		free(copy);
@@ -499,10 +499,10 @@ static void test_dtc_output(void **state)
 		struct report report = { 0 };
 		char text[128];
 		snprintf(text, sizeof(text), "/ { /* a:1 */\nx = %s; /* a:2:3-2:9 */\n}; /* a:3 */\n", odd[i]);
-		struct node *root = source_parse(text, "dir/", &report);
+		struct node *root = source_parse(text, &report);
 		assert_non_null(root);
 		assert_int_equal(root->properties[0].kind, KIND_MIXED);
-		assert_string_equal(place_file(root->properties[0].where), "dir/a");
+		assert_string_equal(place_file(root->properties[0].where), "a");
 		assert_int_equal(root->properties[0].where.line, 2);
 		assert_int_equal(root->properties[0].where.column, 3);
 		source_free(root);
