@@ -68,8 +68,7 @@ bool control_handle(struct nswitch *sw, const uint8_t *request, uint32_t length,
 	}
 	port = &sw->ports[ask.port];
 	if (ask.op == LZR_CONTROL_RESULT)
-		answer->status =
-		    lease_apply(port, request + sizeof(ask), length - sizeof(ask), config->lease_max_ns, now);
+		answer->status = lease_apply(port, request + sizeof(ask), length - sizeof(ask), now);
 	else if (length != sizeof(ask))
 		answer->status = LZR_CTL_MALFORMED;
 	else if (ask.op == LZR_CONTROL_NONCE)

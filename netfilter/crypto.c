@@ -66,7 +66,7 @@ bool crypto_init(const uint8_t seed[CRYPTO_SEED_SIZE], const struct lzr_switch_k
 	return ready;
 }
 
-bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signature[96])
+bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signature[96], unsigned keys)
 {
 	uint8_t digest[48];
 	mbedtls_mpi r, s;
@@ -80,7 +80,7 @@ bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signatur
 		      mbedtls_mpi_read_binary(&r, signature, 48) == 0 &&
 		      mbedtls_mpi_read_binary(&s, signature + 48, 48) == 0;
 	for (unsigned i = 0; well_formed && !good && i < verifier_count; i++)
-		good = mbedtls_ecdsa_verify(&group, digest, sizeof(digest), &verifiers[i], &r, &s) == 0;
+		good = (keys >> i & 1) != 0 && mbedtls_ecdsa_verify(&group, digest, sizeof(digest), &verifiers[i], &r, &s) == 0;
 	mbedtls_mpi_free(&r);
 	mbedtls_mpi_free(&s);
 	return good;

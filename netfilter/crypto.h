@@ -20,8 +20,8 @@
  * the curve.
  */
 bool crypto_init(const uint8_t seed[CRYPTO_SEED_SIZE], const struct lzr_switch_key *keys, unsigned count);
-/* True when `signature` (r || s, big-endian) is one of the pinned keys' over the `length` bytes of `message`. */
-bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signature[96]);
+/* True when `signature` (r || s, big-endian) is over the `length` bytes of `message`, by a pinned key of `keys` (bit n). */
+bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signature[96], unsigned keys);
 /* Fills `out` with `length` (at most 1024) bytes; false when the generator fails, `out` is then zero. */
 bool crypto_random(uint8_t *out, size_t length);
 

@@ -16,7 +16,8 @@ static bool is_same(const uint8_t *a, const uint8_t *b, size_t length)
 }
 
 /* Takes the fixed-layout COSE_Sign1 apart and checks its form; signature included. */
-static enum lzr_control_status open_result(const uint8_t *bytes, uint32_t length, struct lzr_result *out)
+static enum lzr_control_status open_result(const uint8_t *bytes, uint32_t length, unsigned keys,
+					   struct lzr_result *out)
 {
 	static const uint8_t head[LZR_RESULT_HEAD_SIZE] = LZR_RESULT_HEAD;
 	static const uint8_t tail[LZR_RESULT_TAIL_SIZE] = LZR_RESULT_TAIL;
@@ -34,7 +35,7 @@ static enum lzr_control_status open_result(const uint8_t *bytes, uint32_t length
 		return LZR_CTL_MALFORMED;
 	memcpy(message, to_be_signed, sizeof(to_be_signed));
 	memcpy(message + sizeof(to_be_signed), out, sizeof(*out));
-	return crypto_verify(message, sizeof(message), signature) ? LZR_CTL_OK : LZR_CTL_SIGNATURE;
+	return crypto_verify(message, sizeof(message), signature, keys) ? LZR_CTL_OK : LZR_CTL_SIGNATURE;
 }
 
 /* The five that a result names must be those the hypervisor gave for this port. */
@@ -53,12 +54,13 @@ static enum lzr_control_status check_identity(const struct lzr_peer *peer, const
 	return LZR_CTL_OK;
 }
 
-static enum lzr_control_status check_lease(const struct port *port, const struct lzr_result *result, uint64_t lease_max,
-					   uint64_t now)
+static enum lzr_control_status check_lease(const struct port *port, const struct lzr_result *result, uint64_t now)
 {
+	if (port->shut)
+		return LZR_CTL_SHUT;
 	if (!port->has_nonce || !is_same(result->port_nonce, port->nonce, sizeof(port->nonce)))
 		return LZR_CTL_WRONG_NONCE;
-	if (result->duration_ns == 0 || result->duration_ns > lease_max)
+	if (result->duration_ns == 0 || result->duration_ns > port->lease_max)
 		return LZR_CTL_DURATION;
 	if (now - port->nonce_issued >= result->duration_ns)
 		return LZR_CTL_EXPIRED;
@@ -97,8 +99,7 @@ static void revoke(struct port *port)
 	memset(port->lease_nonce, 0, sizeof(port->lease_nonce));
 }
 
-enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t lease_max,
-				    uint64_t now)
+enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t now)
 {
 	struct lzr_result copy;
 	enum lzr_control_status status;
@@ -107,7 +108,7 @@ enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, ui
 		return LZR_CTL_NO_PORT;
 	if (port->kind != LZR_PORT_GUEST)
 		return LZR_CTL_KIND;
-	status = open_result(result, length, &copy);
+	status = open_result(result, length, port->verifiers, &copy);
 	if (status == LZR_CTL_OK)
 		status = check_identity(&port->peer, &copy);
 	if (status != LZR_CTL_OK)
@@ -118,7 +119,7 @@ enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, ui
 			revoke(port);
 		return status;
 	}
-	status = check_lease(port, &copy, lease_max, now);
+	status = check_lease(port, &copy, now);
 	if (status == LZR_CTL_OK)
 		admit(port, copy.duration_ns);
 	return status;

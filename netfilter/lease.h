@@ -9,11 +9,10 @@
 #include "port.h"
 
 /*
- * Checks `length` bytes of a signed result against the port's bound identity, its outstanding nonce, the pinned key
+ * Checks `length` bytes of a signed result against the port's bound identity, its outstanding nonce, its pinned keys
  * (crypto.h) and the clock, and applies it: a lease admits the port until nonce issue + duration and uses up the nonce;
  * a revocation that names the outstanding nonce or the last lease's blocks the port and voids both.
  */
-enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t lease_max,
-				    uint64_t now);
+enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t now);
 
 #endif

@@ -17,6 +17,8 @@ void port_init(struct port *port, const struct lzr_switch_port *config, const st
 	port->ip = frame_ip(config->ipv4);
 	port->gateway = frame_ip(config->gateway);
 	port->lease_end_action = config->lease_end;
+	port->verifiers = config->verifiers;
+	port->lease_max = config->lease_max_ns;
 	port->inspection = config->inspection;
 	rate_frames(&port->frames, config->frame_rate);
 	rate_bits(&port->bytes, config->bandwidth);
@@ -33,6 +35,7 @@ void port_down(struct port *port)
 	memset(&port->peer, 0, sizeof(port->peer));
 	port->generation = 0;
 	port->lease_end = 0;
+	port->shut = false;
 	port->has_nonce = false;
 	port->has_lease_nonce = false;
 	memset(port->nonce, 0, sizeof(port->nonce));
@@ -63,7 +66,8 @@ bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation
 
 void port_expire(struct port *port)
 {
-	port->state = port->lease_end_action == LZR_LEASE_END_BLOCK ? LZR_PORT_BLOCKED : LZR_PORT_QUARANTINED;
+	port->shut = port->lease_end_action == LZR_LEASE_END_BLOCK;
+	port->state = port->shut ? LZR_PORT_BLOCKED : LZR_PORT_QUARANTINED;
 	port->lease_end = 0;
 	port->epoch++;
 }

@@ -35,12 +35,15 @@ struct port {
 	uint32_t gateway;                       /* 0: none */
 	uint8_t lease_end_action;               /* enum lzr_lease_end */
 	bool limited;                           /* `frames` or `bytes` is a limit */
+	uint8_t verifiers;                      /* keys that may sign its results */
+	uint64_t lease_max;
 	uint32_t inspection;                    /* port, or LZR_SWITCH_NONE */
 	/* Bound at port_up */
 	enum lzr_port_state state;              /* read it with port_state(), which looks at the clock */
 	struct lzr_peer peer;
 	uint32_t generation;
 	uint64_t lease_end;                     /* admitted until here */
+	bool shut;                              /* blocked at its lease's end; no lease opens it */
 	bool has_nonce;                         /* `nonce` is outstanding */
 	bool has_lease_nonce;                   /* `lease_nonce` is that of the last lease */
 	uint8_t nonce[LZR_PORT_NONCE_SIZE];

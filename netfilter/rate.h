@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define RATE_BURST_NS 100000000ull
-#define RATE_BANDWIDTH_MIN 8000ull              /* bits a second: a longest frame takes a second and a half */
+#define RATE_BANDWIDTH_MIN 1000ull              /* bits a second */
 #define RATE_BANDWIDTH_MAX 1000000000000ull
 
 struct rate {                   /* times in 1/65536 ns */
@@ -24,7 +24,7 @@ struct rate {                   /* times in 1/65536 ns */
 void rate_frames(struct rate *rate, uint32_t per_second);
 /* A limit of `bits` a second, RATE_BANDWIDTH_MIN to RATE_BANDWIDTH_MAX; 0: none. */
 void rate_bits(struct rate *rate, uint64_t bits);
-/* Takes `units` (1 frame; at most FRAME_MAX bytes) at time `now`; false: there is not enough, nothing is taken. */
+/* Takes `units` (1 frame; bytes of at most one frame) at time `now`; false: there is not enough, nothing is taken. */
 bool rate_take(struct rate *rate, uint32_t units, uint64_t now);
 
 #endif

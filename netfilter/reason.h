@@ -40,7 +40,7 @@ enum nf_reason {
 	NF_STATE,               /* TCP that neither belongs to a connection nor opens one */
 	NF_TABLE,               /* a new connection, and the port's share of the table is in use */
 	/* How much of it */
-	NF_RATE,                /* more frames or bytes than the port may send, or its inspection may pass */
+	NF_RATE,                /* more than the port may send, its network carry, or its inspection pass */
 	/* The driver's own (guests/switch) */
 	NF_OFFLOAD,             /* virtio-net header asks for what was not offered */
 	NF_STALE,               /* message of an instance or generation that is gone */

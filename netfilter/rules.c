@@ -22,14 +22,22 @@ struct range {
 	uint32_t low, high;
 };
 
+static struct range range_of_port(const struct swconf *config, uint32_t port)
+{
+	uint32_t ip = number(frame_ip(config->ports[port].ipv4));
+
+	return (struct range){ ip, ip };
+}
+
+/* One that is outside: all addresses. */
 static struct range range_of_member(const struct swconf *config, const struct lzr_switch_member *member)
 {
 	uint32_t low, behind;
 
-	if (member->kind == LZR_MEMBER_PORT) {
-		low = number(frame_ip(config->ports[member->port].ipv4));
-		return (struct range){ low, low };
-	}
+	if (member->kind == LZR_MEMBER_PORT)
+		return range_of_port(config, member->port);
+	if (member->kind == LZR_MEMBER_OUTSIDE)
+		return (struct range){ 0, 0xffffffffu };
 	low = number(frame_ip(member->ipv4));
 	behind = (uint32_t)(0xffffffffull >> member->bits);
 	return (struct range){ low, low | behind };
@@ -105,6 +113,8 @@ static void make_cuts(struct nf_rules *rules, const struct swconf *config)
 	rules->address[0] = 0;
 	for (i = 0; i < h->member_count; i++)
 		count = add_cuts(rules->address, count, range_of_member(config, &config->members[i]), 0xffffffffu);
+	for (i = 0; i < h->port_count; i++)
+		count = add_cuts(rules->address, count, range_of_port(config, i), 0xffffffffu);
 	rules->address_cuts = sort(rules->address, count);
 	rules->service[0] = 0;
 	for (i = 0, count = 1; i < h->match_count; i++)
@@ -157,10 +167,13 @@ static void mark_set(struct nf_rules *rules, const struct swconf *config, uint32
 	}
 	for (i = s->first; i < s->first + s->count; i++) {
 		range = range_of_member(config, &config->members[i]);
-		first = find(rules->address, rules->address_cuts, range.low);
 		last = find(rules->address, rules->address_cuts, range.high);
-		merge(rules->from, first, last, &from);
-		merge(rules->to, first, last, &to);
+		for (first = find(rules->address, rules->address_cuts, range.low); first <= last; first++) {
+			if (config->members[i].kind == LZR_MEMBER_OUTSIDE && rules->is_port[first])
+				continue;
+			merge(rules->from, first, first, &from);
+			merge(rules->to, first, first, &to);
+		}
 	}
 }
 
@@ -193,6 +206,8 @@ void nf_rules_build(struct nf_rules *rules, const struct swconf *config)
 
 	memset(rules, 0, sizeof(*rules));
 	make_cuts(rules, config);
+	for (i = 0; i < h->port_count; i++)
+		rules->is_port[find(rules->address, rules->address_cuts, range_of_port(config, i).low)] = true;
 	mark_set(rules, config, LZR_SWITCH_NONE);
 	for (i = 0; i < h->set_count; i++)
 		mark_set(rules, config, i);

@@ -17,7 +17,7 @@
 #include "swconf.h"
 
 #define NF_RULE_WORDS (LZR_SWITCH_RULE_MAX / 64)
-#define NF_ADDRESS_CUTS (2 * LZR_SWITCH_MEMBER_MAX + 1)
+#define NF_ADDRESS_CUTS (2 * (LZR_SWITCH_MEMBER_MAX + LZR_SWITCH_PORT_MAX) + 1)
 #define NF_SERVICE_CUTS (2 * LZR_SWITCH_MATCH_MAX + 1)
 
 struct nf_bits {
@@ -28,6 +28,7 @@ struct nf_rules {
 	uint32_t address_cuts, service_cuts;
 	uint32_t address[NF_ADDRESS_CUTS];      /* where each interval begins, ascending; the first is 0 */
 	uint32_t service[NF_SERVICE_CUTS];
+	bool is_port[NF_ADDRESS_CUTS];          /* the interval is one port's address */
 	struct nf_bits from[NF_ADDRESS_CUTS];
 	struct nf_bits to[NF_ADDRESS_CUTS];
 	struct nf_bits what[NF_SERVICE_CUTS];

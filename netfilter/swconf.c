@@ -55,8 +55,8 @@ static const char *check_header(const struct lzr_switch_header *h)
 		return "control pair is out of range";
 	if (h->reserved != 0)
 		return "reserved field of the header is not zero";
-	if (h->lease_max_ns == 0 || h->lease_max_ns > TIME_MAX || h->nonce_interval_ns > TIME_MAX)
-		return "a time is out of range";
+	if (h->nonce_interval_ns > TIME_MAX)
+		return "least time between nonces is out of range";
 	if (h->verifier_count == 0 || h->verifier_count > LZR_SWITCH_VERIFIER_MAX)
 		return "number of verifier keys is out of range";
 	for (i = 0; i < LZR_SWITCH_VERIFIER_MAX; i++) {
@@ -68,12 +68,19 @@ static const char *check_header(const struct lzr_switch_header *h)
 	return NULL;
 }
 
+static bool is_bandwidth(uint64_t bits)
+{
+	return bits == 0 || (bits >= RATE_BANDWIDTH_MIN && bits <= RATE_BANDWIDTH_MAX);
+}
+
 /* Rules of the networks lie one behind the other and are all of them. */
 static const char *check_network_rules(const struct swconf *c, uint32_t i)
 {
 	const struct lzr_switch_network *n = &c->networks[i];
 	uint32_t begin = i == 0 ? 0 : c->networks[i - 1].rule_first + c->networks[i - 1].rule_count;
 
+	if (!is_bandwidth(n->bandwidth))
+		return "network's bandwidth is out of range";
 	if ((n->flags & ~LZR_NETWORK_RULES) != 0)
 		return "network's flags are unknown";
 	if (n->rule_first != begin || n->rule_count > c->header.rule_count - begin)
@@ -90,7 +97,7 @@ static const char *check_network(const struct swconf *c, uint32_t i)
 	const struct lzr_switch_network *n = &c->networks[i];
 	uint32_t j;
 
-	if (!is_zero(n->label.reserved, sizeof(n->label.reserved)))
+	if (n->reserved != 0 || !is_zero(n->label.reserved, sizeof(n->label.reserved)))
 		return "reserved field of a network is not zero";
 	if (!is_name(n->name))
 		return "network name is empty or not terminated";
@@ -132,11 +139,19 @@ static const char *check_port_limits(const struct swconf *c, uint32_t i)
 {
 	const struct lzr_switch_port *p = &c->ports[i], *q;
 
-	if (p->bandwidth != 0 && (p->bandwidth < RATE_BANDWIDTH_MIN || p->bandwidth > RATE_BANDWIDTH_MAX))
+	if (!is_bandwidth(p->bandwidth))
 		return "port's bandwidth is out of range";
-	if (p->kind == LZR_PORT_GUEST ? p->lease_end != LZR_LEASE_END_QUARANTINE && p->lease_end != LZR_LEASE_END_BLOCK
-				      : p->lease_end != 0)
-		return "what becomes of a port at its lease's end is unknown";
+	if (p->kind != LZR_PORT_GUEST) {
+		if (p->lease_end != 0 || p->verifiers != 0 || p->lease_max_ns != 0)
+			return "infrastructure port takes leases";
+	} else {
+		if (p->lease_end != LZR_LEASE_END_QUARANTINE && p->lease_end != LZR_LEASE_END_BLOCK)
+			return "what becomes of a port at its lease's end is unknown";
+		if (p->verifiers == 0 || p->verifiers >> c->header.verifier_count != 0)
+			return "port's verifier key does not exist, or it has none";
+		if (p->lease_max_ns == 0 || p->lease_max_ns > TIME_MAX)
+			return "port's longest lease is out of range";
+	}
 	if (p->inspection == LZR_SWITCH_NONE)
 		return p->inspection_rate == 0 ? NULL : "port without inspection has a rate of it";
 	if (p->kind != LZR_PORT_GUEST || p->inspection >= c->header.port_count || p->inspection == i)
@@ -167,7 +182,7 @@ static const char *check_port(const struct swconf *c, uint32_t i)
 		return "port's IPv4 address cannot be a host's";
 	if (frame_ip(p->gateway) != 0 && !frame_ip_is_host(frame_ip(p->gateway)))
 		return "port's gateway address cannot be a host's";
-	if (p->reserved != 0 || p->reserved2 != 0)
+	if (p->reserved != 0)
 		return "reserved field of a port is not zero";
 	for (j = 0; j < c->header.port_count; j++) {
 		q = &c->ports[j];

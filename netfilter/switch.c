@@ -53,6 +53,11 @@ void switch_init(struct nswitch *sw)
 	memset(sw->by_ip, 0, sizeof(sw->by_ip));
 	memset(sw->rule_hits, 0, sizeof(sw->rule_hits));
 	memset(sw->no_rule_hits, 0, sizeof(sw->no_rule_hits));
+	for (i = 0; i < sw->config.header.network_count; i++) {
+		rate_frames(&sw->frames[i], sw->config.networks[i].frame_rate);
+		rate_bits(&sw->bytes[i], sw->config.networks[i].bandwidth);
+		sw->limited[i] = sw->config.networks[i].frame_rate != 0 || sw->config.networks[i].bandwidth != 0;
+	}
 	nf_rules_build(&sw->rules, &sw->config);
 	(void)crypto_random((uint8_t *)&seed, sizeof(seed));
 	conn_init(&sw->connections, sw->config.header.port_count, seed);
@@ -315,6 +320,20 @@ static bool may_send(struct port *port, uint32_t length, uint64_t now)
 	return port->state != LZR_PORT_QUARANTINED || rate_take(&port->inspected[0], 1, now);
 }
 
+/* What a frame that passes may still cost: its network's share, and the inspection of a port in quarantine. */
+static bool may_arrive(struct nswitch *sw, struct switch_end from, struct switch_end to, uint32_t length, uint64_t now)
+{
+	struct port *guest = &sw->ports[from.kind == SWITCH_PORT ? from.index : to.index];
+	uint32_t network = guest->network;
+
+	if (to.kind == SWITCH_PORT && sw->ports[to.index].state == LZR_PORT_QUARANTINED &&
+	    !rate_take(&sw->ports[to.index].inspected[1], 1, now))
+		return false;
+	if (!sw->limited[network] || guest->kind != LZR_PORT_GUEST)
+		return true;
+	return rate_take(&sw->frames[network], 1, now) && rate_take(&sw->bytes[network], length, now);
+}
+
 static enum nf_reason judge(struct nswitch *sw, struct switch_end from, const uint8_t *bytes, uint32_t length,
 			    uint64_t now, struct switch_verdict *v)
 {
@@ -330,9 +349,7 @@ static enum nf_reason judge(struct nswitch *sw, struct switch_end from, const ui
 	reason = frame_parse(bytes, length, &f);
 	if (reason == NF_PASS)
 		reason = decide(sw, from, &f, now, v);
-	if (reason == NF_PASS && v->to.kind == SWITCH_PORT &&
-	    sw->ports[v->to.index].state == LZR_PORT_QUARANTINED &&
-	    !rate_take(&sw->ports[v->to.index].inspected[1], 1, now))
+	if (reason == NF_PASS && !may_arrive(sw, from, v->to, length, now))
 		return NF_RATE;
 	return reason;
 }

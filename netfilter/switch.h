@@ -34,6 +34,8 @@ struct nswitch {
 	struct port_counters uplinks[LZR_SWITCH_UPLINK_MAX];
 	uint8_t by_mac[SWITCH_SLOTS];   /* port + 1, or 0 */
 	uint8_t by_ip[SWITCH_SLOTS];
+	struct rate frames[LZR_SWITCH_NETWORK_MAX], bytes[LZR_SWITCH_NETWORK_MAX];      /* of each network */
+	bool limited[LZR_SWITCH_NETWORK_MAX];
 	struct nf_rules rules;
 	struct conn_table connections;
 	uint64_t rule_hits[LZR_SWITCH_RULE_MAX];        /* packets that each rule decided on; answers are not looked up */

@@ -49,6 +49,8 @@ const char *swconf_check_member(const struct swconf *c, uint32_t i)
 		return "reserved field of a member is not zero";
 	if (m->kind == LZR_MEMBER_PORT)
 		return m->bits == 0 && m->port < c->header.port_count ? NULL : "member's port does not exist";
+	if (m->kind == LZR_MEMBER_OUTSIDE)
+		return m->bits == 0 && m->port == 0 ? NULL : "member that is outside has an address";
 	if (m->kind != LZR_MEMBER_PREFIX)
 		return "member's kind is unknown";
 	if (m->bits > 32 || (__builtin_bswap32(frame_ip(m->ipv4)) & (uint32_t)(0xffffffffull >> m->bits)) != 0)

@@ -3,7 +3,7 @@
  * What this version of the hypervisor and of the switch has room for, and what of the language they cannot do: a
  * policy that asks for it is refused here, since it would be accepted and not enforced otherwise.
  */
-#include "policy.h"
+#include "switchrules.h"
 
 static void limit(struct report *report, struct place where, unsigned found, unsigned most, const char *what)
 {
@@ -70,47 +70,33 @@ static void check_platform(const struct policy *policy, struct report *report)
 			       "expected none, since this hypervisor does not check it");
 }
 
-static void check_quarantine(const struct policy *policy, const struct policy_quarantine *q, struct node *node,
-			     struct report *report)
+/* Who inspects is not inspected: else two VMs that nobody has admitted would be each other's. */
+static void check_inspection(const struct policy *policy, const struct policy_port *port, struct report *report)
 {
-	const struct policy_quarantine *all = &policy->fabric.quarantine;
+	unsigned by = port->quarantine.inspection;
 
-	if (q->key_count > 1 || (q != all && q->keys != all->keys))
-		cannot(report, node, "verifier", "expected one for all ports, since this switch knows one");
-	if (q != all && q->lease_max_ns != all->lease_max_ns)
-		cannot(report, node, "lease-max", "expected the switch's, since this switch knows one");
-	if (q->lease_end != LEASE_END_QUARANTINE)
-		cannot(report, node, "lease-end", "expected \"quarantine\", since this switch knows nothing else");
-	if (q != all && q->inspection != NONE)
-		cannot(report, node, "inspection",
-		       "expected none, since this switch lets nothing through before admission");
+	if (!port->infrastructure && by != NONE && policy->ports[by].quarantine.inspection != NONE)
+		complain(report, port->quarantine.inspection_where,
+			 "inspection: expected a port that is not inspected itself, found \"%s\"", policy->ports[by].name);
 }
 
 static void check_switch(const struct policy *policy, struct report *report)
 {
-	static const char *const shapes[] = { "frame-rate", "bandwidth" };
+	struct place networks = list_place(policy, "networks");
+	struct switch_rules rules;
 
 	if (!policy->fabric.node)
 		return;
-	for (unsigned i = 0; i < policy->network_count; i++) {
-		for (unsigned j = 0; j < 2; j++)
-			if (take(policy->networks[i].node, shapes[j]))
-				cannot(report, policy->networks[i].node, shapes[j],
-				       "expected none, since this switch does not limit it");
-		if (policy->networks[i].has_rules)
-			complain(report, node_child(policy->networks[i].node, "rules")->where,
-				 "rules: expected none, since this switch has no firewall");
-	}
-	for (unsigned i = 0; i < policy->port_count; i++) {
-		for (unsigned j = 0; j < 2; j++)
-			if (take(policy->ports[i].node, shapes[j]))
-				cannot(report, policy->ports[i].node, shapes[j],
-				       "expected none, since this switch does not limit it");
-		struct node *node = node_child(policy->ports[i].node, "quarantine");
-		if (node)
-			check_quarantine(policy, &policy->ports[i].quarantine, node, report);
-	}
-	check_quarantine(policy, &policy->fabric.quarantine, node_child(policy->fabric.node, "quarantine"), report);
+	for (unsigned i = 0; i < policy->port_count; i++)
+		check_inspection(policy, &policy->ports[i], report);
+	limit(report, policy->fabric.node->where, policy->key_count, LZR_SWITCH_VERIFIER_MAX, "verifier keys");
+	switch_rules_make(&rules, policy);
+	limit(report, networks, rules.rule_count, LZR_SWITCH_RULE_MAX, "rules");
+	limit(report, networks, rules.set_count, LZR_SWITCH_SET_MAX, "different lists of ends in rules");
+	limit(report, networks, rules.member_count, LZR_SWITCH_MEMBER_MAX, "ends in the rules' different lists");
+	limit(report, networks, rules.service_count, LZR_SWITCH_SERVICE_MAX, "different lists of services in rules");
+	limit(report, networks, rules.match_count, LZR_SWITCH_MATCH_MAX, "ranges in the rules' different services");
+	switch_rules_free(&rules);
 }
 
 void check_limits(const struct policy *policy, struct report *report)

@@ -9,7 +9,7 @@
  *   model*.c    tree -> struct policy; what is not understood is an error
  *   manifest.c  the facts of each VM's manifest
  *   check.c     rules over the whole; links.c: rules over networks, channels and the switch; limits.c: what fits
- *   emit.c      struct policy -> policy.dtb;  switchconf.c -> switch configuration
+ *   emit.c      struct policy -> policy.dtb;  switchconf.c -> switch configuration (switchrules.c: its firewall)
  *   keys.c      keys, signature
  *   main.c      commands and arguments; commands.c: what the commands do
  *   outline*.c  what a policy says, as a list; show.c prints it, diff*.c compares two
@@ -303,7 +303,7 @@ struct policy_network {
 	uint8_t gateway[4];
 	uint64_t frame_rate;    /* frames per second of the whole network; 0: no limit */
 	uint64_t bandwidth;     /* bits per second; 0: no limit */
-	bool has_rules;         /* has a rules node; without one nothing passes between its ports */
+	bool has_rules;         /* has a rules node; without one its admitted ports exchange everything */
 	struct table ports_by_name, sets_by_name, ports_by_ip;
 };
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "switchrules.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the block is written as it lies in memory");
 
@@ -29,13 +29,26 @@ static uint8_t *put(uint8_t *at, const void *structure, size_t size)
 	return at + size;
 }
 
+/* Rules and uplinks of the networks lie in the order of the networks. */
 static uint8_t *put_networks(uint8_t *at, const struct policy *policy)
 {
-	for (unsigned i = 0; i < policy->network_count; i++) {
-		struct lzr_switch_network network = { .label = policy->networks[i].label,
-						      .uplink = uplink_index(policy, i) };
+	unsigned rule = 0, uplinks = 0;
 
-		memcpy(network.name, policy->networks[i].name, LZR_NAME_MAX);
+	for (unsigned i = 0; i < policy->network_count; i++) {
+		const struct policy_network *from = &policy->networks[i];
+		struct lzr_switch_network network = {
+			.label = from->label,
+			.uplink = from->uplink == NONE ? LZR_SWITCH_NONE : uplinks++,
+			.flags = from->has_rules ? LZR_NETWORK_RULES : 0,
+			.rule_first = rule,
+			.frame_rate = (uint32_t)from->frame_rate,
+			.bandwidth = from->bandwidth,
+		};
+
+		while (rule < policy->rule_count && policy->rules[rule].network == i)
+			rule++;
+		network.rule_count = rule - network.rule_first;
+		memcpy(network.name, from->name, LZR_NAME_MAX);
 		at = put(at, &network, sizeof(network));
 	}
 	for (unsigned i = 0; i < policy->network_count; i++) {
@@ -49,19 +62,41 @@ static uint8_t *put_networks(uint8_t *at, const struct policy *policy)
 	return at;
 }
 
+static struct lzr_switch_port port_of(const struct policy *policy, unsigned index)
+{
+	const struct policy_port *from = &policy->ports[index];
+	const struct policy_quarantine *q = &from->quarantine;
+	struct lzr_switch_port port = {
+		.kind = from->infrastructure ? LZR_PORT_ATTESTOR : LZR_PORT_GUEST,
+		.pair = index,
+		.vm = from->vm,
+		.network = from->network,
+		.inspection = LZR_SWITCH_NONE,
+		.frame_rate = (uint32_t)from->frame_rate,
+		.bandwidth = from->bandwidth,
+	};
+
+	memcpy(port.mac, from->mac, 6);
+	memcpy(port.ipv4, from->ip, 4);
+	if (policy->networks[from->network].has_gateway)
+		memcpy(port.gateway, policy->networks[from->network].gateway, 4);
+	if (from->infrastructure)
+		return port;
+	port.lease_end = q->lease_end == LEASE_END_BLOCK ? LZR_LEASE_END_BLOCK : LZR_LEASE_END_QUARANTINE;
+	port.lease_max_ns = q->lease_max_ns;
+	for (unsigned i = 0; i < q->key_count; i++)
+		port.verifiers |= (uint8_t)(1u << q->keys[i]);
+	if (q->inspection != NONE) {
+		port.inspection = q->inspection;
+		port.inspection_rate = (uint32_t)q->inspection_rate;
+	}
+	return port;
+}
+
 static uint8_t *put_ports(uint8_t *at, const struct policy *policy)
 {
 	for (unsigned i = 0; i < policy->port_count; i++) {
-		const struct policy_port *from = &policy->ports[i];
-		struct lzr_switch_port port = { .kind = from->infrastructure ? LZR_PORT_ATTESTOR : LZR_PORT_GUEST,
-						.pair = i, .vm = from->vm, .network = from->network,
-						.inspection = LZR_SWITCH_NONE,
-						.lease_end = from->infrastructure ? 0 : LZR_LEASE_END_QUARANTINE };
-
-		memcpy(port.mac, from->mac, 6);
-		memcpy(port.ipv4, from->ip, 4);
-		if (policy->networks[from->network].has_gateway)
-			memcpy(port.gateway, policy->networks[from->network].gateway, 4);
+		struct lzr_switch_port port = port_of(policy, i);
 		at = put(at, &port, sizeof(port));
 	}
 	for (unsigned i = 0; i < policy->endpoint_count; i++) {
@@ -78,32 +113,51 @@ static uint8_t *put_ports(uint8_t *at, const struct policy *policy)
 	return at;
 }
 
-void *emit_switch(const struct policy *policy, size_t *size)
+static struct lzr_switch_header header_of(const struct policy *policy, const struct switch_rules *rules)
 {
-	const struct policy_switch *fabric = &policy->fabric;
 	struct lzr_switch_header header = {
 		.magic = LZR_SWITCH_MAGIC,
 		.version = LZR_SWITCH_VERSION,
 		.network_count = policy->network_count,
 		.port_count = policy->port_count,
 		.endpoint_count = policy->endpoint_count,
-		.control_pair = fabric->has_control ? switch_control_pair(policy) : LZR_SWITCH_NONE,
-		.lease_max_ns = fabric->quarantine.lease_max_ns,
-		.nonce_interval_ns = fabric->nonce_interval_ns,
-		.verifier_count = 1,
+		.rule_count = rules->rule_count,
+		.set_count = rules->set_count,
+		.member_count = rules->member_count,
+		.service_count = rules->service_count,
+		.match_count = rules->match_count,
+		.verifier_count = policy->key_count,
+		.control_pair = policy->fabric.has_control ? switch_control_pair(policy) : LZR_SWITCH_NONE,
+		.nonce_interval_ns = policy->fabric.nonce_interval_ns,
 	};
 
 	for (unsigned i = 0; i < policy->network_count; i++)
 		header.uplink_count += policy->networks[i].uplink != NONE;
-	memcpy(header.verifiers[0].x, policy->keys[fabric->quarantine.keys[0]].x, 48);
-	memcpy(header.verifiers[0].y, policy->keys[fabric->quarantine.keys[0]].y, 48);
+	for (unsigned i = 0; i < policy->key_count; i++) {
+		memcpy(header.verifiers[i].x, policy->keys[i].x, 48);
+		memcpy(header.verifiers[i].y, policy->keys[i].y, 48);
+	}
+	return header;
+}
+
+void *emit_switch(const struct policy *policy, size_t *size)
+{
+	struct lzr_switch_header header;
+	struct switch_rules rules;
+	uint8_t *block;
+
+	if (policy->key_count > LZR_SWITCH_VERIFIER_MAX)
+		return NULL;
+	switch_rules_make(&rules, policy);
+	header = header_of(policy, &rules);
 	*size = sizeof(header) + header.network_count * sizeof(struct lzr_switch_network) +
 		header.uplink_count * sizeof(struct lzr_switch_uplink) +
 		header.port_count * sizeof(struct lzr_switch_port) +
-		header.endpoint_count * sizeof(struct lzr_switch_endpoint);
+		header.endpoint_count * sizeof(struct lzr_switch_endpoint) + switch_rules_size(&rules);
 	header.size = (uint32_t)*size;
-	uint8_t *block = calloc(1, *size);
+	block = calloc(1, *size);
 	if (block)
-		put_ports(put_networks(put(block, &header, sizeof(header)), policy), policy);
+		switch_rules_put(put_ports(put_networks(put(block, &header, sizeof(header)), policy), policy), &rules);
+	switch_rules_free(&rules);
 	return block;
 }

@@ -76,13 +76,15 @@ enum lzr_control_status {
 	LZR_CTL_EXPIRED = 11,           /* duration over already */
 	LZR_CTL_DURATION = 12,          /* zero or beyond the policy's maximum */
 	LZR_CTL_KIND = 13,              /* an infrastructure port takes no lease */
+	LZR_CTL_SHUT = 14,              /* its lease ran out, and the policy wants the VM to start anew then */
 };
 
 enum lzr_port_state {
 	LZR_PORT_DOWN = 0,              /* no VM instance there */
 	LZR_PORT_QUARANTINED = 1,
 	LZR_PORT_ADMITTED = 2,
-	LZR_PORT_BLOCKED = 3,           /* revoked: stays closed until the instance changes or a new lease */
+	LZR_PORT_BLOCKED = 3,           /* revoked: stays closed until the instance changes or a new lease; or shut at
+					   its lease's end: until the instance changes */
 	LZR_PORT_INFRASTRUCTURE = 4,
 };
 

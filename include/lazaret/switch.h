@@ -49,11 +49,10 @@ struct lzr_switch_header {
 	uint32_t verifier_count;        /* 1 to LZR_SWITCH_VERIFIER_MAX */
 	uint32_t control_pair;          /* queue pair of the switch's service device that is the control channel */
 	uint32_t reserved;
-	uint64_t lease_max_ns;
 	uint64_t nonce_interval_ns;     /* least time between two nonces of a port on request */
 	struct lzr_switch_key verifiers[LZR_SWITCH_VERIFIER_MAX];       /* pinned; zero beyond the count */
 };
-_Static_assert(sizeof(struct lzr_switch_header) == 464, "switch header layout");
+_Static_assert(sizeof(struct lzr_switch_header) == 456, "switch header layout");
 
 #define LZR_NETWORK_RULES 1u            /* only what the rules allow; without it, everything between equal labels */
 
@@ -63,9 +62,12 @@ struct lzr_switch_network {
 	uint32_t flags;                 /* LZR_NETWORK_* */
 	uint32_t rule_first;            /* its rules, in order: the first that fits decides, none: denied */
 	uint32_t rule_count;
+	uint32_t frame_rate;            /* frames a second that all its ports exchange; 0: no limit */
+	uint32_t reserved;
+	uint64_t bandwidth;             /* bits a second that all its ports exchange; 0: no limit */
 	char name[LZR_NAME_MAX];
 };
-_Static_assert(sizeof(struct lzr_switch_network) == 80, "switch network layout");
+_Static_assert(sizeof(struct lzr_switch_network) == 96, "switch network layout");
 
 struct lzr_switch_uplink {
 	uint32_t slot;                  /* PCI 00:slot.0 in the switch VM */
@@ -75,7 +77,10 @@ struct lzr_switch_uplink {
 _Static_assert(sizeof(struct lzr_switch_uplink) == 56, "switch uplink layout");
 
 enum lzr_switch_port_kind { LZR_PORT_GUEST = 1, LZR_PORT_ATTESTOR = 2 /* infrastructure */ };
-enum lzr_lease_end { LZR_LEASE_END_QUARANTINE = 1, LZR_LEASE_END_BLOCK = 2 };
+enum lzr_lease_end {
+	LZR_LEASE_END_QUARANTINE = 1,
+	LZR_LEASE_END_BLOCK = 2,        /* until the VM starts anew */
+};
 
 struct lzr_switch_port {
 	uint32_t kind;                  /* enum lzr_switch_port_kind */
@@ -84,16 +89,17 @@ struct lzr_switch_port {
 	uint32_t network;
 	uint8_t mac[6];
 	uint8_t lease_end;              /* enum lzr_lease_end; infrastructure: 0 */
-	uint8_t reserved;
+	uint8_t verifiers;              /* bit n: header's key n may sign its results; infrastructure: 0 */
 	uint8_t ipv4[4];                /* the port's own address, network byte order */
 	uint8_t gateway[4];             /* the network's gateway; zero: none */
 	uint32_t inspection;            /* port that it may exchange frames with in quarantine, or LZR_SWITCH_NONE */
 	uint32_t inspection_rate;       /* frames a second then, each way */
 	uint32_t frame_rate;            /* frames a second that the VM may send; 0: no limit */
-	uint32_t reserved2;
+	uint32_t reserved;
 	uint64_t bandwidth;             /* bits a second that the VM may send; 0: no limit */
+	uint64_t lease_max_ns;          /* infrastructure: 0 */
 };
-_Static_assert(sizeof(struct lzr_switch_port) == 56, "switch port layout");
+_Static_assert(sizeof(struct lzr_switch_port) == 64, "switch port layout");
 _Static_assert(offsetof(struct lzr_switch_port, bandwidth) == 48, "switch port layout");
 
 struct lzr_switch_endpoint {            /* the only places an infrastructure port may exchange frames with */
@@ -125,15 +131,16 @@ struct lzr_switch_set {
 };
 _Static_assert(sizeof(struct lzr_switch_set) == 8, "switch set layout");
 
-enum lzr_switch_member_kind { LZR_MEMBER_PREFIX = 1, LZR_MEMBER_PORT = 2 };
+/* Outside: every address that is no port's, so what is behind the network's uplink. */
+enum lzr_switch_member_kind { LZR_MEMBER_PREFIX = 1, LZR_MEMBER_PORT = 2, LZR_MEMBER_OUTSIDE = 3 };
 
 struct lzr_switch_member {
 	uint8_t kind;                   /* enum lzr_switch_member_kind */
 	uint8_t bits;                   /* prefix: its length, 0 to 32; bits behind it are zero */
 	uint8_t reserved[2];
 	union {
-		uint8_t ipv4[4];
-		uint32_t port;
+		uint8_t ipv4[4];        /* prefix */
+		uint32_t port;          /* port; outside: 0 */
 	};
 };
 _Static_assert(sizeof(struct lzr_switch_member) == 8, "switch member layout");

@@ -272,7 +272,6 @@ static void test_switch_configuration(void **state)
 	assert_int_equal(header.port_count, 3);
 	assert_int_equal(header.endpoint_count, 1);
 	assert_int_equal(header.control_pair, 3);
-	assert_int_equal(header.lease_max_ns, 60000000000);
 	assert_int_equal(header.nonce_interval_ns, 500000000);
 	assert_memory_equal(header.verifiers[0].x, rig->policy.keys[0].x, 48);
 	uint8_t *at = block + sizeof(header) + 2 * sizeof(struct lzr_switch_network);

@@ -56,7 +56,6 @@ void lab_config(struct swconf *out)
 	out->header.port_count = PORTS;
 	out->header.endpoint_count = 2;
 	out->header.control_pair = PORTS;
-	out->header.lease_max_ns = LEASE_MAX;
 	out->header.nonce_interval_ns = NONCE_INTERVAL;
 	out->header.verifier_count = 1;
 	mbedtls_mpi_write_binary(&verifier.Q.X, out->header.verifiers[0].x, 48);
@@ -75,7 +74,11 @@ void lab_config(struct swconf *out)
 		p->pair = i;
 		p->vm = i + 3;
 		p->network = networks[i];
-		p->lease_end = i == ATTESTOR ? 0 : LZR_LEASE_END_QUARANTINE;
+		if (i != ATTESTOR) {
+			p->lease_end = LZR_LEASE_END_QUARANTINE;
+			p->lease_max_ns = LEASE_MAX;
+			p->verifiers = 1;
+		}
 		p->inspection = LZR_SWITCH_NONE;
 		memcpy(p->mac, (uint8_t[]){ 2, 0x4c, 0x5a, 0, 1, (uint8_t)i }, 6);
 		memcpy(p->ipv4, (uint8_t[]){ 10, 0, subnet, (uint8_t)(20 + i) }, 4);
@@ -207,7 +210,7 @@ void lab_admit(struct nswitch *sw, unsigned port, uint64_t instance, uint64_t no
 	lab_up(sw, port, instance, now);
 	lease = lab_lease(&sw->ports[port], LEASE_MAX);
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(&sw->ports[port], message, sizeof(message), LEASE_MAX, now), LZR_CTL_OK);
+	assert_int_equal(lease_apply(&sw->ports[port], message, sizeof(message), now), LZR_CTL_OK);
 }
 
 struct lab_frame lab_frame(const struct swconf *config, unsigned from, unsigned to)

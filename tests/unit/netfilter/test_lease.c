@@ -23,7 +23,7 @@ static int setup(void **state)
 static enum lzr_control_status apply(const struct lzr_result *result, uint64_t now)
 {
 	lab_sign(result, message);
-	return lease_apply(blue, message, sizeof(message), LEASE_MAX, now);
+	return lease_apply(blue, message, sizeof(message), now);
 }
 
 /* The result is refused for this reason, nothing changes, and the right one still counts afterwards. */
@@ -120,13 +120,13 @@ static void test_malformed(void **state)
 	(void)state;
 	lab_sign(&good, message);
 	for (i = 0; i < sizeof(message); i++)
-		assert_int_equal(lease_apply(blue, message, i, LEASE_MAX, 200), LZR_CTL_MALFORMED);
+		assert_int_equal(lease_apply(blue, message, i, 200), LZR_CTL_MALFORMED);
 	memcpy(longer, message, sizeof(message));
 	longer[sizeof(message)] = 0;
-	assert_int_equal(lease_apply(blue, longer, sizeof(longer), LEASE_MAX, 200), LZR_CTL_MALFORMED);
+	assert_int_equal(lease_apply(blue, longer, sizeof(longer), 200), LZR_CTL_MALFORMED);
 	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		message[fixed[i]] ^= 1;
-		assert_int_equal(lease_apply(blue, message, sizeof(message), LEASE_MAX, 200), LZR_CTL_MALFORMED);
+		assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_MALFORMED);
 		message[fixed[i]] ^= 1;
 	}
 	assert_memory_equal(blue, &before, sizeof(before));
@@ -148,17 +148,17 @@ static void test_signature(void **state)
 	lab_sign(&good, message);
 	for (i = LZR_RESULT_HEAD_SIZE + 8; i < LZR_RESULT_SIZE; i += 5) {
 		message[i] ^= 4;
-		status = lease_apply(blue, message, sizeof(message), LEASE_MAX, 200);
+		status = lease_apply(blue, message, sizeof(message), 200);
 		assert_true(status == LZR_CTL_SIGNATURE || status == LZR_CTL_MALFORMED);
 		message[i] ^= 4;
 	}
 	lab_sign_other(&good, message);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), LEASE_MAX, 200), LZR_CTL_SIGNATURE);
+	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_SIGNATURE);
 	memset(message + LZR_RESULT_SIZE - 96, 0, 96);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), LEASE_MAX, 200), LZR_CTL_SIGNATURE);
+	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_SIGNATURE);
 	assert_memory_equal(blue, &before, sizeof(before));
 	lab_sign(&good, message);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), LEASE_MAX, 200), LZR_CTL_OK);
+	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_OK);
 }
 
 /* A result for one port means nothing at another, also when that other one is a twin in all but VM and nonce. */
@@ -171,11 +171,11 @@ static void test_other_port(void **state)
 	lab_up(&sw, GREEN, 8, 100);
 	before = *green;
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(green, message, sizeof(message), LEASE_MAX, 200), LZR_CTL_WRONG_VM);
+	assert_int_equal(lease_apply(green, message, sizeof(message), 200), LZR_CTL_WRONG_VM);
 	lease = lab_lease(green, 10 * SECOND);
 	memcpy(lease.port_nonce, blue->nonce, sizeof(lease.port_nonce));
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(green, message, sizeof(message), LEASE_MAX, 200), LZR_CTL_WRONG_NONCE);
+	assert_int_equal(lease_apply(green, message, sizeof(message), 200), LZR_CTL_WRONG_NONCE);
 	assert_memory_equal(green, &before, sizeof(before));
 }
 
@@ -347,7 +347,7 @@ static void test_infrastructure_takes_no_lease(void **state)
 	assert_false(attestor->has_nonce);
 	lease = lab_lease(attestor, SECOND);
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(attestor, message, sizeof(message), LEASE_MAX, 200), LZR_CTL_KIND);
+	assert_int_equal(lease_apply(attestor, message, sizeof(message), 200), LZR_CTL_KIND);
 	assert_int_equal(port_draw_nonce(attestor, 0, 200), LZR_CTL_KIND);
 	assert_int_equal(port_state(attestor, 200), LZR_PORT_INFRASTRUCTURE);
 }
