@@ -58,8 +58,9 @@ bool crypto_init(const uint8_t seed[CRYPTO_SEED_SIZE], const struct lzr_switch_k
 	mbedtls_hmac_drbg_init(&generator);
 	memcpy(material, seed, CRYPTO_SEED_SIZE);
 	memcpy(material + CRYPTO_SEED_SIZE, purpose, sizeof(purpose));
-	ready = load_keys(keys, count) && mbedtls_hmac_drbg_seed_buf(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA384),
-							     material, sizeof(material)) == 0;
+	ready = load_keys(keys, count) &&
+		mbedtls_hmac_drbg_seed_buf(&generator, mbedtls_md_info_from_type(MBEDTLS_MD_SHA384), material,
+					   sizeof(material)) == 0;
 	mbedtls_platform_zeroize(material, sizeof(material));
 	if (!ready)
 		release();
@@ -80,7 +81,8 @@ bool crypto_verify(const uint8_t *message, size_t length, const uint8_t signatur
 		      mbedtls_mpi_read_binary(&r, signature, 48) == 0 &&
 		      mbedtls_mpi_read_binary(&s, signature + 48, 48) == 0;
 	for (unsigned i = 0; well_formed && !good && i < verifier_count; i++)
-		good = (keys >> i & 1) != 0 && mbedtls_ecdsa_verify(&group, digest, sizeof(digest), &verifiers[i], &r, &s) == 0;
+		good = (keys >> i & 1) != 0 &&
+		       mbedtls_ecdsa_verify(&group, digest, sizeof(digest), &verifiers[i], &r, &s) == 0;
 	mbedtls_mpi_free(&r);
 	mbedtls_mpi_free(&s);
 	return good;

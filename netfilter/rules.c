@@ -240,7 +240,7 @@ struct nf_tuple nf_tuple_of(const struct frame *f)
 struct nf_decision nf_rules_decide(const struct nf_rules *rules, uint32_t network, const struct nf_tuple *tuple)
 {
 	const struct nf_decision denied = { false, false, LZR_SWITCH_NONE };
-	uint32_t first = rules->first[network], end = first + rules->count[network], w, rule;
+	uint32_t first = rules->first[network], end = first + rules->count[network], w, rule, service;
 	const uint64_t *from, *to, *what;
 	uint64_t common;
 
@@ -248,7 +248,8 @@ struct nf_decision nf_rules_decide(const struct nf_rules *rules, uint32_t networ
 		return denied;
 	from = rules->from[find(rules->address, rules->address_cuts, tuple->from)].word;
 	to = rules->to[find(rules->address, rules->address_cuts, tuple->to)].word;
-	what = rules->what[find(rules->service, rules->service_cuts, service_base(tuple->protocol) + tuple->target)].word;
+	service = service_base(tuple->protocol) + tuple->target;
+	what = rules->what[find(rules->service, rules->service_cuts, service)].word;
 	for (w = first / 64; w <= (end - 1) / 64; w++) {
 		common = from[w] & to[w] & what[w];
 		if (w == first / 64)

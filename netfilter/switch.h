@@ -38,7 +38,7 @@ struct nswitch {
 	bool limited[LZR_SWITCH_NETWORK_MAX];
 	struct nf_rules rules;
 	struct conn_table connections;
-	uint64_t rule_hits[LZR_SWITCH_RULE_MAX];        /* packets that each rule decided on; answers are not looked up */
+	uint64_t rule_hits[LZR_SWITCH_RULE_MAX];        /* packets that each rule decided on, so no answers */
 	uint64_t no_rule_hits[LZR_SWITCH_NETWORK_MAX];  /* packets that no rule of the network fits */
 };
 

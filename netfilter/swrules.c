@@ -64,7 +64,7 @@ const char *swconf_check_service(const struct swconf *c, uint32_t i)
 	uint32_t begin = i == 0 ? 0 : s[-1].first + s[-1].count;
 
 	if (!is_tile(begin, s->first, s->count, i + 1 == c->header.service_count, c->header.match_count))
-		return "service is empty, or its matches are not those behind the service before, or some belong to none";
+		return "service is empty, or its matches are not those behind the one before, or some belong to none";
 	return NULL;
 }
 

@@ -77,7 +77,8 @@ static void check_inspection(const struct policy *policy, const struct policy_po
 
 	if (!port->infrastructure && by != NONE && policy->ports[by].quarantine.inspection != NONE)
 		complain(report, port->quarantine.inspection_where,
-			 "inspection: expected a port that is not inspected itself, found \"%s\"", policy->ports[by].name);
+			 "inspection: expected a port that is not inspected itself, found \"%s\"",
+			 policy->ports[by].name);
 }
 
 static void check_switch(const struct policy *policy, struct report *report)

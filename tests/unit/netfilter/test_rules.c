@@ -200,8 +200,8 @@ static void compare(unsigned round, unsigned *fits)
 	bool stateless = expected != LZR_SWITCH_NONE && config.rules[expected].flags == LZR_RULE_STATELESS;
 
 	if (d.rule != expected || d.allow != allow || d.stateless != stateless)
-		fail_msg("round %u, network %u, %08x to %08x protocol %u target %u: rule %d, walk says %d", round, network,
-			 t.from, t.to, t.protocol, t.target, (int)d.rule, (int)expected);
+		fail_msg("round %u, network %u, %08x to %08x protocol %u target %u: rule %d, walk says %d", round,
+			 network, t.from, t.to, t.protocol, t.target, (int)d.rule, (int)expected);
 	*fits += expected != LZR_SWITCH_NONE;
 }
 
@@ -250,7 +250,8 @@ static void test_order(void **state)
 	config.sets[0] = (struct lzr_switch_set){ 0, 1 };
 	config.sets[1] = (struct lzr_switch_set){ 1, 1 };
 	config.members[0] = (struct lzr_switch_member){ .kind = LZR_MEMBER_PORT, .port = BLUE };
-	config.members[1] = (struct lzr_switch_member){ .kind = LZR_MEMBER_PREFIX, .bits = 24, .ipv4 = { 10, 0, 3, 0 } };
+	config.members[1] =
+	    (struct lzr_switch_member){ .kind = LZR_MEMBER_PREFIX, .bits = 24, .ipv4 = { 10, 0, 3, 0 } };
 	config.services[0] = (struct lzr_switch_service){ 0, 1 };
 	config.matches[0] = (struct lzr_switch_match){ .protocol = 6, .low = 80, .high = 80 };
 	config.rules[0] = (struct lzr_switch_rule){ 0, LZR_SWITCH_NONE, 0, LZR_RULE_DENY, 0, { 0 } };
