@@ -51,7 +51,7 @@ static void hang_up(struct dial *d, const char *why, uint64_t now_ms)
 	if (d->fd >= 0)
 		close(d->fd);
 	d->fd = -1;
-	d->connected = d->challenged = false;
+	d->connected = d->challenged = d->renewing = false;
 	d->in.used = 0;
 	drop_evidence(d);
 	free(d->endorsement);
@@ -173,6 +173,7 @@ static bool on_challenge(struct dial *d, struct agent *a, struct bytes payload, 
 	d->evidence_length = agent_bundle(a, &request, d->evidence, EVIDENCE_BUNDLE_MAX, f);
 	d->evidence_ms = (now_ms / DIAL_SECOND_MS + 1) * DIAL_SECOND_MS;
 	d->challenged = true;
+	d->renewing = false;
 	d->pause_ms = PAUSE_FIRST_MS;
 	return d->evidence_length > 0;
 }
@@ -250,9 +251,10 @@ bool dial_renew(struct dial *d, uint64_t now_ms)
 {
 	struct fault f = { 0 };
 
-	if (!d->challenged)
+	if (!d->challenged || d->renewing || d->evidence)
 		return false;
-	if (session_send(d->fd, SESSION_RENEW, (struct bytes){ NULL, 0 }, &f))
+	d->renewing = session_send(d->fd, SESSION_RENEW, (struct bytes){ NULL, 0 }, &f);
+	if (d->renewing)
 		return true;
 	hang_up(d, f.found, now_ms);
 	return false;

@@ -20,6 +20,7 @@ struct dial {
 	int fd;                         /* -1: none */
 	bool connected;
 	bool challenged;                /* in this session: before that there is nothing to renew */
+	bool renewing;                  /* a challenge was asked for and did not come yet */
 	uint64_t retry_ms, pause_ms;
 	struct session_input in;
 	struct tpm_endorsement *endorsement;    /* while enrolling */
@@ -39,7 +40,10 @@ void dial_tick(struct dial *d, const struct agent *a, uint64_t now_ms);
 void dial_readable(struct dial *d, struct agent *a, uint64_t now_ms);
 /* The connection came about, or failed. */
 void dial_writable(struct dial *d, const struct agent *a, uint64_t now_ms);
-/* Asks for a challenge; false if there is no session. */
+/*
+ * Asks for a challenge; false if there is no session, or the last challenge is not answered yet: the verifier knows one
+ * nonce at a time, and a second challenge would make the evidence for the first worthless.
+ */
 bool dial_renew(struct dial *d, uint64_t now_ms);
 
 #endif

@@ -49,3 +49,38 @@ $(O)/examples/cross-domain-leak.img: $(O)/examples/cross-domain.img $(CROSS_DOMA
 E2E_TESTS += example_cross_domain
 example_cross_domain.sources := tests/e2e/example_cross_domain.c
 example_cross_domain.needs := $(O)/examples/cross-domain.img $(O)/examples/cross-domain-leak.img
+
+# --- a server with 32 attested services: one program, an image with its own MAC address for each
+
+SERVICES := $(foreach n,$(shell seq -w 1 32),service-$(n))
+SERVICE_IMAGES := $(SERVICES:%=$(IMAGES)/%.manifest)
+
+# Their MAC addresses end in 33 to 64.
+$(SERVICE_IMAGES): $(IMAGES)/service-%.manifest: $(O)/guests/example/service.elf $(VMIMAGE)
+	@mkdir -p $(@D)
+	@$(VMIMAGE) elf --name service-$* --program service --elf $< --memory 8M \
+		--vdev net0:net,slot=1,mac=02:4c:5a:00:03:$$(printf %02x $$((32 + 1$* - 100))) --out $(@D) \
+		>$(O)/guests/service-$*.measurement
+
+$(O)/policy/server.switch: policy/examples/server.dts $(O)/keys/verifier.lzrkey $(LZR_POLICY)
+	@mkdir -p $(@D)
+	@$(LZR_POLICY) switch $< --keys $(O)/keys --out $@
+$(IMAGES)/server-switch.manifest: $(O)/guests/switch.elf $(O)/policy/server.switch $(VMIMAGE)
+	@echo "  IMAGE   server-switch"
+	@$(VMIMAGE) elf --name server-switch --program switch --elf $< --memory 64M \
+		--vdev ports:link,slot=1,queues=68,size=64 --assign nic0$(comma)slot=2$(comma)class=020000 \
+		--segment $(O)/policy/server.switch@0x1000000 --out $(@D) >$(O)/guests/server-switch.measurement
+
+SERVER_IMAGES := $(IMAGES)/server-switch.manifest $(IMAGES)/attestor.manifest $(SERVICE_IMAGES)
+$(eval $(call example_volume,server,$(SERVER_IMAGES)))
+
+# What a verifier expects of that machine.
+$(O)/examples/server.reference: $(O)/examples/server.img $(O)/bin/lzr-verify
+	@mcopy -n -o -i $< ::/lazaret/boot.list $(O)/examples/server.list
+	@$(O)/bin/lzr-verify reference --loader $(O)/lazaret.efi --hypervisor $(O)/hv/hv.elf \
+		--boot-list $(O)/examples/server.list --signer $(O)/keys/signer.lzrkey \
+		--policy $(O)/policy/server.dtb $(SERVER_IMAGES:%=--manifest %) --out $@
+
+E2E_TESTS += example_server
+example_server.sources := tests/e2e/example_server.c
+example_server.needs := $(O)/examples/server.img $(O)/examples/server.reference $(O)/bin/lzr-verify

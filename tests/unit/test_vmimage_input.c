@@ -177,6 +177,12 @@ static void test_elf(void **state)
 	assert_int_equal(segment->blob.size, 0x10 + sizeof(f.code));
 	assert_int_equal(segment->blob.data[0xf], 0);
 	assert_int_equal(segment->blob.data[0x10], 0x90);
+	assert_memory_equal(segment->file, "bare-", 5);
+	rig_image_end(image);
+	image = rig_image("first-of-many");
+	strcpy(image->program, "shared");
+	assert_true(build_elf(&f, sizeof(f), image));
+	assert_memory_equal(rig_segment(image, 0x100000)->file, "shared-", 7);
 	rig_image_end(image);
 }
 

@@ -101,7 +101,8 @@ static unsigned add_run(struct image *image, const struct blob *elf, const Elf64
 		if (loads[i].p_filesz)
 			memcpy(bytes.data + (loads[i].p_paddr - base), elf->data + loads[i].p_offset,
 			       loads[i].p_filesz);
-	bool good = image_add_segment(image, image->name, base, bytes.data, bytes.size);
+	const char *stem = image->program[0] ? image->program : image->name;
+	bool good = image_add_segment(image, stem, base, bytes.data, bytes.size);
 	blob_free(&bytes);
 	return good ? next : 0;
 }

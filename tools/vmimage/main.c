@@ -24,6 +24,7 @@ static const char help[] =
 	"  --assign NAME,slot=N,class=HHHHHH   place for an assigned PCI function of that class\n"
 	"  --tpm              place for the TPM's locality 0, with ACPI tables that tell the guest\n"
 	"  --segment FILE@GPA another file in RAM\n"
+	"  --program NAME     of pvh and elf: what its segments are called, so that images of one program share them\n"
 	"\n"
 	"Writes DIR/N.manifest and the segments it names.  Output depends on the inputs only.  See vmimage(1).\n";
 

@@ -170,6 +170,8 @@ static bool set_option(const char *option, char *value, struct options *o, struc
 		}
 	if (!strcmp(option, "--name"))
 		return set_name(image->name, value);
+	if (!strcmp(option, "--program"))
+		return set_name(image->program, value);
 	if (!strcmp(option, "--memory"))
 		return parse_number(value, UINT64_MAX, &image->memory);
 	if (!strcmp(option, "--vcpus"))

@@ -53,6 +53,7 @@ struct assign {                 /* a place for an assigned PCI function, or (mmi
 
 struct image {
 	char name[LZR_NAME_MAX];
+	char program[LZR_NAME_MAX];     /* what the segments of an ELF are called; empty: the image's name */
 	uint64_t memory;
 	unsigned vcpus;
 	bool long64;
