@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "machine.h"
 
 #define DIR "build/run/example_cross_domain"
 #define SECONDS 150u
@@ -19,23 +19,13 @@
 #define FLOOD 400u
 #define ALL (2 + 22 + 3 + 1 + 1 + FLOOD + 2)
 
-static struct rig *rig;
-
 static int boot(void **state)
 {
 	const struct rig_config config = { .dir = DIR, .esp = "build/examples/cross-domain.img", .seconds = SECONDS,
 					   .memory_mib = 1024, .no_nics = true, .no_nvme = true };
 
 	(void)state;
-	rig = rig_start(&config);
-	return rig ? 0 : -1;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	rig_stop(rig);
-	return 0;
+	return machine_boot(&config, NULL);
 }
 
 struct counts {
@@ -45,7 +35,7 @@ struct counts {
 /* The last line of the guard's counters. */
 static struct counts last_counts(void)
 {
-	const char *log = rig_serial(rig), *at = NULL, *next = log;
+	const char *log = rig_serial(machine), *at = NULL, *next = log;
 	struct counts c = { 0 };
 
 	while ((next = strstr(next, "GUARD passed=")) && strchr(next, '\n'))
@@ -62,49 +52,38 @@ static unsigned all_from_high(const struct counts *c)
 	return c->passed + c->oversized + c->malformed + c->repeated + c->early + c->undelivered;
 }
 
-static unsigned seen(const char *text)
-{
-	const char *at = rig_serial(rig);
-	unsigned n = 0;
-
-	for (; (at = strstr(at, text)); at += strlen(text))
-		n++;
-	return n;
-}
-
 static void wait_until_all_is_counted(void)
 {
 	static const struct timespec pause = { .tv_nsec = 200000000 };
 	struct counts c = { 0 };
 
-	if (!rig_wait_line(rig, "HIGH end", SECONDS, NULL, 0))
-		fail_msg("the machine ended early:\n%s", rig_serial(rig));
+	machine_says("HIGH end");
 	for (unsigned i = 0; i < 100; i++) {
 		c = last_counts();
 		if (all_from_high(&c) >= ALL && c.from_low >= 10)
 			return;
 		nanosleep(&pause, NULL);
 	}
-	fail_msg("%u from high, %u from low were counted:\n%s", all_from_high(&c), c.from_low, rig_serial(rig));
+	machine_fail(machine, "%u from high, %u from low were counted", all_from_high(&c), c.from_low);
 }
 
 static void what_may_pass_arrives(void **state)
 {
 	(void)state;
 	wait_until_all_is_counted();
-	assert_int_equal(seen("LOW got 31: STATUS 000001 CONVOY 7 ON TIME|"), 1);
-	assert_int_equal(seen("LOW got 39: ALERT 000003 GATE 4 CLOSED, USE GATE 5|"), 1);
-	assert_int_equal(seen("LOW got 29: STATUS 999999 END OF REPORTS|"), 1);
+	assert_int_equal(machine_count("LOW got 31: STATUS 000001 CONVOY 7 ON TIME|", NULL), 1);
+	assert_int_equal(machine_count("LOW got 39: ALERT 000003 GATE 4 CLOSED, USE GATE 5|", NULL), 1);
+	assert_int_equal(machine_count("LOW got 29: STATUS 999999 END OF REPORTS|", NULL), 1);
 }
 
 static void nothing_else_does(void **state)
 {
 	const struct counts c = last_counts();
-	unsigned from_flood = seen("LOW got 20: NOTICE 00");
+	unsigned from_flood = machine_count("LOW got 20: NOTICE 00", NULL);
 
 	(void)state;
 	assert_true(from_flood >= 2);
-	assert_int_equal(seen("LOW got "), 3 + from_flood);
+	assert_int_equal(machine_count("LOW got ", NULL), 3 + from_flood);
 	assert_int_equal(c.passed, 3 + from_flood);
 	assert_int_equal(c.oversized, 3);
 	assert_int_equal(c.malformed, 22);
@@ -117,9 +96,9 @@ static void nothing_else_does(void **state)
 /* One a second, whatever HIGH does. */
 static void a_flood_passes_one_a_second(void **state)
 {
-	unsigned from_flood = seen("LOW got 20: NOTICE 00"), sent, seconds;
+	unsigned from_flood = machine_count("LOW got 20: NOTICE 00", NULL), sent, seconds;
 	char line[128];
-	const char *flood = strstr(rig_serial(rig), "HIGH flood sent=");
+	const char *flood = strstr(rig_serial(machine), "HIGH flood sent=");
 
 	(void)state;
 	assert_non_null(flood);
@@ -134,9 +113,9 @@ static void nothing_goes_up(void **state)
 	const struct counts c = last_counts();
 
 	(void)state;
-	assert_int_equal(seen("LOW sent=10"), 1);
+	assert_int_equal(machine_count("LOW sent=10", NULL), 1);
 	assert_int_equal(c.from_low, 10);
-	assert_int_equal(seen("HIGH heard=0"), 1);
+	assert_int_equal(machine_count("HIGH heard=0", NULL), 1);
 }
 
 static void another_guard_is_refused(void **state)
@@ -151,7 +130,7 @@ static void another_guard_is_refused(void **state)
 	assert_non_null(leak);
 	refused = rig_wait_line(leak, "hv: refused: ", 60, line, sizeof(line));
 	if (!refused || !strstr(line, "guard") || rig_seen(leak, "LEAK runs") || rig_seen(leak, "LOW ready"))
-		fail_msg("expected a refusal that names the guard, found \"%s\":\n%s", line, rig_serial(leak));
+		machine_fail(leak, "expected a refusal that names the guard, found \"%s\"", line);
 	rig_stop(leak);
 }
 
@@ -163,5 +142,5 @@ int main(void)
 		cmocka_unit_test(another_guard_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("example: cross-domain", tests, boot, end);
+	return cmocka_run_group_tests_name("example: cross-domain", tests, boot, machine_end);
 }

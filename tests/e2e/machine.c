@@ -84,6 +84,18 @@ void machine_silent(const char *text)
 		machine_fail(machine, "\"%s\" was said", text);
 }
 
+unsigned machine_count(const char *text, const char *before)
+{
+	const char *at = rig_serial(machine);
+	unsigned n = 0;
+
+	while ((at = strstr(at, text)) && (!before || at < before)) {
+		at += strlen(text);
+		n++;
+	}
+	return n;
+}
+
 unsigned long machine_number(const char *line, const char *text)
 {
 	const char *at = strstr(line, text), *stop = strchr(line, '\n');

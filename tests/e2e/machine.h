@@ -35,6 +35,8 @@ const char *machine_says(const char *text);
 void machine_says_next(const char *text, char *line, size_t capacity);
 /* The test fails if the text is in the log. */
 void machine_silent(const char *text);
+/* How often the text is in the log, up to `before` (a place in the log; NULL: its end). */
+unsigned machine_count(const char *text, const char *before);
 /* The decimal number behind `text` in a line of the log. */
 unsigned long machine_number(const char *line, const char *text);
 

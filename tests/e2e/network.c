@@ -49,19 +49,6 @@ static struct counters report(const char *when, unsigned port)
 	return c;
 }
 
-/* How often `text` is in the log before `stop`. */
-static unsigned count_before(const char *text, const char *stop)
-{
-	const char *at = rig_serial(machine);
-	unsigned n = 0;
-
-	while ((at = strstr(at, text)) && at < stop) {
-		at += strlen(text);
-		n++;
-	}
-	return n;
-}
-
 /* Frames in an uplink's capture whose six bytes at `offset` begin with these. */
 static unsigned on_the_wire(unsigned uplink, unsigned offset, const uint8_t *address, size_t length)
 {
@@ -103,8 +90,8 @@ static void quarantine_lets_nothing_through(void **state)
 		assert_true(c.quarantine > 0);
 	}
 	assert_int_equal(on_the_wire(RIG_UNTRUSTED, 6, ours, sizeof(ours)), 0);
-	assert_int_equal(count_before("LZR-ARRIVED", machine_says("WARDEN report=quarantine port=0")), 0);
-	assert_int_equal(count_before("result=allowed", machine_says("WARDEN report=quarantine port=0")), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED", machine_says("WARDEN report=quarantine port=0")), 0);
+	assert_int_equal(machine_count("result=allowed", machine_says("WARDEN report=quarantine port=0")), 0);
 }
 
 static void wrong_results_are_refused(void **state)
@@ -120,7 +107,7 @@ static void wrong_results_are_refused(void **state)
 		snprintf(text, sizeof(text), "WARDEN refused=%s status=", reasons[i]);
 		machine_says(text);
 	}
-	assert_int_equal(count_before("WRONG", machine_says("WARDEN admit port=2")), 0);
+	assert_int_equal(machine_count("WRONG", machine_says("WARDEN admit port=2")), 0);
 }
 
 static void equal_labels_exchange_frames(void **state)
@@ -166,12 +153,12 @@ static void different_labels_never_do(void **state)
 	(void)state;
 	assert_int_equal(blue.state, ADMITTED);
 	assert_true(blue.label > 0 && red.label > 0);
-	assert_int_equal(count_before("LZR-ARRIVED at=blue from=red", stop), 0);
-	assert_int_equal(count_before("LZR-ARRIVED at=blue from=archive", stop), 0);
-	assert_int_equal(count_before("LZR-ARRIVED at=visitor", stop), 0);
-	assert_int_equal(count_before("from=visitor", stop), count_before("from=visitor to=", stop));
-	assert_int_equal(count_before("LZR-ARRIVED at=red from=blue", stop), 0);
-	assert_int_equal(count_before("LZR-ARRIVED at=archive from=blue", stop), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED at=blue from=red", stop), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED at=blue from=archive", stop), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED at=visitor", stop), 0);
+	assert_int_equal(machine_count("from=visitor", stop), machine_count("from=visitor to=", stop));
+	assert_int_equal(machine_count("LZR-ARRIVED at=red from=blue", stop), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED at=archive from=blue", stop), 0);
 }
 
 static void lease_runs_out_and_revocation_closes(void **state)
@@ -219,7 +206,7 @@ static void nothing_else_happened(void **state)
 	machine_says("WARDEN end");
 	assert_int_equal(on_the_wire(RIG_UNTRUSTED, 6, ours, sizeof(ours)), 0);
 	assert_int_equal(on_the_wire(RIG_RESTRICTED, 6, ours, sizeof(ours)), blue_on_the_wire());
-	assert_int_equal(count_before("stopped, reason", machine_says("WARDEN end")), 1);
+	assert_int_equal(machine_count("stopped, reason", machine_says("WARDEN end")), 1);
 	machine_silent("LZR-ERROR");
 }
 

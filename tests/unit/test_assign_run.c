@@ -218,16 +218,21 @@ static void write_entry(struct assigned *d, unsigned index, uint32_t address, ui
 	memcpy(d->overlay + 16 * index, entry, sizeof(entry));
 }
 
+/* The card assigned to VM 0, which runs. */
+static struct assigned *start_card(void)
+{
+	use_card();
+	assert_int_equal(create(), HV_OK);
+	assert_int_equal(devices_vm_started(&vms[0]), HV_OK);
+	return vms[0].assigned[1];
+}
+
 static void delivers_the_guests_message(void **state)
 {
 	const uint32_t *real;
-	struct assigned *d;
+	struct assigned *d = start_card();
 
 	(void)state;
-	use_card();
-	assert_int_equal(create(), HV_OK);
-	d = vms[0].assigned[1];
-	assert_int_equal(devices_vm_started(&vms[0]), HV_OK);
 	real = sim_mmio(RIG_CARD_BAR + 0x40000);
 	assert_int_equal(real[4], 0xfee00010 | 101 << 5);       /* remappable, never what the guest wrote */
 	assert_int_equal(real[7], 0);
@@ -253,13 +258,9 @@ static void delivers_the_guests_message(void **state)
 
 static void keeps_masked_interrupts(void **state)
 {
-	struct assigned *d;
+	struct assigned *d = start_card();
 
 	(void)state;
-	use_card();
-	assert_int_equal(create(), HV_OK);
-	d = vms[0].assigned[1];
-	assert_int_equal(devices_vm_started(&vms[0]), HV_OK);
 	assigned_config_write(d, 0xa2, 2, PCI_MSIX_ENABLE);
 	sim_cpu = d->irqs[2].cpu;
 	write_entry(d, 2, 0xfee00000, 0x40, 1);
@@ -282,13 +283,9 @@ static void keeps_masked_interrupts(void **state)
 
 static void delivers_plain_msi(void **state)
 {
-	struct assigned *d;
+	struct assigned *d = start_card();
 
 	(void)state;
-	use_card();
-	assert_int_equal(create(), HV_OK);
-	d = vms[0].assigned[1];
-	assert_int_equal(devices_vm_started(&vms[0]), HV_OK);
 	assert_int_equal(sim_get(card, 0xd4, 4), 0xfee00010 | 100 << 5);
 	assigned_config_write(d, 0xd4, 4, 0xfee02000);
 	assigned_config_write(d, 0xdc, 2, 0x52);
