@@ -54,7 +54,7 @@ static void assert_leaf(unsigned index, uint64_t at, uint64_t from, uint64_t len
 	assert_int_equal(walk.leaves[index].virtual, at);
 	assert_int_equal(walk.leaves[index].physical, from);
 	assert_int_equal(walk.leaves[index].length, length);
-	assert_int_equal(walk.leaves[index].bits, bits | (length == PAGE_SIZE ? 0 : BIT_LARGE));
+	assert_int_equal(walk.leaves[index].bits, bits);
 }
 
 static void every_permission(void **state)
@@ -189,7 +189,7 @@ static void assert_explained(const struct range *ranges, unsigned count)
 		assert_true(r < ranges + count);
 		assert_true(l->virtual + l->length <= r->at + r->length);
 		assert_int_equal(l->physical - r->from, l->virtual - r->at);
-		assert_int_equal(l->bits & ~BIT_LARGE, bits_of(r->flags));
+		assert_int_equal(l->bits, bits_of(r->flags));
 		there += l->length;
 	}
 	assert_int_equal(there, wanted);

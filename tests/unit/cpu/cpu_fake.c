@@ -76,13 +76,22 @@ void arch_wrmsr(uint32_t msr, uint64_t value)
 	uint64_t arch_read_##name(void) { return cpu_fake.at; } \
 	void arch_write_##name(uint64_t value) { cpu_fake.at = value; trace(#name "=%lx", value); }
 REGISTER(cr0, cr0)
-REGISTER(cr3, cr3)
 REGISTER(cr4, cr4)
 REGISTER(dr0, dr[0])
 REGISTER(dr1, dr[1])
 REGISTER(dr2, dr[2])
 REGISTER(dr3, dr[3])
 #undef REGISTER
+
+uint64_t arch_read_cr3(void) { return cpu_fake.cr3; }
+
+void arch_write_cr3(uint64_t value)
+{
+	cpu_fake.cr3 = value;
+	trace("cr3=%lx", value);
+	if (cpu_fake.on_cr3)
+		cpu_fake.on_cr3();
+}
 
 uint64_t arch_xgetbv(void) { return cpu_fake.xcr0; }
 

@@ -18,11 +18,12 @@
 #define WALK_ADDRESS 0x000ffffffffff000ull
 
 struct leaf {
-	uint64_t virtual, physical, length, bits;       /* bits: all but the address */
+	uint64_t virtual, physical, length;
+	uint64_t bits;                  /* of the entry, but for the address and what says that the page is large */
 };
 
 struct walk {
-	struct leaf leaves[8192];
+	struct leaf leaves[1u << 16];
 	unsigned count, tables;         /* tables below the root */
 	uint64_t above;                 /* bits that every entry above a leaf has, and no other */
 };
@@ -42,8 +43,9 @@ static inline void walk_table(struct walk *walk, const uint64_t *table, unsigned
 			assert_true(level <= 1);
 			assert_int_equal((entry & WALK_ADDRESS) % length, 0);
 			assert_true(walk->count < ARRAY_LENGTH(walk->leaves));
-			walk->leaves[walk->count++] =
-				(struct leaf){ at, entry & WALK_ADDRESS, length, entry & ~WALK_ADDRESS };
+			walk->leaves[walk->count++] = (struct leaf){
+				at, entry & WALK_ADDRESS, length, entry & ~WALK_ADDRESS & ~(level ? BIT_LARGE : 0),
+			};
 			continue;
 		}
 		assert_int_equal(entry & ~WALK_ADDRESS, walk->above);
