@@ -5,106 +5,16 @@
 
 #include "images.h"
 #include "plat_fake.h"
+#include "policy_rig.h"
 #include "tree.h"
 
-struct machine_config machine;
-static struct image_config images[3];
 static uint8_t bytes[64];
-
-static void set_images(void)
-{
-	memset(images, 0, sizeof(images));
-	strcpy(images[0].name, "linux");
-	images[0].memory = 0x4000000;
-	images[0].vcpus = 2;
-	images[0].vdev_count = 1;
-	strcpy(images[0].vdevs[0].name, "net0");
-	images[0].vdevs[0].queues = 2;
-	images[0].assign_count = 2;
-	strcpy(images[0].assigns[0].name, "nvme0");
-	strcpy(images[0].assigns[1].name, "tpm");
-	images[0].assigns[1].mmio = true;
-	images[0].assigns[1].length = 0x1000;
-	memset(images[0].measurement, 0x11, LZR_DIGEST_SIZE);
-	strcpy(images[1].name, "switch");
-	images[1].memory = 0x2000000;
-	images[1].vcpus = 1;
-	images[1].vdev_count = 1;
-	strcpy(images[1].vdevs[0].name, "ports");
-	images[1].vdevs[0].queues = 8;
-	images[1].vdevs[0].service = true;
-	images[1].assign_count = 1;
-	strcpy(images[1].assigns[0].name, "nic0");
-	memset(&machine, 0, sizeof(machine));
-	machine.images = images;
-	machine.image_count = 2;
-}
-
-static void vm(const char *path, const char *image, unsigned memory, unsigned vcpus, unsigned level)
-{
-	tree_node(path);
-	tree_text(path, "image", image);
-	tree_cells(path, "label", 3, level, 0, 1);
-	tree_cells(path, "memory", 2, 0, memory);
-	tree_cells(path, "vcpus", 1, vcpus);
-	tree_bytes(path, "cpus", (uint8_t[]){ 0, 0, 0, 1, 0, 0, 0, 0 }, 4 * vcpus);
-	tree_cells(path, "budget-us", 1, 5000);
-	tree_cells(path, "period-us", 1, 10000);
-	tree_cells(path, "max-restarts", 1, 2);
-}
-
-/* A new node comes first among its siblings: what is number 0 is made last. */
-static void build(void)
-{
-	set_images();
-	tree_start();
-	tree_text("/", "compatible", LZR_POLICY_COMPATIBLE);
-	tree_cells("/", "version", 2, 1, 7);
-	tree_bytes("/", "levels", "LOW\0HIGH", 9);
-	tree_bytes("/", "categories", "A\0B", 4);
-	tree_node("/links");
-	tree_node("/links/link@0");
-	tree_cells("/links/link@0", "a", 1, 0);
-	tree_text("/links/link@0", "a-device", "net0");
-	tree_cells("/links/link@0", "a-pair", 1, 0);
-	tree_cells("/links/link@0", "b", 1, 1);
-	tree_text("/links/link@0", "b-device", "ports");
-	tree_cells("/links/link@0", "b-pair", 1, 2);
-	tree_cells("/links/link@0", "network", 1, 0);
-	tree_cells("/links/link@0", "label", 3, 1, 0, 1);
-	tree_node("/networks");
-	tree_node("/networks/secret@0");
-	tree_cells("/networks/secret@0", "label", 3, 1, 0, 1);
-	tree_cells("/networks/secret@0", "uplink", 1, 0);
-	tree_node("/devices");
-	tree_node("/devices/tpm@1");
-	tree_cells("/devices/tpm@1", "mmio", 4, 0, 0xfed40000, 0, 0x1000);
-	tree_cells("/devices/tpm@1", "vm", 1, 0);
-	tree_text("/devices/tpm@1", "name", "tpm");
-	tree_cells("/devices/tpm@1", "label", 3, 1, 0, 1);
-	tree_node("/devices/nic@0");
-	tree_cells("/devices/nic@0", "pci", 3, 1, 2, 3);
-	tree_cells("/devices/nic@0", "id", 2, 0x8086, 0x10d3);
-	tree_cells("/devices/nic@0", "vm", 1, 1);
-	tree_text("/devices/nic@0", "name", "nic0");
-	tree_text("/devices/nic@0", "reset", "bus");
-	tree_cells("/devices/nic@0", "label", 3, 1, 0, 1);
-	tree_node("/vms");
-	vm("/vms/switch@1", "switch", 0x2000000, 1, 0);
-	tree_flag("/vms/switch@1", "service");
-	tree_flag("/vms/switch@1", "measure-only");
-	tree_cells("/vms/switch@1", "trusted-range", 6, 0, 0, 0, 1, 0, 3);
-	vm("/vms/red@0", "linux", 0x4000000, 2, 1);
-	memset(bytes, 0x11, sizeof(bytes));
-	tree_bytes("/vms/red@0", "measurement", bytes, 48);
-	tree_flag("/vms/red@0", "attests");
-	tree_cells("/vms/red@0", "controls", 1, 1);
-}
 
 static int set_up(void **state)
 {
 	fake_reset(state);
-	build();
+	memset(bytes, 0x11, sizeof(bytes));
+	policy_rig_build();
 	return 0;
 }
 
@@ -121,7 +31,7 @@ static void test_good(void **state)
 	const struct vm_config *red = &machine.vms[0], *sw = &machine.vms[1];
 
 	assert_string_equal(red->name, "red");
-	assert_ptr_equal(red->image, &images[0]);
+	assert_ptr_equal(red->image, &policy_rig_image[0]);
 	assert_int_equal(red->label.level, 1);
 	assert_int_equal(red->label.categories, 1);
 	assert_true(lzr_label_equal(&red->label, &red->range_high));
@@ -160,7 +70,7 @@ static void refused(const char *text)
 	assert_said(text);
 	assert_said("refused: policy p.dtb: ");
 	fake_said[0] = 0;
-	build();
+	policy_rig_build();
 }
 
 #define RED "/vms/red@0"
@@ -186,9 +96,14 @@ static void test_root(void **state)
 	tree_drop("/devices", NULL);
 	tree_drop("/vms", NULL);
 	refused("vms: no VM");
+	tree_bytes("/", "next-signer", bytes, 47);
+	refused("/ next-signer: expected 48 bytes, found 47");
 	tree_flag("/", "allow-without-iommu");
+	tree_bytes("/", "next-signer", bytes, 48);
+	tree_flag("/", "secure-boot");
 	assert_true(policy_read("p.dtb", tree, tree_end()));
 	assert_true(machine.allow_without_iommu);
+	assert_int_equal(machine.required, LZR_BOOT_SECURE_BOOT);
 }
 
 static void test_vms(void **state)
@@ -199,6 +114,7 @@ static void test_vms(void **state)
 	bytes[47] = 0x12;
 	tree_bytes(RED, "measurement", bytes, 48);
 	refused("/vms/red@0 measurement: expected 11");
+	bytes[47] = 0x11;
 	tree_flag(RED, "measure-only");
 	refused("expected either measurement or measure-only");
 	tree_drop(SW, "measure-only");
@@ -247,13 +163,13 @@ static void test_vms(void **state)
 	refused("service VMs start up to 4294967296 times");
 	tree_node("/vms/red@0/x");
 	refused("/vms/red@0/x: unknown node");
-	vm("/vms/red@2", "linux", 0x4000000, 2, 1);
+	policy_rig_vm("/vms/red@2", "linux", 0x4000000, 2, 1);
 	tree_bytes("/vms/red@2", "measurement", bytes, 48);
 	refused("two VMs have this name");
-	vm("/vms/Green@2", "linux", 0x4000000, 2, 1);
+	policy_rig_vm("/vms/Green@2", "linux", 0x4000000, 2, 1);
 	refused("expected a node name");
 	machine.image_count = 3;
-	strcpy(images[2].name, "extra");
+	strcpy(policy_rig_image[2].name, "extra");
 	uint32_t length = tree_end();
 
 	assert_false(policy_read("p.dtb", tree, length));
@@ -302,9 +218,9 @@ static void test_devices(void **state)
 	tree_text("/devices/second@2", "reset", "flr");
 	tree_cells("/devices/second@2", "label", 3, 1, 0, 1);
 	refused("are the same device");
-	strcpy(images[1].assigns[1].name, "tpm");
-	images[1].assigns[1] = images[0].assigns[1];
-	images[1].assign_count = 2;
+	strcpy(policy_rig_image[1].assigns[1].name, "tpm");
+	policy_rig_image[1].assigns[1] = policy_rig_image[0].assigns[1];
+	policy_rig_image[1].assign_count = 2;
 	tree_node("/devices/second@2");
 	tree_cells("/devices/second@2", "mmio", 4, 0, 0xfed40000, 0, 0x1000);
 	tree_cells("/devices/second@2", "vm", 1, 1);
@@ -378,7 +294,7 @@ static void test_links(void **state)
 	refused("queue pair is that of link 0");
 	second_link(3, 0);
 	refused("queue pair is that of link 0");
-	images[0].vdevs[0].queues = 4;
+	policy_rig_image[0].vdevs[0].queues = 4;
 	second_link(3, 1);
 	assert_true(policy_read("p.dtb", tree, tree_end()));
 	assert_int_equal(machine.links[0].network, LINK_CHANNEL);
@@ -394,45 +310,10 @@ static void test_flips(void **state)
 	for (uint32_t i = 0; i < length; i++) {
 		memcpy(tree, original, length);
 		((uint8_t *)tree)[i] ^= 0x81;
-		set_images();
+		policy_rig_images();
 		(void)!policy_read("p.dtb", tree, length);
 		fake_said[0] = 0;
 	}
-}
-
-/* What an accepted policy promises to the code behind it. */
-static void holds_together(unsigned round)
-{
-	bool good = machine.vm_count && machine.vm_count <= LZR_VM_MAX && machine.device_count <= LZR_DEVICE_MAX &&
-		    machine.link_count <= LZR_LINK_MAX;
-
-	for (uint32_t i = 0; good && i < machine.vm_count; i++) {
-		const struct vm_config *v = &machine.vms[i];
-
-		good = v->image >= images && v->image < images + 2 && !v->name[LZR_NAME_MAX - 1] && v->name[0] &&
-		       v->budget_us && v->budget_us <= v->period_us &&
-		       !(v->rights[RIGHT_CONTROLS] >> machine.vm_count) &&
-		       !(v->rights[RIGHT_ATTESTS] >> machine.vm_count);
-		for (uint32_t j = 0; good && j < i; j++)
-			good = strcmp(v->name, machine.vms[j].name) != 0;
-	}
-	for (uint32_t i = 0; good && i < machine.device_count; i++) {
-		good = machine.devices[i].vm < machine.vm_count && machine.devices[i].device < 32 &&
-		       machine.devices[i].function < 8;
-		for (uint32_t j = 0; good && j < i && !machine.devices[i].mmio; j++)
-			good = machine.devices[j].mmio || machine.devices[i].bus != machine.devices[j].bus ||
-			       machine.devices[i].device != machine.devices[j].device ||
-			       machine.devices[i].function != machine.devices[j].function;
-	}
-	for (uint32_t i = 0; good && i < machine.link_count; i++)
-		for (unsigned e = 0; good && e < 2; e++) {
-			const struct link_end_config *end = &machine.links[i].end[e];
-
-			good = end->vm < machine.vm_count && end->vdev < machine.vms[end->vm].image->vdev_count &&
-			       end->pair < (machine.vms[end->vm].image->vdevs[end->vdev].queues + 1) / 2;
-		}
-	if (!good)
-		fail_msg("round %u: a policy was taken that does not hold together", round);
 }
 
 static void test_damaged(void **state)
@@ -444,9 +325,10 @@ static void test_damaged(void **state)
 	for (unsigned round = 0; round < 20000; round++) {
 		void *damaged = tree_damaged(length, &seed, &damaged_length);
 
-		set_images();
+		policy_rig_images();
 		if (policy_read("p.dtb", damaged, damaged_length)) {
-			holds_together(round);
+			if (!policy_rig_holds())
+				fail_msg("round %u: a policy was taken that does not hold together", round);
 			taken++;
 		}
 		free(damaged);
