@@ -122,6 +122,7 @@ struct link_config {
 struct machine_config {
 	uint64_t policy_version;
 	bool allow_without_iommu;
+	uint32_t required;                              /* LZR_BOOT_* */
 	uint8_t policy_digest[LZR_DIGEST_SIZE];
 	uint8_t flow_digest[LZR_DIGEST_SIZE];
 	uint32_t image_count, vm_count, device_count, network_count, link_count;

@@ -46,17 +46,25 @@ static bool check_key(const struct lzr_boot_file *file, const struct lzr_key_hea
 	return true;
 }
 
-/* Not older than what this machine has accepted before, and of the same signer. */
-static bool check_rollback(const struct lzr_boot_info *info, const struct lzr_boot_file *key,
+/*
+ * Booted as the policy demands; not older than what this machine has accepted before, and of the same signer or of the
+ * one that the policy before it named as the next.
+ */
+static bool check_boot(const struct lzr_boot_info *info, const struct lzr_boot_file *key,
 	const struct lzr_boot_file *policy)
 {
+	static const uint8_t none[LZR_DIGEST_SIZE];
 	const uint8_t *e = info->accepted_signer;
 	uint8_t d[LZR_DIGEST_SIZE];
 
+	if (machine.required & ~info->flags)
+		return refuse_file("policy", policy->name, "/: expected a machine with %s, found one without",
+			machine.required & ~info->flags & LZR_BOOT_SECURE_BOOT ? "Secure Boot" : "measured boot");
 	if (!(info->flags & LZR_BOOT_ROLLBACK))
 		return true;
 	crypto_sha384(hpa_ptr(hpa(key->address)), key->length, d);
-	if (memcmp(e, d, LZR_DIGEST_SIZE))
+	if (memcmp(e, d, LZR_DIGEST_SIZE) && (!memcmp(info->next_signer, none, LZR_DIGEST_SIZE) ||
+	    memcmp(info->next_signer, d, LZR_DIGEST_SIZE)))
 		return refuse_file("signer key", key->name, "signed by another key than this machine's TPM has recorded"
 			": expected sha384 %02x%02x.., found %02x%02x..", e[0], e[1], d[0], d[1]);
 	if (machine.policy_version < info->policy_floor)
@@ -188,6 +196,6 @@ bool files_verify(const struct handoff *handoff)
 
 	return verify_policy(handoff, policy) && read_manifests(handoff) &&
 		policy_read(policy->name, hpa_ptr(hpa(policy->address)), policy->length) &&
-		check_rollback(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL), policy) &&
+		check_boot(&handoff->info, handoff_file(handoff, LZR_FILE_SIGNER_KEY, NULL), policy) &&
 		flow_check() && check_memory() && verify_segments(handoff);
 }

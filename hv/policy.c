@@ -428,13 +428,21 @@ static bool check_machine(const struct dt *dt)
 
 bool policy_read(const char *name, void *fdt, uint64_t length)
 {
-	struct { struct dt_blob compatible, levels, categories; uint64_t version; bool without_iommu; } root = { 0 };
+	struct {
+		struct dt_blob compatible, levels, categories;
+		uint64_t version;
+		bool without_iommu, secure_boot, measured_boot;
+		uint8_t next_signer[LZR_DIGEST_SIZE];           /* for the next boot: the attestor reads it itself */
+	} root = { 0 };
 	static const struct dt_field fields[] = {
 		DT_FIELD("compatible", DT_TEXT, __typeof__(root), compatible),
 		DT_FIELD("version", DT_U64, __typeof__(root), version),
 		DT_FIELD("levels", DT_TEXT, __typeof__(root), levels),
 		DT_OPTION("categories", DT_TEXT, __typeof__(root), categories),
 		DT_FIELD("allow-without-iommu", DT_FLAG, __typeof__(root), without_iommu),
+		DT_FIELD("secure-boot", DT_FLAG, __typeof__(root), secure_boot),
+		DT_FIELD("measured-boot", DT_FLAG, __typeof__(root), measured_boot),
+		DT_SIZED_OPTION("next-signer", DT_BYTES, __typeof__(root), next_signer, LZR_DIGEST_SIZE),
 	};
 	struct dt dt;
 
@@ -445,5 +453,7 @@ bool policy_read(const char *name, void *fdt, uint64_t length)
 	limits = (struct label_limits){ count_names(&root.levels), count_names(&root.categories) };
 	machine.policy_version = root.version;
 	machine.allow_without_iommu = root.without_iommu;
+	machine.required = (root.secure_boot ? LZR_BOOT_SECURE_BOOT : 0) |
+		(root.measured_boot ? LZR_BOOT_MEASURED : 0);
 	return read_nodes(&dt) && check_machine(&dt);
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <lazaret/boot.h>
+#include <lazaret/rollback.h>
 
 #include "efi.h"
 #include "tcg2.h"
@@ -78,7 +78,7 @@ void measure_error_caps(void);          /* the same, best effort, for a refused 
 /* --- tpm.c: commands through SubmitCommand ------------------------------------------------------------------------ */
 uint32_t tpm_random(uint8_t *out, uint32_t length);     /* bytes obtained */
 /* The rollback index; false when it is not defined.  Refuses when it is there and cannot be trusted. */
-bool tpm_read_rollback(uint64_t *floor, uint8_t signer[LZR_DIGEST_SIZE]);
+bool tpm_read_rollback(struct rollback_nv *nv);
 
 /* --- tcglog.c ----------------------------------------------------------------------------------------------------- */
 void tcglog_copy(struct tcg2_protocol *);       /* the log so far, and where the final events table stands */

@@ -99,11 +99,17 @@ static void fill_files(struct lzr_boot_info *info, const struct boot *boot)
 
 static void fill_tpm(struct lzr_boot_info *info)
 {
+	struct rollback_nv nv;
+
 	info->entropy_length = tpm_random(info->entropy, sizeof(info->entropy));
 	if (info->entropy_length == 0)
 		refuse("the TPM gives no random bytes");
-	if (tpm_read_rollback(&info->policy_floor, info->accepted_signer))
+	if (tpm_read_rollback(&nv)) {
+		info->policy_floor = nv.floor;
+		memcpy(info->accepted_signer, nv.signer, LZR_DIGEST_SIZE);
+		memcpy(info->next_signer, nv.next_signer, LZR_DIGEST_SIZE);
 		info->flags |= LZR_BOOT_ROLLBACK;
+	}
 	measure_caps();
 	tcglog_copy(measure_tcg2());
 	info->flags |= LZR_BOOT_MEASURED;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "loader.h"
-#include "rollback.h"
+#include <lazaret/rollback.h>
 
 #define TPM_ST_NO_SESSIONS 0x8001u
 #define TPM_ST_SESSIONS 0x8002u
@@ -112,10 +112,9 @@ static bool rollback_defined(void)
 	return true;
 }
 
-bool tpm_read_rollback(uint64_t *floor, uint8_t signer[LZR_DIGEST_SIZE])
+bool tpm_read_rollback(struct rollback_nv *nv)
 {
 	const uint32_t data = RESPONSE_HEADER + 4 + 2;  /* parameter size, TPM2B_MAX_NV_BUFFER size */
-	struct rollback_nv nv;
 	uint8_t response[256];
 	struct command c;
 	uint32_t size, code = 0;
@@ -130,16 +129,14 @@ bool tpm_read_rollback(uint64_t *floor, uint8_t signer[LZR_DIGEST_SIZE])
 	put(&c, 0, 2);
 	put(&c, 0, 1);
 	put(&c, 0, 2);
-	put(&c, sizeof(nv), 2);
+	put(&c, sizeof(*nv), 2);
 	put(&c, 0, 2);
 	size = submit(&c, response, sizeof(response), &code);
-	if (size < data + sizeof(nv) || code || get(response + data - 2, 2) != sizeof(nv))
+	if (size < data + sizeof(*nv) || code || get(response + data - 2, 2) != sizeof(*nv))
 		refuse("TPM NV index %x cannot be read (response code %x)", ROLLBACK_NV_INDEX, code);
-	memcpy(&nv, response + data, sizeof(nv));
-	if (memcmp(nv.magic, ROLLBACK_NV_MAGIC, sizeof(nv.magic)))
+	memcpy(nv, response + data, sizeof(*nv));
+	if (memcmp(nv->magic, ROLLBACK_NV_MAGIC, sizeof(nv->magic)))
 		refuse("TPM NV index %x does not start with %s; it is not Lazaret's", ROLLBACK_NV_INDEX,
 		       ROLLBACK_NV_MAGIC);
-	*floor = nv.floor;
-	memcpy(signer, nv.signer, LZR_DIGEST_SIZE);
 	return true;
 }

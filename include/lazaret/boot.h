@@ -87,7 +87,7 @@ _Static_assert(sizeof(struct lzr_event_descriptor) == 80, "event descriptor");
 
 /* Hand-off.  One block, page aligned, arrays at offsets from its start; the hypervisor copies it before it uses it. */
 #define LZR_BOOT_MAGIC 0x31544f4f42525a4cull    /* "LZRBOOT1" */
-#define LZR_BOOT_VERSION 1u
+#define LZR_BOOT_VERSION 2u
 
 enum lzr_memory_kind {
 	LZR_MEMORY_USABLE = 1,          /* free for the hypervisor (boot services memory included) */
@@ -117,7 +117,7 @@ _Static_assert(sizeof(struct lzr_boot_file) == 72, "boot file");
 #define LZR_BOOT_MEASURED 1u    /* every measurement went into the TPM; without it the machine is "unmeasured" */
 #define LZR_BOOT_LAB 2u         /* lab build of the loader: may start without TPM or ACPI */
 #define LZR_BOOT_SECURE_BOOT 4u /* firmware reports Secure Boot on */
-#define LZR_BOOT_ROLLBACK 8u    /* policy_floor and accepted_signer were read from TPM NV */
+#define LZR_BOOT_ROLLBACK 8u    /* policy_floor and the signers were read from TPM NV */
 
 struct lzr_boot_info {
 	uint64_t magic;
@@ -140,6 +140,7 @@ struct lzr_boot_info {
 	uint64_t loader_tsc;            /* TSC when the loader was entered */
 	uint64_t policy_floor;          /* lowest policy version accepted (TPM NV), with LZR_BOOT_ROLLBACK */
 	uint8_t accepted_signer[LZR_DIGEST_SIZE];       /* SHA-384 of the key file, with LZR_BOOT_ROLLBACK */
+	uint8_t next_signer[LZR_DIGEST_SIZE];           /* the same of the one that may follow; zero: none */
 	uint64_t framebuffer;           /* physical, 0: none; 32 bits a pixel */
 	uint32_t fb_width;
 	uint32_t fb_height;
@@ -149,7 +150,7 @@ struct lzr_boot_info {
 _Static_assert(offsetof(struct lzr_boot_info, entropy) == 40, "hand-off layout");
 _Static_assert(offsetof(struct lzr_boot_info, rsdp) == 104, "hand-off layout");
 _Static_assert(offsetof(struct lzr_boot_info, accepted_signer) == 176, "hand-off layout");
-_Static_assert(sizeof(struct lzr_boot_info) == 248, "hand-off layout");
+_Static_assert(sizeof(struct lzr_boot_info) == 296, "hand-off layout");
 
 /*
  * The hypervisor is a static ELF64 (EM_X86_64, ET_EXEC) linked at LZR_HV_BASE.  The loader copies its PT_LOAD segments

@@ -13,6 +13,8 @@
  *      levels = "UNTRUSTED", "RESTRICTED", ..  names, lowest first
  *      categories = ...;                       names, may be absent
  *      allow-without-iommu;                    lab only; shown in evidence
+ *      secure-boot; measured-boot;             refused by a machine without
+ *      next-signer = [48 bytes];               SHA-384 of the key file that may sign what comes after this policy
  *      vms {
  *          red@0 {
  *              image = "red";                  manifest of this name in the boot list

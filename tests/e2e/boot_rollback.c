@@ -45,7 +45,7 @@ static void a_strange_index_is_refused(void **state)
 	define_index("LZRNVR9");
 	rig = boot_start(NULL);
 	assert_true(rig_wait_line(rig, "REFUSED: ", 50, line, sizeof(line)));
-	assert_non_null(strstr(line, "TPM NV index 1804c5a does not start with LZRNVR1"));
+	assert_non_null(strstr(line, "TPM NV index 1804c5a does not start with LZRNVR2"));
 	assert_true(rig_wait_end(rig, 20));
 	assert_false(rig_seen(rig, "probe:"));
 	rig_stop(rig);

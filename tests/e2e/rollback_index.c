@@ -36,7 +36,7 @@ static bool define(const char *state, const char *content)
 	char path[64], server[96], control[96], tcti[96], directory[300], log[300], input[300];
 	char *swtpm[] = { "swtpm", "socket", "--tpm2", "--tpmstate", directory, "--server", server, "--ctrl", control,
 			  "--flags", "not-need-init,startup-clear", NULL };
-	char *make[] = { "tpm2_nvdefine", "0x01804c5a", "-C", "o", "-s", "64", "-a",
+	char *make[] = { "tpm2_nvdefine", "0x01804c5a", "-C", "o", "-s", "112", "-a",
 			 "ownerwrite|ownerread|authread|no_da", "-T", tcti, NULL };
 	char *write[] = { "tpm2_nvwrite", "0x01804c5a", "-C", "o", "-i", input, "-T", tcti, NULL };
 	char *stop[] = { "tpm2_shutdown", "-c", "-T", tcti, NULL };

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "rollback.h"
+#include <lazaret/rollback.h>
 
 /* Makes the TPM of the run directory `dir`, which has none yet.  Prints its own error. */
 bool rollback_index_define(const char *dir, const struct rollback_nv *content);

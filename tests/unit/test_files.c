@@ -27,6 +27,7 @@ struct vm vms[LZR_VM_MAX];
 static struct handoff handoff;
 static mbedtls_ecp_keypair pair;
 static uint32_t segment_length;
+static const char *demands;             /* a property of the policy's root */
 static uint8_t seeds[8][32];
 static unsigned seed_count, dma_count;
 
@@ -117,6 +118,8 @@ static uint32_t make_policy(uint32_t manifest_length)
 	tree_text("/", "compatible", LZR_POLICY_COMPATIBLE);
 	tree_cells("/", "version", 2, 0, 5);
 	tree_text("/", "levels", "LOW");
+	if (demands)
+		tree_flag("/", demands);
 	tree_node("/vms");
 	tree_node("/vms/tiny@0");
 	tree_text("/vms/tiny@0", "image", "tiny");
@@ -285,6 +288,23 @@ static void test_rollback(void **state)
 	handoff.info.flags = LZR_BOOT_ROLLBACK;
 	handoff.info.policy_floor = 5;
 	refused("signed by another key");
+	handoff.info.flags = LZR_BOOT_ROLLBACK;         /* no next signer is not the signer with digest zero */
+	handoff.info.accepted_signer[0] = 1;
+	refused("signed by another key");
+	handoff.info.flags = LZR_BOOT_ROLLBACK;
+	handoff.info.policy_floor = 5;
+	crypto_sha384(fake_ram + KEY, handoff.files[1].length, handoff.info.next_signer);
+	assert_true(files_verify(&handoff));
+	make_files();
+	handoff.info.flags = LZR_BOOT_ROLLBACK;
+	handoff.info.policy_floor = 6;
+	crypto_sha384(fake_ram + KEY, handoff.files[1].length, handoff.info.next_signer);
+	refused("its version is below the floor");
+	handoff.info.flags = LZR_BOOT_ROLLBACK;
+	handoff.info.policy_floor = 5;
+	crypto_sha384(fake_ram + KEY, handoff.files[1].length, handoff.info.next_signer);
+	handoff.info.next_signer[47] ^= 1;
+	refused("signed by another key");
 	handoff.info.flags = LZR_BOOT_ROLLBACK;
 	handoff.info.policy_floor = 6;
 	crypto_sha384(fake_ram + KEY, handoff.files[1].length, handoff.info.accepted_signer);
@@ -293,6 +313,24 @@ static void test_rollback(void **state)
 	handoff.info.policy_floor = 5;
 	crypto_sha384(fake_ram + KEY, handoff.files[1].length, handoff.info.accepted_signer);
 	assert_true(files_verify(&handoff));
+}
+
+static void test_required(void **state)
+{
+	(void)state;
+	demands = "secure-boot";
+	make_files();
+	handoff.info.flags = LZR_BOOT_MEASURED;
+	refused("policy policy.dtb: /: expected a machine with Secure Boot, found one without");
+	handoff.info.flags = LZR_BOOT_SECURE_BOOT;
+	assert_true(files_verify(&handoff));
+	demands = "measured-boot";
+	make_files();
+	handoff.info.flags = LZR_BOOT_SECURE_BOOT;
+	refused("expected a machine with measured boot, found one without");
+	handoff.info.flags = LZR_BOOT_MEASURED;
+	assert_true(files_verify(&handoff));
+	demands = NULL;
 }
 
 static void test_images(void **state)
@@ -355,7 +393,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_flips, set_up),
 		cmocka_unit_test_setup(test_key, set_up), cmocka_unit_test_setup(test_rollback, set_up),
-		cmocka_unit_test_setup(test_images, set_up), cmocka_unit_test_setup(test_derive, set_up),
+		cmocka_unit_test_setup(test_images, set_up),
+		cmocka_unit_test_setup(test_required, set_up), cmocka_unit_test_setup(test_derive, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);

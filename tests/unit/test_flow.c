@@ -105,7 +105,8 @@ static void test_links(void **state)
 {
 	(void)state;
 	add_link(RED, BLUE, LINK_CHANNEL, secret);
-	refused("channel: would flow down from VM blue (level 1, categories 2) to link with red (level 2, categories 1)");
+	refused("channel: would flow down from VM blue (level 1, categories 2) to link with red (level 2, categories "
+		"1)");
 	add_link(RED, BLUE, LINK_CHANNEL, restricted);
 	refused("channel: would flow down from VM red (level 2, categories 1) to link with blue (level 1, categories "
 		"2)");

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "loader_fake.h"
-#include "rollback.h"
+#include <lazaret/rollback.h>
 
 /* --- event log ---------------------------------------------------------------------------------------------------- */
 
@@ -334,52 +334,52 @@ static void answer_public(uint32_t index, uint16_t size)
 
 static void answer_data(const char *magic)
 {
-	uint8_t body[6 + 64] = { 0, 0, 0, 66, 0, 64 };
+	uint8_t body[6 + 112] = { 0, 0, 0, 114, 0, 112 };
 	struct rollback_nv nv = { .floor = 7 };
 
 	memcpy(nv.magic, magic, 8);
 	memset(nv.signer, 's', sizeof(nv.signer));
+	memset(nv.next_signer, 'n', sizeof(nv.next_signer));
 	memcpy(body + 6, &nv, sizeof(nv));
 	answer(0, body, sizeof(body));
 }
 
 static void rollback_index_is_read(void **state)
 {
-	uint8_t signer[LZR_DIGEST_SIZE] = { 0 };
-	uint64_t floor = 0;
+	struct rollback_nv nv = { 0 };
 
 	(void)state;
 	answer(0x18b, NULL, 0);
-	assert_false(tpm_read_rollback(&floor, signer));
+	assert_false(tpm_read_rollback(&nv));
 	tpm_setup(state);
-	answer_public(ROLLBACK_NV_INDEX, 64);
+	answer_public(ROLLBACK_NV_INDEX, 112);
 	answer_data(ROLLBACK_NV_MAGIC);
-	assert_true(tpm_read_rollback(&floor, signer));
-	assert_int_equal(floor, 7);
-	assert_int_equal(signer[47], 's');
+	assert_true(tpm_read_rollback(&nv));
+	assert_int_equal(nv.floor, 7);
+	assert_int_equal(nv.signer[47], 's');
+	assert_int_equal(nv.next_signer[47], 'n');
 }
 
 static void bad_rollback_indices_are_refused(void **state)
 {
-	uint8_t signer[LZR_DIGEST_SIZE];
-	uint64_t floor;
+	struct rollback_nv nv;
 
 	answer(0x101, NULL, 0);
-	assert_refused(tpm_read_rollback(&floor, signer), "cannot be examined");
+	assert_refused(tpm_read_rollback(&nv), "cannot be examined");
 	tpm_setup(state);
-	answer_public(ROLLBACK_NV_INDEX, 63);
-	assert_refused(tpm_read_rollback(&floor, signer), "does not hold 64 bytes");
+	answer_public(ROLLBACK_NV_INDEX, 111);
+	assert_refused(tpm_read_rollback(&nv), "does not hold 112 bytes");
 	tpm_setup(state);
-	answer_public(ROLLBACK_NV_INDEX + 1, 64);
-	assert_refused(tpm_read_rollback(&floor, signer), "does not hold 64 bytes");
+	answer_public(ROLLBACK_NV_INDEX + 1, 112);
+	assert_refused(tpm_read_rollback(&nv), "does not hold 112 bytes");
 	tpm_setup(state);
-	answer_public(ROLLBACK_NV_INDEX, 64);
-	answer_data("LZRNVR2");
-	assert_refused(tpm_read_rollback(&floor, signer), "does not start with");
+	answer_public(ROLLBACK_NV_INDEX, 112);
+	answer_data("LZRNVR1");
+	assert_refused(tpm_read_rollback(&nv), "does not start with");
 	tpm_setup(state);
-	answer_public(ROLLBACK_NV_INDEX, 64);
+	answer_public(ROLLBACK_NV_INDEX, 112);
 	answer(0x14a, NULL, 0);
-	assert_refused(tpm_read_rollback(&floor, signer), "cannot be read");
+	assert_refused(tpm_read_rollback(&nv), "cannot be read");
 }
 
 int main(void)
