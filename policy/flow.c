@@ -12,19 +12,11 @@
  */
 #include "flow.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NONE 0xffffffffu
-#define CHUNK 65536u
-
-struct flow_chunk {
-	struct flow_chunk *next;
-	size_t used, size;
-	char text[];
-};
 
 static void *grow(void *array, size_t count, size_t size)
 {
@@ -49,52 +41,23 @@ uint32_t flow_node_add(struct flow_graph *graph, const struct flow_node *node)
 	return graph->node_count++;
 }
 
-void flow_edge_add(struct flow_graph *graph, uint32_t from, uint32_t to, const char *where, const char *reason)
+void flow_edge_add(struct flow_graph *graph, uint32_t from, uint32_t to, uint32_t cause)
 {
 	if (graph->edge_count == graph->edge_room) {
 		graph->edge_room = graph->edge_room ? 2 * graph->edge_room : 256;
 		graph->edges = grow(graph->edges, graph->edge_room, sizeof(*graph->edges));
 	}
-	graph->edges[graph->edge_count++] =
-		(struct flow_edge){ .from = from, .to = to, .reason = reason, .where = where };
+	graph->edges[graph->edge_count++] = (struct flow_edge){ .from = from, .to = to, .cause = cause };
 }
 
-void flow_edges_both(struct flow_graph *graph, uint32_t a, uint32_t b, const char *where, const char *reason)
+void flow_edges_both(struct flow_graph *graph, uint32_t a, uint32_t b, uint32_t cause)
 {
-	flow_edge_add(graph, a, b, where, reason);
-	flow_edge_add(graph, b, a, where, reason);
-}
-
-const char *flow_text(struct flow_graph *graph, const char *format, ...)
-{
-	struct flow_chunk *chunk = graph->texts;
-	va_list arguments;
-
-	va_start(arguments, format);
-	int length = vsnprintf(NULL, 0, format, arguments);
-	va_end(arguments);
-	size_t need = length < 0 ? 1 : (size_t)length + 1;
-	if (!chunk || chunk->size - chunk->used < need) {
-		size_t size = need > CHUNK ? need : CHUNK;
-		chunk = grow(NULL, 1, sizeof(*chunk) + size);
-		*chunk = (struct flow_chunk){ .next = graph->texts, .size = size };
-		graph->texts = chunk;
-	}
-	char *text = chunk->text + chunk->used;
-	chunk->used += need;
-	va_start(arguments, format);
-	vsnprintf(text, need, format, arguments);
-	va_end(arguments);
-	return text;
+	flow_edge_add(graph, a, b, cause);
+	flow_edge_add(graph, b, a, cause);
 }
 
 void flow_graph_free(struct flow_graph *graph)
 {
-	while (graph->texts) {
-		struct flow_chunk *next = graph->texts->next;
-		free(graph->texts);
-		graph->texts = next;
-	}
 	free(graph->nodes);
 	free(graph->edges);
 	*graph = (struct flow_graph){ 0 };

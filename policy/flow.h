@@ -31,22 +31,18 @@ struct flow_bounds {
 struct flow_node {
 	enum flow_kind kind;
 	struct flow_bounds bounds;      /* not of a CARRIER */
-	const char *name;               /* such as: network "secret" */
-	const char *where;              /* where it is declared, "file:line" */
 };
 
 struct flow_edge {
 	uint32_t from, to;
-	const char *reason;             /* in words: what makes information flow */
-	const char *where;
+	uint32_t cause;                 /* the caller's number of what makes information flow here */
 };
 
-/* All zero is an empty graph.  Texts belong to the caller, or to the graph when flow_text made them. */
+/* All zero is an empty graph. */
 struct flow_graph {
 	uint32_t node_count, node_room, edge_count, edge_room;
 	struct flow_node *nodes;
 	struct flow_edge *edges;
-	struct flow_chunk *texts;
 };
 
 struct flow_result {
@@ -57,9 +53,8 @@ struct flow_result {
 };
 
 uint32_t flow_node_add(struct flow_graph *graph, const struct flow_node *node);       /* its number */
-void flow_edge_add(struct flow_graph *graph, uint32_t from, uint32_t to, const char *where, const char *reason);
-void flow_edges_both(struct flow_graph *graph, uint32_t a, uint32_t b, const char *where, const char *reason);
-const char *flow_text(struct flow_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void flow_edge_add(struct flow_graph *graph, uint32_t from, uint32_t to, uint32_t cause);
+void flow_edges_both(struct flow_graph *graph, uint32_t a, uint32_t b, uint32_t cause);
 void flow_graph_free(struct flow_graph *graph);
 
 /* The least label that dominates both. */

@@ -43,14 +43,12 @@ static uint32_t add(struct flow_graph *graph, enum flow_kind kind, unsigned low,
 {
 	return flow_node_add(graph, &(struct flow_node){ .kind = kind,
 							 .bounds = { { .level = (uint8_t)low },
-								     { .level = (uint8_t)high } },
-							 .name = "node",
-							 .where = "f:1" });
+								     { .level = (uint8_t)high } } });
 }
 
 static void edge(struct flow_graph *graph, uint32_t from, uint32_t to)
 {
-	flow_edge_add(graph, from, to, "f:2", "edge");
+	flow_edge_add(graph, from, to, graph->edge_count);
 }
 
 static void an_empty_graph_is_clean(void **unused)
@@ -79,7 +77,7 @@ static void a_carrier_has_the_join_of_what_flows_in(void **unused)
 	graph.nodes[b].bounds.low.categories = graph.nodes[b].bounds.high.categories = 6;
 	edge(&graph, a, first);
 	edge(&graph, b, first);
-	flow_edges_both(&graph, first, second, "f:3", "both");
+	flow_edges_both(&graph, first, second, 0);
 	flow_analyse(&graph, &result);
 	assert_true(result.clean);
 	assert_int_equal(result.bounds[second].low.level, 3);
@@ -174,22 +172,6 @@ static void the_check_refuses_what_is_not_a_certificate(void **unused)
 	}
 	assert_true(flow_certificate_check(&graph, result.bounds));
 	flow_result_free(&result);
-	flow_graph_free(&graph);
-}
-
-static void texts_live_as_long_as_the_graph(void **unused)
-{
-	struct flow_graph graph = { 0 };
-	const char *first = flow_text(&graph, "%s %u", "port", 1u);
-	char *large = calloc(1, 100001);
-
-	(void)unused;
-	memset(large, 'x', 100000);
-	assert_string_equal(flow_text(&graph, "%s", large), large);
-	for (unsigned i = 0; i < 10000; i++)
-		flow_text(&graph, "number %u", i);
-	assert_string_equal(first, "port 1");
-	free(large);
 	flow_graph_free(&graph);
 }
 
@@ -431,7 +413,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(only_a_trusted_node_takes_down),
 		cmocka_unit_test(a_trusted_node_has_its_limits),
 		cmocka_unit_test(the_check_refuses_what_is_not_a_certificate),
-		cmocka_unit_test(texts_live_as_long_as_the_graph),
 		cmocka_unit_test(both_searches_agree),
 		cmocka_unit_test(a_hidden_edge_is_told),
 		cmocka_unit_test(a_hidden_chain_is_told_edge_by_edge),
