@@ -4,11 +4,7 @@
 #include <string.h>
 
 #include "check.h"
-
-bool may_hold(const struct policy_vm *vm, const struct lzr_label *label)
-{
-	return lzr_label_dominates(&vm->high, label) && lzr_label_dominates(label, &vm->low);
-}
+#include "edges.h"
 
 static void check_against_facts(const struct policy_vm *vm, struct report *report)
 {
@@ -135,24 +131,15 @@ static void check_place(const struct policy *policy, const struct policy_device 
 			 (unsigned long long)device->base, (unsigned long long)device->length);
 }
 
-static void check_device_label(const struct policy *policy, const struct policy_device *device,
+static void check_device_guard(const struct policy *policy, const struct policy_device *device,
 			       struct report *report)
 {
 	const struct policy_vm *vm = &policy->vms[device->vm];
-	char want[LABEL_TEXT], have[LABEL_TEXT];
 
-	if (vm->guard) {
+	if (vm->guard)
 		complain(report, where_of(device->node, "vm"),
 			 "device \"%s\": expected a VM that is no guard, found \"%s\": a guard has its two ends only",
 			 device->name, vm->name);
-	} else if (!may_hold(vm, &device->label)) {
-		label_text(policy, &device->label, want, sizeof(want));
-		label_text(policy, &vm->label, have, sizeof(have));
-		complain(report, where_of(device->node, "label"),
-			 "device \"%s\" has label %s: expected a VM of that label or trusted over it, found \"%s\" "
-			 "with %s",
-			 device->name, want, vm->name, have);
-	}
 }
 
 /* "Assigned twice" by what it is: PCI address or location. */
@@ -236,7 +223,7 @@ static void check_devices(struct policy *policy, struct report *report)
 			check_twice(policy, &locations, device->hops, 2 * device->hop_count, "location", i, report);
 		if (device->vm == NONE)
 			continue;
-		check_device_label(policy, device, report);
+		check_device_guard(policy, device, report);
 		check_place(policy, device, report);
 	}
 	table_free(&pci);
@@ -302,5 +289,6 @@ void check_policy(struct policy *policy, struct report *report)
 	check_cpu_time(policy, report);
 	check_devices(policy, report);
 	check_links(policy, report);
+	check_flows(policy, report);
 	check_unused(policy, report);
 }

@@ -5,9 +5,6 @@
 
 #include "policy.h"
 
-/* A VM may hold what is labelled `label` if it has that label, or is trusted multi-level over it. */
-bool may_hold(const struct policy_vm *vm, const struct lzr_label *label);
-
 struct cpu_load {
 	uint64_t used;          /* by given budgets, in millionths */
 	unsigned open;          /* vCPUs without a budget */

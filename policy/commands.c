@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "command.h"
+#include "edges.h"
 #include "fabric.h"
+#include "graph.h"
 
 bool source_policy_read(struct source_policy *source, const char *path, const struct arguments *a)
 {
@@ -75,6 +77,21 @@ int command_check(const struct arguments *a)
 static int store(const char *path, const void *bytes, size_t size)
 {
 	return file_store(path, bytes, size, 0644) ? 0 : command_error(EXIT_USAGE, path, "cannot write");
+}
+
+int command_graph(const struct arguments *a)
+{
+	struct source_policy source;
+	int status = EXIT_REFUSED;
+
+	if (source_policy_read(&source, a->files[0], a)) {
+		bool good = graph_write(&source.policy, a->files[0], a->values[OPTION_OUT]);
+		check_flows(&source.policy, &source.report);
+		report_print(&source.report, stderr);
+		status = !good ? EXIT_USAGE : source.report.errors ? EXIT_REFUSED : 0;
+	}
+	source_policy_end(&source);
+	return status;
 }
 
 int command_switch(const struct arguments *a)

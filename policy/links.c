@@ -7,22 +7,6 @@
 
 #include "check.h"
 
-static void check_port_label(const struct policy *policy, const struct policy_port *port, struct report *report)
-{
-	const struct policy_network *network = &policy->networks[port->network];
-	const struct policy_vm *vm = &policy->vms[port->vm];
-	char want[LABEL_TEXT], have[LABEL_TEXT];
-
-	if (may_hold(vm, &network->label))
-		return;
-	label_text(policy, &network->label, want, sizeof(want));
-	label_text(policy, &vm->label, have, sizeof(have));
-	complain(report, where_of(port->node, "vm"),
-		 "port \"%s\" would join labels: network \"%s\" has %s, expected a VM of that label or trusted over "
-		 "it, found \"%s\" with %s",
-		 port->name, network->name, want, vm->name, have);
-}
-
 static void check_port_device(const struct policy *policy, const struct policy_port *port, struct report *report)
 {
 	const struct policy_vm *vm = &policy->vms[port->vm];
@@ -105,7 +89,6 @@ static void check_addresses(const struct policy *policy, struct report *report)
 static void check_uplink(const struct policy *policy, const struct policy_network *network, struct report *report)
 {
 	const struct policy_device *uplink = &policy->devices[network->uplink];
-	char want[LABEL_TEXT], have[LABEL_TEXT];
 
 	if (uplink->mmio || !policy->fabric.node || uplink->vm != policy->fabric.vm)
 		complain(report, where_of(network->node, "uplink"),
@@ -118,13 +101,6 @@ static void check_uplink(const struct policy *policy, const struct policy_networ
 		complain(report, where_of(uplink->node, "bypasses-firewall"),
 			 "device \"%s\" is the uplink of network \"%s\": expected no bypasses-firewall", uplink->name,
 			 network->name);
-	if (lzr_label_equal(&uplink->label, &network->label))
-		return;
-	label_text(policy, &network->label, want, sizeof(want));
-	label_text(policy, &uplink->label, have, sizeof(have));
-	complain(report, where_of(network->node, "uplink"),
-		 "network \"%s\" would join labels: expected an uplink of label %s, found \"%s\" with %s",
-		 network->name, want, uplink->name, have);
 }
 
 static void check_networks(const struct policy *policy, struct report *report)
@@ -151,23 +127,6 @@ static void check_networks(const struct policy *policy, struct report *report)
 }
 
 /* --- links -------------------------------------------------------------------------------------------------------- */
-
-static void check_channel_labels(const struct policy *policy, const struct policy_link *link, struct report *report)
-{
-	char want[LABEL_TEXT], have[LABEL_TEXT];
-
-	for (unsigned end = 0; end < 2; end++) {
-		const struct policy_vm *vm = &policy->vms[link->vm[end]];
-		if (may_hold(vm, &link->label))
-			continue;
-		label_text(policy, &link->label, want, sizeof(want));
-		label_text(policy, &vm->label, have, sizeof(have));
-		complain(report, where_of(link->node, end ? "service" : "vm"),
-			 "channel \"%s\" would join labels: expected \"%s\" to have label %s or to be trusted over it, "
-			 "found %s",
-			 link->node->name, vm->name, want, have);
-	}
-}
 
 /* Every link needs one end that serves; that VM must have the right to. */
 static void check_link_ends(const struct policy *policy, const struct policy_link *link, struct report *report)
@@ -233,13 +192,6 @@ static void check_link(const struct policy *policy, const struct policy_link *li
 	if (link->vm[0] == link->vm[1])
 		complain(report, link->node->where, "link \"%s\": expected two VMs, found both ends at \"%s\"",
 			 link->node->name, policy->vms[link->vm[0]].name);
-	if (link->channel != NONE)
-		check_channel_labels(policy, link, report);
-	else if (!may_hold(&policy->vms[link->vm[1]], &link->label))
-		complain(report, where_of(policy->fabric.node, "vm"),
-			 "switch \"%s\" joins networks of several labels: expected trusted-low and trusted-high over "
-			 "all of them",
-			 policy->vms[link->vm[1]].name);
 	check_link_guards(policy, link, report);
 	check_link_ends(policy, link, report);
 }
@@ -324,7 +276,6 @@ void check_links(struct policy *policy, struct report *report)
 			continue;
 		if (port->infrastructure)
 			check_infrastructure(policy, port, report);
-		check_port_label(policy, port, report);
 		check_port_device(policy, port, report);
 	}
 	check_ends_once(policy, report);

@@ -59,6 +59,10 @@ static const struct command commands[] = {
 	  "Both are sources, or both compiled.  A line that begins with ! widens authority, or may; one with - narrows\n"
 	  "it; one with a blank does neither.  Status 0: no difference, 1: differences, 3: some of them widen,\n"
 	  "2: could not compare.\n", command_diff },
+	{ "graph", "SOURCE", 1, 1, BIT(OPTION_KEYS), BIT(OPTION_OUT), "draw what flows where in a policy",
+	  "--out names an .svg, which graphviz' dot makes, or any other file for graphviz' own language.  If something\n"
+	  "flows down, the shortest path along which it does is red and told on standard error, with status 1.\n",
+	  command_graph },
 	{ "keygen", "", 0, 0, BIT(OPTION_DEVELOPMENT), BIT(OPTION_OUT), "make a signer's or verifier's key",
 	  "--out is a prefix: PREFIX.pem is the secret, PREFIX.pub.pem the public key, PREFIX.lzrkey the public key as\n"
 	  "the loader measures it.\n", command_keygen },

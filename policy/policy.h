@@ -9,6 +9,7 @@
  *   model*.c    tree -> struct policy; what is not understood is an error
  *   manifest.c  the facts of each VM's manifest
  *   check.c     rules over the whole; links.c: rules over networks, channels and the switch; limits.c: what fits
+ *   edges.c     struct policy -> flow graph; flow.c: whether anything in it flows down; graph.c, picture.c: drawn
  *   emit.c      struct policy -> policy.dtb;  switchconf.c -> switch configuration (switchrules.c: its firewall)
  *   keys.c      keys, signature
  *   main.c      commands and arguments; commands.c: what the commands do

@@ -393,27 +393,6 @@ static void test_devices(void **state)
 	(void)state;
 
 	expect_changes(changes, sizeof(changes) / sizeof(changes[0]));
-	expect_change(&(struct change){
-		"label = \"HIGH\";\n		};\n	};\n	networks",
-		"label = \"HIGH\", \"alpha\"; }; }; networks",
-		"device \"tpm\" has label HIGH alpha: expected a VM of that label or trusted over it" });
-}
-
-static void test_labels(void **state)
-{
-	static const struct change changes[] = {
-		{ "red { vm = \"red\"; device = \"net0\"", "red { vm = \"blue\"; device = \"net0\"",
-		  "port \"red\" would join labels: network \"secret\" has HIGH" },
-		{ "red { vm = \"red\"; device = \"chan0\"; service = \"attestor\"; service-device = \"red\"",
-		  "red { vm = \"red\"; device = \"chan0\"; service = \"blue\"; service-device = \"chan0\"",
-		  "channel \"red\" would join labels: expected \"blue\" to have label HIGH" },
-	};
-	(void)state;
-
-	expect_changes(changes, sizeof(changes) / sizeof(changes[0]));
-	expect_change(&(struct change){
-		"label = \"HIGH\";\n			ports {", "label = \"HIGH\"; uplink = \"nic0\"; ports {",
-		"network \"secret\" would join labels: expected an uplink of label HIGH, found \"nic0\" with LOW" });
 }
 
 static void test_links(void **state)
@@ -596,7 +575,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good), cmocka_unit_test(test_switch_configuration), cmocka_unit_test(test_source),
 		cmocka_unit_test(test_names), cmocka_unit_test(test_machine), cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_labels), cmocka_unit_test(test_links), cmocka_unit_test(test_backend),
+		cmocka_unit_test(test_links), cmocka_unit_test(test_backend),
 		cmocka_unit_test(test_dtc_output), cmocka_unit_test(test_keys), cmocka_unit_test(test_manifest_facts),
 	};
 
