@@ -213,6 +213,10 @@ static void emit_tree(struct writer *w, const struct policy *policy, const struc
 	name_list(w, "levels", policy->levels, policy->level_count);
 	name_list(w, "categories", policy->categories, policy->category_count);
 	flag(w, "allow-without-iommu", policy->allow_without_iommu);
+	flag(w, "secure-boot", policy->platform.secure_boot);
+	flag(w, "measured-boot", policy->platform.measured_boot);
+	if (policy->platform.has_next_signer)
+		bytes(w, "next-signer", policy->platform.next_signer_digest, LZR_DIGEST_SIZE);
 	begin(w, "vms");
 	for (unsigned i = 0; i < policy->vm_count; i++)
 		vm_node(w, policy, loads, i);

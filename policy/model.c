@@ -280,7 +280,7 @@ static void read_root(struct policy *policy, struct report *report)
 		policy->version = version->cells[0];
 	else if (take_cells(root, "version", true, 2, cells, report))
 		policy->version = (uint64_t)cells[0] << 32 | cells[1];
-	if (version && !policy->version)
+	if (version && version->kind == KIND_CELLS && version->count <= 2 && !policy->version)
 		complain(report, value_place(version, 0), "version: expected 1 or more, found 0");
 	policy->level_count = take_names(root, "levels", true, LEVEL_MAX, policy->levels, report);
 	policy->category_count = take_names(root, "categories", false, CATEGORY_MAX, policy->categories, report);

@@ -165,8 +165,13 @@ static void read_conduit(const struct policy *policy, struct node *node, const c
 			 "%s: expected a name that only one network or channel has, found \"%s\", which both have",
 			 name, text);
 	} else if (network == NONE && channel == NONE) {
-		no_such(take(node, name), 0, "a network or channel of this policy",
-			policy->network_count ? &policy->networks_by_name : &policy->channels_by_name, report);
+		char hint[NEAREST_TEXT];
+		struct nearest nearest;
+		nearest_begin(&nearest, text);
+		table_nearest(&policy->networks_by_name, &nearest);
+		table_nearest(&policy->channels_by_name, &nearest);
+		complain(report, conduit->where, "%s: expected a network or channel of this policy, found \"%s\"%s",
+			 name, text, nearest_text(&nearest, hint));
 	} else {
 		conduit->kind = network != NONE ? CONDUIT_NETWORK : CONDUIT_CHANNEL;
 		conduit->index = network != NONE ? network : channel;
@@ -193,7 +198,8 @@ void model_read_guards(struct policy *policy, struct report *report)
 			continue;
 		vm->high = vm->label = *conduit_label(policy, &vm->from);
 		vm->low = *conduit_label(policy, &vm->to);
-		if (lzr_label_dominates(&vm->high, &vm->low) && !lzr_label_equal(&vm->high, &vm->low))
+		if (report->errors || (lzr_label_dominates(&vm->high, &vm->low) &&
+				       !lzr_label_equal(&vm->high, &vm->low)))
 			continue;
 		label_text(policy, &vm->high, from, sizeof(from));
 		label_text(policy, &vm->low, to, sizeof(to));

@@ -90,13 +90,14 @@ void nearest_try(struct nearest *nearest, const char *candidate)
 	}
 }
 
-/* Near is: at most a third of the letters wrong. */
+/* Near is: one letter of three, two of seven, three of more are wrong. */
 const char *nearest_text(const struct nearest *nearest, char out[NEAREST_TEXT])
 {
 	size_t length = strlen(nearest->wanted);
 
 	out[0] = 0;
-	if (nearest->best && nearest->distance <= (length + 2) / 3 && nearest->distance < strlen(nearest->best))
+	if (nearest->best && nearest->distance <= (length < 4 ? 1 : length < 8 ? 2 : 3) &&
+	    nearest->distance < strlen(nearest->best))
 		snprintf(out, NEAREST_TEXT, " (did you mean \"%s\"?)", nearest->best);
 	return out;
 }

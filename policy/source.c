@@ -16,8 +16,8 @@
 #define OUTPUT_MAX (512u << 20)
 #define DEPTH_MAX 8u
 #define LIST_TOO_LONG \
-	" in dtc's parser: expected at most some 3000 nodes in one pair of braces; write a longer list in several parts, " \
-	"each in a \"/ { .. };\" of its own"
+	" in dtc's parser: expected at most some 3000 nodes in one pair of braces; write a longer list in several " \
+	"parts, each in a \"/ { .. };\" of its own"
 
 static struct node *node_new(struct source *source, struct node *parent, const char *name, size_t length,
 			     struct place where)
@@ -153,8 +153,13 @@ static bool open_node(struct parser *parser, char *line, size_t length, struct p
 	char *label = strrchr(line, ':');       /* dtc keeps labels: "a: node {" */
 	char *name = label ? label + 2 : line;
 
-	if (++parser->depth > DEPTH_MAX || (!parser->node && parser->root))
+	if (!parser->node && parser->root)
 		return false;
+	if (++parser->depth > DEPTH_MAX) {
+		complain(parser->report, place_of_name(where), "node \"%.*s\": expected at most %u levels of nodes",
+			 (int)(length - 2 - (size_t)(name - line)), name, DEPTH_MAX);
+		return false;
+	}
 	parser->node = node_new(parser->source, parser->node, name, length - 2 - (size_t)(name - line),
 				place_of_name(where));
 	if (!parser->root)
@@ -162,17 +167,19 @@ static bool open_node(struct parser *parser, char *line, size_t length, struct p
 	return true;
 }
 
-static void check_twice(struct table *seen, const char *what, const char *name, struct place where, unsigned index,
+static bool check_twice(struct table *seen, const char *what, const char *name, struct place where, unsigned index,
 			const struct place *first, struct report *report)
 {
 	char place[PLACE_TEXT];
 
-	if (table_add_text(seen, name, index) != NONE)
-		complain(report, where, "%s \"%s\" is given twice: it is also in %s", what, name,
-			 place_text(*first, place));
+	if (table_add_text(seen, name, index) == NONE)
+		return false;
+	complain(report, where, "%s \"%s\" is given twice: it is also in %s", what, name,
+		 place_text(*first, place));
+	return true;
 }
 
-/* Nothing of a name twice in one node.  Another part of the source that says "/ { .. };" again adds to what is there. */
+/* Nothing of a name twice in one node.  Another part of the source that says "/ { .. };" again adds to it. */
 static void close_node(struct node *node, struct report *report)
 {
 	struct table properties = { 0 }, children = { 0 };
@@ -180,7 +187,7 @@ static void close_node(struct node *node, struct report *report)
 	for (unsigned i = 0; i < node->property_count; i++) {
 		struct property *p = &node->properties[i];
 		unsigned first = table_find_text(&properties, p->name);
-		check_twice(&properties, "property", p->name, p->where, i,
+		p->used = check_twice(&properties, "property", p->name, p->where, i,
 			    &node->properties[first == NONE ? i : first].where, report);
 	}
 	for (unsigned i = 0; i < node->child_count; i++) {
@@ -227,15 +234,17 @@ struct node *source_parse(char *text, struct report *report)
 {
 	struct parser parser = { .source = source_open(), .report = report };
 	struct place output = { source_file(parser.source, "dtc output"), 0, 0 };
-	unsigned number = 0;
+	unsigned number = 0, errors;
 	char *line;
 
 	while ((line = strsep(&text, "\n")) != NULL) {
 		number++;
-		if (!parse_line(&parser, line)) {
+		errors = report->errors;
+		if (parse_line(&parser, line))
+			continue;
+		if (report->errors == errors)
 			complain(report, output, "line %u is not understood: %.60s", number, line);
-			break;
-		}
+		break;
 	}
 	if (!line && (!parser.root || parser.node))
 		complain(report, output, "expected one complete tree");
@@ -256,8 +265,8 @@ static void dtc_says(struct source *source, struct place whole, char *text, stru
 		unsigned row, column;
 		if (!strncmp(line, "Error: ", 7))
 			line += 7;
-		if (!*line || !strncmp(line, "FATAL ERROR: Unable to parse", 28) ||
-		    !strncmp(line, "ERROR: Input tree", 17))
+		if (!*line || !strncmp(line, "ERROR: Input tree", 17) ||
+		    (!strncmp(line, "FATAL ERROR: ", 13) && report->errors > said))
 			continue;
 		for (colon = strchr(line, ':'); colon && sscanf(colon, ":%u.%u", &row, &column) != 2;)
 			colon = strchr(colon + 1, ':');
