@@ -115,7 +115,8 @@ volatile void *mmio_map(hpa_t base, uint64_t length)
 	if (!length || length > DIRECT_LIMIT || base.a >= DIRECT_LIMIT - length || mem_is_ram(first, end - first))
 		return NULL;
 	for (uint64_t at = first; at < end;) {
-		bool large = at % LARGE_PAGE_SIZE == 0 && end - at >= LARGE_PAGE_SIZE && !*entry_at(DIRECT_BASE + at, 1);
+		bool large = at % LARGE_PAGE_SIZE == 0 && end - at >= LARGE_PAGE_SIZE &&
+			     !*entry_at(DIRECT_BASE + at, 1);
 		uint64_t step = large ? LARGE_PAGE_SIZE : PAGE_SIZE;
 		uint64_t *entry = entry_find(DIRECT_BASE + at);
 

@@ -63,7 +63,8 @@ static void check_platform(const struct policy *policy, struct report *report)
 {
 	if (policy->platform.signer)
 		cannot(report, policy->platform.node, "signer",
-		       "expected none, since who may sign is what the machine has recorded, and next-signer who may follow");
+		       "expected none, since who may sign is what the machine has recorded, and next-signer "
+		       "who may follow");
 }
 
 /* Who inspects is not inspected: else two VMs that nobody has admitted would be each other's. */

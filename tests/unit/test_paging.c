@@ -109,7 +109,8 @@ static void random_memory_maps(void **state)
 			if (count == round % 24) {
 				uint64_t base = (at + 2 * MIB - 1) & ~(2 * MIB - 1);
 
-				*m = (struct lzr_boot_memory){ at, base - at + IMAGE_LENGTH + some_pages(400) - PAGE_SIZE,
+				*m = (struct lzr_boot_memory){
+					at, base - at + IMAGE_LENGTH + some_pages(400) - PAGE_SIZE,
 							       LZR_MEMORY_LOADER, 0 };
 				rig_handoff.info.image_base = base;
 			}
