@@ -115,17 +115,14 @@ static bool take_labels(const struct dt *dt, int node, const struct vm_fields *f
 		check_label(dt, node, "trusted-range", &vm->range_high);
 }
 
-static bool take_rights(const struct dt *dt, int node, const struct vm_fields *f, uint32_t present,
-			struct vm_config *vm)
+static bool take_rights(const struct dt *dt, int node, const struct vm_fields *f, struct vm_config *vm)
 {
 	for (unsigned r = 0; r < RIGHT_COUNT; r++) {
 		const struct dt_blob *list = &f->rights[r];
 		const char *name = vm_fields[VM_RIGHTS + r].name;
 
-		if (list->length % 4)
-			return dt_refuse(dt, node, name, "expected cells, found %u bytes", list->length);
-		if (r >= RIGHT_READS_AUDIT && !list->length && present & 1u << (VM_RIGHTS + r))
-			vm->rights[r] = ~0ull;
+		if (list->length % 4 || (list->data && !list->length))
+			return dt_refuse(dt, node, name, "expected numbers of VMs, found %u bytes", list->length);
 		for (uint32_t i = 0; i < list->length; i += 4) {
 			uint32_t other = dt_cell(list->data + i);
 
@@ -164,7 +161,7 @@ static bool read_vm(const struct dt *dt, int node)
 			return dt_refuse(dt, node, "cpus", "CPU %u of %u", cpu, cpu_count());
 		vm->cpus[i] = (uint8_t)cpu;
 	}
-	if (!take_rights(dt, node, &f, present, vm))
+	if (!take_rights(dt, node, &f, vm))
 		return false;
 	if (!f.budget_us || f.budget_us > f.period_us)
 		return dt_refuse(dt, node, "budget-us", "expected 1..%u (period-us), found %u", f.period_us,
@@ -391,7 +388,7 @@ static bool check_device(const struct dt *dt, uint32_t number)
 
 static bool check_machine(const struct dt *dt)
 {
-	uint64_t seeds = 0, all = ~0ull >> (64 - machine.vm_count);
+	uint64_t seeds = 0;
 
 	for (uint32_t i = 0; i < machine.vm_count; i++)
 		if (machine.vms[i].flags & VM_SERVICE)
@@ -400,14 +397,10 @@ static bool check_machine(const struct dt *dt)
 		return dt_refuse(dt, 0, "vms", "service VMs start up to %lu times together, expected up to %u", seeds,
 				 SEED_MAX);
 	for (uint32_t i = 0; i < machine.vm_count; i++)
-		for (unsigned r = 0; r < RIGHT_COUNT; r++) {
-			uint64_t *right = &machine.vms[i].rights[r];
-
-			if (*right & ~all && ~*right)
+		for (unsigned r = 0; r < RIGHT_COUNT; r++)
+			if (machine.vm_count < 64 && machine.vms[i].rights[r] >> machine.vm_count)
 				return dt_refuse(dt, 0, "vms", "%s %s a VM that is not there", machine.vms[i].name,
 						 vm_fields[VM_RIGHTS + r].name);
-			*right &= all;
-		}
 	for (uint32_t i = 0; i < machine.device_count; i++) {
 		if (!check_device(dt, i))
 			return false;

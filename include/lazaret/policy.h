@@ -31,7 +31,6 @@
  *              controls = <vm ..>;             stops and restarts them
  *              reads-audit = <vm ..>;          their audit records; with all VMs, the hypervisor's own too
  *              attests = <vm ..>;              the boot's files, the records of these VMs and their audit records
- *                                              (reads-audit; and attests; without numbers: all VMs)
  *          };
  *      };
  *      devices {

@@ -95,7 +95,7 @@ void policy_rig_build(void)
 	policy_rig_vm("/vms/red@0", "linux", 0x4000000, 2, 1);
 	memset(measurement, 0x11, sizeof(measurement));
 	tree_bytes("/vms/red@0", "measurement", measurement, sizeof(measurement));
-	tree_flag("/vms/red@0", "attests");
+	tree_cells("/vms/red@0", "attests", 2, 0, 1);
 	tree_cells("/vms/red@0", "controls", 1, 1);
 }
 

@@ -150,7 +150,9 @@ static void test_vms(void **state)
 	tree_cells(RED, "controls", 1, 64);
 	refused("controls: VM 64");
 	tree_bytes(RED, "controls", bytes, 3);
-	refused("controls: expected cells, found 3 bytes");
+	refused("controls: expected numbers of VMs, found 3 bytes");
+	tree_flag(RED, "attests");
+	refused("attests: expected numbers of VMs, found 0 bytes");
 	tree_cells(RED, "introspects", 2, 1, 63);
 	refused("red introspects a VM that is not there");
 	tree_cells(RED, "attests", 1, 2);
@@ -232,7 +234,7 @@ static void test_devices(void **state)
 static void test_rights(void **state)
 {
 	(void)state;
-	tree_flag(RED, "reads-audit");
+	tree_cells(RED, "reads-audit", 2, 1, 0);
 	tree_cells(RED, "attests", 1, 0);
 	tree_cells(SW, "introspects", 2, 0, 1);
 	tree_cells(SW, "reads-audit", 1, 0);
