@@ -5,6 +5,7 @@
  */
 #include "channel.h"
 #include "dial.h"
+#include "floor.h"
 #include "ports.h"
 #include "tcti.h"
 
@@ -83,6 +84,22 @@ static void open_channels(struct service *s)
 	}
 }
 
+/* A boot that the verifier has believed: older policies are over, if the owner made an index for that. */
+static void good_boot(struct agent *a)
+{
+	struct fault f = { 0 };
+	char text[600];
+	bool written;
+
+	if (!floor_raise(a, &written, &f)) {
+		fault_print(&f, text, sizeof(text));
+		fprintf(stderr, "attestor: rollback index: %s\n", text);
+	} else if (written) {
+		fprintf(stderr, "attestor: rollback index: nothing below policy version %llu from now on\n",
+			(unsigned long long)a->view.version);
+	}
+}
+
 static bool open_service(struct service *s, const char *endpoint, struct fault *f)
 {
 	TSS2_TCTI_CONTEXT *tcti = tcti_open(f);
@@ -91,6 +108,7 @@ static bool open_service(struct service *s, const char *endpoint, struct fault *
 	    !link_open(&s->ports.control.link, CONTROL_INTERFACE, f))
 		return false;
 	s->ports.agent = &s->agent;
+	s->ports.admitted = good_boot;
 	s->dial.owner = &s->ports;
 	s->dial.before_evidence = ports_draw_nonces;
 	s->dial.deliver = ports_deliver;

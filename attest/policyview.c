@@ -182,8 +182,9 @@ static bool read_links(const void *fdt, struct policyview *v, struct fault *f)
 
 bool policyview_read(struct bytes policy, struct policyview *v, struct fault *f)
 {
-	const void *fdt = policy.data;
+	const void *fdt = policy.data, *next;
 	uint32_t version[2];
+	int length;
 	char compatible[LZR_NAME_MAX];
 
 	memset(v, 0, sizeof(*v));
@@ -199,6 +200,11 @@ bool policyview_read(struct bytes policy, struct policyview *v, struct fault *f)
 		return refuse(f, "version", "two cells");
 	v->version = (uint64_t)version[0] << 32 | version[1];
 	v->allow_without_iommu = has(fdt, 0, "allow-without-iommu");
+	next = fdt_getprop(fdt, 0, "next-signer", &length);
+	if (next && length != (int)SHA384_SIZE)
+		return refuse(f, "next-signer", "48 bytes");
+	if (next)
+		memcpy(v->next_signer, next, SHA384_SIZE);
 	if (!get_names(fdt, 0, "levels", v->level, &v->level_count) ||
 	    !get_names(fdt, 0, "categories", v->category, &v->category_count))
 		return refuse(f, "levels or categories", "a list of names");

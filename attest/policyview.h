@@ -29,6 +29,7 @@ struct policyview_vm {
 struct policyview {
 	uint64_t version;
 	bool allow_without_iommu;
+	uint8_t next_signer[SHA384_SIZE];       /* key file that may sign the next policy; zero: none */
 	size_t vm_count;
 	struct policyview_vm vm[LZR_VM_MAX];
 	uint32_t attestor, firewall;    /* VM numbers; POLICYVIEW_NONE: none */

@@ -67,6 +67,10 @@ void ports_deliver(void *ports, uint32_t port, const uint8_t result[LZR_RESULT_S
 		note(p, &reply);
 		if (reply.status == LZR_CTL_OK && reply.vm < LZR_VM_MAX)
 			p->lease_ns[reply.vm] = reply.lease_left_ns;
+		if (reply.status == LZR_CTL_OK && reply.state == LZR_PORT_ADMITTED && p->admitted) {
+			p->admitted(p->agent);
+			p->admitted = NULL;
+		}
 	}
 	answer[0] = r.serial;
 	answer[1] = r.vm;

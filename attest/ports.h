@@ -9,6 +9,7 @@
 struct ports {
 	struct control control;
 	struct agent *agent;
+	void (*admitted)(struct agent *agent);  /* once, when the verifier has believed this boot; may be NULL */
 	uint64_t lease_ns[LZR_VM_MAX];          /* what was left when the present lease was given */
 	uint64_t tried_instance[LZR_VM_MAX];    /* instance for which a challenge was asked */
 	uint64_t retry_ms[LZR_VM_MAX], pause_ms[LZR_VM_MAX];

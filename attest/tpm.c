@@ -230,6 +230,51 @@ bool tpm_activate(struct tpm *t, const struct tpm_endorsement *e, struct bytes b
 	return true;
 }
 
+bool tpm_nv_read(struct tpm *t, TPM2_HANDLE index, uint8_t *out, size_t size, size_t *length, struct fault *f)
+{
+	TPMS_CAPABILITY_DATA *data = NULL;
+	TPMI_YES_NO more;
+	TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, index, 1,
+					&more, &data);
+	bool defined = rc == TSS2_RC_SUCCESS && data->data.handles.count && data->data.handles.handle[0] == index;
+
+	Esys_Free(data);
+	*length = 0;
+	if (defined)
+		rc = read_nv(t->esys, index, out, size, length);
+	return rc == TSS2_RC_SUCCESS || failed(f, "TPM2_NV_Read", rc);
+}
+
+bool tpm_nv_write(struct tpm *t, TPM2_HANDLE index, const uint8_t *data, size_t length, struct fault *f)
+{
+	const TPML_PCR_SELECTION pcrs = {
+		.count = 1,
+		.pcrSelections = { { .hash = TPM2_ALG_SHA384, .sizeofSelect = 3, .pcrSelect = { 0x10, 0x01, 0x00 } } },
+	};
+	const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
+	const TPM2B_DIGEST as_now = { 0 };
+	TPM2B_MAX_NV_BUFFER buffer = { .size = (uint16_t)length };
+	ESYS_TR nv = ESYS_TR_NONE, session = ESYS_TR_NONE;
+	TSS2_RC rc;
+
+	if (length > sizeof(buffer.buffer))
+		return fault_set(f, FAULT_TPM, "NV index", "a size that a TPM takes", "larger");
+	memcpy(buffer.buffer, data, length);
+	rc = Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &nv);
+	if (rc != TSS2_RC_SUCCESS)
+		return failed(f, "NV index", rc);
+	rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+				   TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, &session);
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Esys_PolicyPCR(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &as_now, &pcrs);
+	if (rc == TSS2_RC_SUCCESS)
+		rc = Esys_NV_Write(t->esys, nv, nv, session, ESYS_TR_NONE, ESYS_TR_NONE, &buffer, 0);
+	if (rc != TSS2_RC_SUCCESS && session != ESYS_TR_NONE)
+		Esys_FlushContext(t->esys, session);
+	Esys_TR_Close(t->esys, &nv);
+	return rc == TSS2_RC_SUCCESS || failed(f, "TPM2_NV_Write", rc);
+}
+
 static TPML_PCR_SELECTION selection(void)
 {
 	return (TPML_PCR_SELECTION){

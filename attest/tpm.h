@@ -38,6 +38,11 @@ bool tpm_endorsement(struct tpm *t, struct tpm_endorsement *e, struct fault *f);
 bool tpm_activate(struct tpm *t, const struct tpm_endorsement *e, struct bytes blob, struct bytes seed, uint8_t *secret,
 		  size_t *secret_length, struct fault *f);
 
+/* A whole NV index that has an empty password; *length 0: there is no such index. */
+bool tpm_nv_read(struct tpm *t, TPM2_HANDLE index, uint8_t *out, size_t size, size_t *length, struct fault *f);
+/* Writes one whose policy is "PCR 4 and 8 of the SHA-384 bank are as now": the loader's and the hypervisor's. */
+bool tpm_nv_write(struct tpm *t, TPM2_HANDLE index, const uint8_t *data, size_t length, struct fault *f);
+
 struct tpm_quote {
 	uint8_t attest[EVIDENCE_QUOTE_MAX];
 	size_t attest_length;
