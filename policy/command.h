@@ -12,7 +12,8 @@
 #define EXIT_USAGE 2            /* the command was not understood, or could not be carried out */
 
 enum option {
-	OPTION_KEYS, OPTION_OUT, OPTION_KEY, OPTION_MANIFEST_DIR, OPTION_DEVELOPMENT, OPTION_MACHINE_LIMITS, OPTION_POLICY,
+	OPTION_KEYS, OPTION_OUT, OPTION_KEY, OPTION_MANIFEST_DIR, OPTION_DEVELOPMENT, OPTION_MACHINE_LIMITS,
+	OPTION_POLICY,
 	OPTION_COUNT,
 };
 
@@ -33,6 +34,7 @@ int command_verify(const struct arguments *a);
 int command_show(const struct arguments *a);
 int command_diff(const struct arguments *a);
 int command_graph(const struct arguments *a);
+int command_explain(const struct arguments *a);
 int command_keygen(const struct arguments *a);
 
 /* "lzr-policy: WHAT: DETAIL"; the detail may be NULL.  Returns `status`. */

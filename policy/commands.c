@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "edges.h"
+#include "explain.h"
 #include "fabric.h"
 #include "graph.h"
 
@@ -202,7 +203,8 @@ int command_verify(const struct arguments *a)
 	} else if (!key_verify(key, dtb, size, sig)) {
 		command_error(0, key_error(), NULL);
 	} else if (!outline_dtb(&outline, dtb, size)) {
-		command_error(0, a->files[0], "the signature is good, but over something that is not a compiled policy");
+		command_error(0, a->files[0],
+			"the signature is good, but over something that is not a compiled policy");
 	} else if (digest(dtb, size, hash)) {
 		const struct outline_line *version = outline_line(&outline.subjects[0], "version");
 		print_hex("digest", hash, sizeof(hash));
@@ -294,12 +296,67 @@ int command_diff(const struct arguments *a)
 	if (bytes[0] && bytes[1]) {
 		bool compiled = is_compiled(bytes[0], sizes[0]);
 		if (compiled != is_compiled(bytes[1], sizes[1]))
-			command_error(0, a->files[1], "expected two sources or two compiled policies, found one of each");
+			command_error(0, a->files[1],
+				"expected two sources or two compiled policies, found one of each");
 		else
 			status = compiled ? diff_compiled(a, bytes, sizes) : diff_sources(a);
 	}
 	free(bytes[0]);
 	free(bytes[1]);
+	return status;
+}
+
+/* "tcp 443", "icmp"; false after saying what is wrong with it. */
+static bool packet_read(struct explain_packet *packet, const char *const *words, unsigned count)
+{
+	static const struct {
+		const char *name;
+		enum protocol protocol;
+	} protocols[] = { { "tcp", PROTOCOL_TCP }, { "udp", PROTOCOL_UDP }, { "icmp", PROTOCOL_ICMP } };
+	unsigned i = 0;
+	char *end = "";
+
+	while (i < 3 && strcmp(protocols[i].name, words[0]))
+		i++;
+	if (i == 3) {
+		command_error(0, "explain: expected tcp, udp or icmp, found another protocol", words[0]);
+		return false;
+	}
+	packet->protocol = protocols[i].protocol;
+	if ((packet->protocol == PROTOCOL_ICMP) != (count == 1)) {
+		command_error(0, words[0], count == 1 ? "expected a port, and then the policy, behind it"
+							 : "expected no port behind it");
+		return false;
+	}
+	unsigned long port = count == 2 ? strtoul(words[1], &end, 10) : 0;
+	if (*end || (count == 2 && (port < 1 || port > 65535 || words[1][0] < '0' || words[1][0] > '9'))) {
+		command_error(0, "explain: expected a port of 1 to 65535, found something else", words[1]);
+		return false;
+	}
+	packet->port = (uint16_t)port;
+	return true;
+}
+
+int command_explain(const struct arguments *a)
+{
+	struct explain_packet packet = { .from = a->files[0], .to = a->files[1] };
+	const char *path = a->values[OPTION_POLICY];
+	unsigned count = a->file_count - 2;
+	struct source_policy source;
+	int status = EXIT_USAGE;
+
+	if (!path && count)
+		path = a->files[2 + --count];
+	if (!path || count > 2)
+		return command_error(EXIT_USAGE, "explain",
+				     path ? "expected FROM TO PROTOCOL PORT and one policy, found more"
+					  : "expected a policy: --policy SOURCE, or as the last argument");
+	if (count && !packet_read(&packet, a->files + 2, count))
+		return EXIT_USAGE;
+	if (source_policy_read(&source, path, a))
+		status = count ? explain_packet(stdout, &source.policy, &packet)
+			       : explain_ways(stdout, &source.policy, packet.from, packet.to);
+	source_policy_end(&source);
 	return status;
 }
 

@@ -141,7 +141,8 @@ static void say_gained(struct diff *diff, const struct outline_subject *subject)
 	if (subject->gained)
 		diff_line(diff, mark_gained(subject->judge), "%s", subject->gained);
 	else
-		diff_line(diff, mark_gained(subject->judge), "new %s%s%s", subject->title, *details ? ": " : "", details);
+		diff_line(diff, mark_gained(subject->judge), "new %s%s%s", subject->title, *details ? ": " : "",
+			details);
 	free(details);
 }
 

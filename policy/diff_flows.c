@@ -113,7 +113,7 @@ static void add_ports(struct comparison *c, unsigned side)
 	}
 }
 
-/* The addresses behind the uplink: all but those of ports, in pieces. */
+/* The addresses behind the uplink: all but those of ports, be it of another network, in pieces. */
 static void add_outside(struct comparison *c)
 {
 	struct cuts cuts = { 0 };
@@ -124,11 +124,10 @@ static void add_outside(struct comparison *c)
 		const struct policy *policy = c->policies[side];
 		for (unsigned i = 0; i < c->fabrics[side]->rules.address_cuts; i++)
 			cut(&cuts, c->fabrics[side]->rules.address[i]);
-		for (unsigned i = 0; c->networks[side] != NONE && i < policy->port_count; i++)
-			if (policy->ports[i].network == c->networks[side]) {
-				cut(&cuts, address(policy->ports[i].ip));
-				cut(&cuts, address(policy->ports[i].ip) + 1ull);
-			}
+		for (unsigned i = 0; i < policy->port_count; i++) {
+			cut(&cuts, address(policy->ports[i].ip));
+			cut(&cuts, address(policy->ports[i].ip) + 1ull);
+		}
 	}
 	cut_sort(&cuts);
 	for (unsigned i = 0; i + 1 < cuts.count; i++)
@@ -177,7 +176,7 @@ static bool end_address(const struct comparison *c, unsigned side, const struct 
 	if (policy->networks[c->networks[side]].uplink == NONE)
 		return false;
 	for (unsigned i = 0; end->low == end->high && i < policy->port_count; i++)
-		if (policy->ports[i].network == c->networks[side] && address(policy->ports[i].ip) == end->low)
+		if (address(policy->ports[i].ip) == end->low)
 			return false;
 	return true;
 }
@@ -202,6 +201,8 @@ static char *piece_text(const struct piece *piece)
 
 	if (piece->low == 0 && piece->high == (piece->protocol == PROTOCOL_ICMP ? 255 : 65535))
 		return text_of("%s", name);
+	if (piece->protocol == PROTOCOL_ICMP && piece->low == 8 && piece->high == 8)
+		return text_of("icmp echo");
 	return piece->low == piece->high ? text_of("%s/%u", name, piece->low)
 					 : text_of("%s/%u-%u", name, piece->low, piece->high);
 }
@@ -397,7 +398,8 @@ static void compare_texts(const struct comparison *c)
 		texts[side] = c->networks[side] == NONE ? text_of("%s", "")
 							: rules_text(c->policies[side], c->networks[side]);
 	if (strcmp(texts[0], texts[1]))
-		diff_line(c->diff, '!', "rules of network %s changed (too many to compare flow by flow)", c->network_name);
+		diff_line(c->diff, '!', "rules of network %s changed (they cannot be compared flow by flow)",
+			c->network_name);
 	free(texts[0]);
 	free(texts[1]);
 }

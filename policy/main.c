@@ -37,35 +37,41 @@ struct command {
 static const struct command commands[] = {
 	{ "check", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MANIFEST_DIR) | BIT(OPTION_MACHINE_LIMITS), 0,
 	  "say what is wrong with a policy, or nothing",
-	  "Every finding is a line FILE:LINE:COLUMN: error: what was expected, what was found.  All are told, not only\n"
-	  "the first.  Without --manifest-dir, what depends on the images is left out.\n", command_check },
+	  "Every finding is a line FILE:LINE:COLUMN: error: what was expected, what was found.  All are told, not\n"
+	  "only the first.  Without --manifest-dir, what depends on the images is left out.\n", command_check },
 	{ "switch", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MACHINE_LIMITS), BIT(OPTION_OUT),
 	  "write the configuration of the switch",
-	  "It becomes a segment of the switch's image, whose measurement the policy names: so it is made before that\n"
-	  "image, and the image before \"build\".\n", command_switch },
+	  "It becomes a segment of the switch's image, whose measurement the policy names: so it is made before\n"
+	  "that image, and the image before \"build\".\n", command_switch },
 	{ "build", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MACHINE_LIMITS),
 	  BIT(OPTION_OUT) | BIT(OPTION_MANIFEST_DIR), "check a policy and compile it",
 	  "The same source, keys and manifests give the same bytes.\n", command_build },
 	{ "sign", "F.dtb", 1, 1, 0, BIT(OPTION_KEY) | BIT(OPTION_OUT), "sign a compiled policy",
-	  "ECDSA on P-384 over the SHA-384 digest of the exact bytes; deterministic.  --key is the secret PREFIX.pem\n"
-	  "that \"keygen\" made.\n", command_sign },
+	  "ECDSA on P-384 over the SHA-384 digest of the exact bytes; deterministic.  --key is the secret\n"
+	  "PREFIX.pem that \"keygen\" made.\n", command_sign },
 	{ "verify", "F.dtb F.sig", 2, 2, 0, BIT(OPTION_KEY), "check a signature; print digest, version and signer",
-	  "--key is the signer's public PREFIX.lzrkey.  Status 1 and nothing on standard output when the signature is\n"
-	  "not this key's over these bytes, or these bytes are not a compiled policy.\n", command_verify },
+	  "--key is the signer's public PREFIX.lzrkey.  Status 1 and nothing on standard output when the signature\n"
+	  "is not this key's over these bytes, or these bytes are not a compiled policy.\n", command_verify },
 	{ "show", "F.dtb", 1, 1, 0, 0, "list what a compiled policy says",
-	  "Names stand for numbers, in the order of the file.  What is not known is listed as it is.  The signature is\n"
-	  "not looked at.\n", command_show },
+	  "Names stand for numbers, in the order of the file.  What is not known is listed as it is.  The\n"
+	  "signature is not looked at.\n", command_show },
 	{ "diff", "OLD NEW", 2, 2, BIT(OPTION_KEYS), 0, "explain what changed between two policies",
-	  "Both are sources, or both compiled.  A line that begins with ! widens authority, or may; one with - narrows\n"
-	  "it; one with a blank does neither.  Status 0: no difference, 1: differences, 3: some of them widen,\n"
-	  "2: could not compare.\n", command_diff },
+	  "Both are sources, or both compiled.  A line that begins with ! widens authority, or may; one with -\n"
+	  "narrows it; one with a blank does neither.  Status 0: no difference, 1: differences, 3: some of them\n"
+	  "widen, 2: could not compare.\n", command_diff },
 	{ "graph", "SOURCE", 1, 1, BIT(OPTION_KEYS), BIT(OPTION_OUT), "draw what flows where in a policy",
-	  "--out names an .svg, which graphviz' dot makes, or any other file for graphviz' own language.  If something\n"
-	  "flows down, the shortest path along which it does is red and told on standard error, with status 1.\n",
-	  command_graph },
+	  "--out names an .svg, which graphviz' dot makes, or any other file for graphviz' own language.  If\n"
+	  "something flows down, the shortest path along which it does is red and told on standard error, with\n"
+	  "status 1.\n", command_graph },
+	{ "explain", "FROM TO [tcp|udp|icmp [PORT]] [SOURCE]", 2, 5, BIT(OPTION_KEYS) | BIT(OPTION_POLICY), 0,
+	  "why something may, or may not, get from one to another",
+	  "With a protocol: what the switch does with the first packet of such a connection, and which lines of\n"
+	  "the source say so.  FROM and TO are VMs, ports, \"gateway\" or addresses.  Without: every way in which\n"
+	  "data gets from one VM, network, device or channel to another.  Status 0: yes, 1: no, 2: no such thing.\n",
+	  command_explain },
 	{ "keygen", "", 0, 0, BIT(OPTION_DEVELOPMENT), BIT(OPTION_OUT), "make a signer's or verifier's key",
-	  "--out is a prefix: PREFIX.pem is the secret, PREFIX.pub.pem the public key, PREFIX.lzrkey the public key as\n"
-	  "the loader measures it.\n", command_keygen },
+	  "--out is a prefix: PREFIX.pem is the secret, PREFIX.pub.pem the public key, PREFIX.lzrkey the public\n"
+	  "key as the loader measures it.\n", command_keygen },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -118,7 +124,7 @@ static int print_help(const char *name)
 	printf("\n%s: %s.\n%s", command->name, command->summary, command->help);
 	for (unsigned i = 0; i < OPTION_COUNT; i++)
 		if ((command->required | command->optional) & BIT(i))
-			printf("%s  %-16s%-8s%s\n", (command->required | command->optional) & (BIT(i) - 1) ? "" : "\n",
+			printf("%s  %-18s%-8s%s\n", (command->required | command->optional) & (BIT(i) - 1) ? "" : "\n",
 			       options[i].name, options[i].value ? options[i].value : "", options[i].help);
 	return 0;
 }

@@ -14,8 +14,10 @@
 #define NAMES_MAX 4096u
 
 enum format {
-	FORMAT_RAW, FORMAT_TEXT, FORMAT_ORDER, FORMAT_FLAG, FORMAT_NUMBER, FORMAT_SIZE, FORMAT_US, FORMAT_LABEL, FORMAT_RANGE,
-	FORMAT_BYTES, FORMAT_CELLS, FORMAT_VM, FORMAT_DEVICE, FORMAT_NETWORK, FORMAT_PCI, FORMAT_ID, FORMAT_MMIO, FORMAT_SKIP,
+	FORMAT_RAW, FORMAT_TEXT, FORMAT_ORDER, FORMAT_FLAG, FORMAT_NUMBER, FORMAT_SIZE, FORMAT_US, FORMAT_LABEL,
+	FORMAT_RANGE,
+	FORMAT_BYTES, FORMAT_CELLS, FORMAT_VM, FORMAT_DEVICE, FORMAT_NETWORK, FORMAT_PCI, FORMAT_ID, FORMAT_MMIO,
+	FORMAT_SKIP,
 };
 
 struct shape {
@@ -31,6 +33,9 @@ static const struct shape root_shapes[] = {
 	{ "levels", FORMAT_ORDER, JUDGE_ANY, 0 },
 	{ "categories", FORMAT_TEXT, JUDGE_NEVER, 0 },
 	{ "allow-without-iommu", FORMAT_FLAG, JUDGE_PRESENT, 0 },
+	{ "secure-boot", FORMAT_FLAG, JUDGE_ABSENT, 0 },
+	{ "measured-boot", FORMAT_FLAG, JUDGE_ABSENT, 0 },
+	{ "next-signer", FORMAT_BYTES, JUDGE_ANY, PHRASE_CHANGED },
 	{ "compatible", FORMAT_SKIP, 0, 0 },
 	{ NULL, 0, 0, 0 },
 };
@@ -119,7 +124,8 @@ static void read_names(const void *dtb, const char *path, struct names *names)
 
 static char *name_text(const struct names *names, uint32_t number)
 {
-	return number < names->count ? text_of("%s", names->text[number]) : text_of("number %u, which is not there", number);
+	return number < names->count ? text_of("%s", names->text[number]) : text_of("number %u, which is not there",
+		number);
 }
 
 static bool printable(const char *value, int length)
@@ -225,7 +231,8 @@ static char *value_text(const struct reader *r, enum format format, const uint8_
 		format = FORMAT_RAW;
 	switch (format) {
 	case FORMAT_NUMBER:
-		return length == 4 || length == 8 ? text_of("%llu", (unsigned long long)number) : raw_value(value, length);
+		return length == 4 || length == 8 ? text_of("%llu", (unsigned long long)number) : raw_value(value,
+			length);
 	case FORMAT_ORDER:
 		return printable((const char *)value, length) ? list_text((const char *)value, length, " < ")
 							      : raw_value(value, length);

@@ -266,7 +266,8 @@ static void port_endpoints(struct outline *outline, const struct policy *policy,
 			continue;
 		char *ip = ipv4_text(e->ip);
 		char *whom = text_of("%s %s/%u", ip, e->protocol == PROTOCOL_UDP ? "udp" : "tcp", e->l4port);
-		outline_may(outline, vm_name(policy, policy->ports[port].vm), "reach, before anything is proved,", whom);
+		outline_may(outline, vm_name(policy, policy->ports[port].vm), "reach, before anything is proved,",
+			whom);
 		free(whom);
 		free(ip);
 	}
@@ -278,7 +279,8 @@ static void port_subject(struct outline *outline, const struct policy *policy, u
 	const char *network = port->network == NONE ? "none" : policy->networks[port->network].name;
 	struct outline_subject *s =
 		outline_add(outline, NULL,
-			    text_of("%sport %s on network %s", port->infrastructure ? "infrastructure " : "", port->name,
+			    text_of("%sport %s on network %s", port->infrastructure ? "infrastructure " : "",
+				port->name,
 				    network),
 			    JUDGE_PRESENT);
 
@@ -298,7 +300,8 @@ static void port_subject(struct outline *outline, const struct policy *policy, u
 		say_quarantine(s, policy, q, &policy->fabric.quarantine);
 		if (q->inspection != NONE) {
 			say_text(s, "inspection", JUDGE_PRESENT, policy->ports[q->inspection].name);
-			say_limit(s, "inspection-rate", q->inspection_rate, "frames/s");
+			outline_number(s, "inspection-rate", JUDGE_MORE, PHRASE_RAISED, q->inspection_rate,
+				       text_of("%" PRIu64 " frames/s", q->inspection_rate));
 		}
 	}
 	port_endpoints(outline, policy, index);
@@ -336,7 +339,6 @@ static void channel_subject(struct outline *outline, const struct policy *policy
 	outline_say(s, "between", JUDGE_ANY,
 		    text_of("%s:%s and %s:%s", vm_name(policy, channel->vm), channel->device,
 			    vm_name(policy, channel->service), channel->service_device));
-	say_label(s, policy, &channel->label);
 }
 
 void outline_source(struct outline *outline, const struct policy *policy)

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the switch does with a packet, and why.  The policy's own switch is set up here, out of the dataplane's sources
+ * and the configuration that "lzr-policy switch" writes, and asked: what is told is what it will do.
+ */
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../netfilter/crypto.h"
+#include "../netfilter/switch.h"
+#include "explain.h"
+#include "fabric.h"
+
+#define NOW 1u
+#define CLIENT_PORT 40000u
+
+/* What the dataplane wants random numbers for, nonces and the order of chains, does not matter here. */
+bool crypto_random(uint8_t *out, size_t length)
+{
+	memset(out, 1, length);
+	return true;
+}
+
+static const char *const reasons[NF_REASON_COUNT] = {
+	[NF_PASS] = "passes",
+	[NF_CLOSED] = "the sender's port is closed",
+	[NF_SPOOF_IPV4] = "the source address is that of a port",
+	[NF_NO_DESTINATION] = "nobody has this address, and the network has no uplink",
+	[NF_MISMATCH] = "the destination is the sender",
+	[NF_NETWORK] = "they are on different networks, and nothing passes between networks",
+	[NF_LABEL] = "their labels differ",
+	[NF_PEER_CLOSED] = "the receiver's port is closed",
+	[NF_ENDPOINT] = "an infrastructure port exchanges frames with its listed endpoints only",
+	[NF_INSPECTION] = "in quarantine it may meet its inspection port only",
+	[NF_RULE] = "a rule denies it",
+	[NF_NO_RULE] = "no rule fits",
+};
+
+static const char *reason_text(enum nf_reason reason)
+{
+	return reason < NF_REASON_COUNT && reasons[reason] ? reasons[reason] : "the switch refuses such a packet";
+}
+
+struct end {
+	const char *text;               /* as it was asked for */
+	unsigned port;                  /* or NONE: an address behind the uplink */
+	uint8_t ip[4];
+};
+
+struct asked {
+	FILE *out;
+	const struct policy *policy;
+	const struct explain_packet *packet;
+	struct nswitch *sw;
+	struct end from, to;
+	unsigned network;               /* of the port that sends, or else of the one that gets it */
+};
+
+static void stage(const struct asked *asked, const char *name, struct place where, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void stage(const struct asked *asked, const char *name, struct place where, const char *format, ...)
+{
+	char text[PLACE_TEXT];
+	va_list arguments;
+
+	fprintf(asked->out, "  %-12s%s: ", name, place_text(where, text));
+	va_start(arguments, format);
+	vfprintf(asked->out, format, arguments);
+	va_end(arguments);
+	fputc('\n', asked->out);
+}
+
+/* --- asking the switch -------------------------------------------------------------------------------------------- */
+
+static const struct policy_port *port_of(const struct asked *asked, const struct end *end)
+{
+	return end->port == NONE ? NULL : &asked->policy->ports[end->port];
+}
+
+static const char *vm_of(const struct asked *asked, const struct end *end)
+{
+	const struct policy_port *port = port_of(asked, end);
+
+	return port ? asked->policy->vms[port->vm].name : end->text;
+}
+
+/* What the hypervisor tells the switch of a VM: the network's label when the VM may have it. */
+static struct lzr_label told_label(const struct policy *policy, const struct policy_port *port)
+{
+	const struct policy_vm *vm = &policy->vms[port->vm];
+	const struct lzr_label *label = &policy->networks[port->network].label;
+
+	return lzr_label_dominates(&vm->high, label) && lzr_label_dominates(label, &vm->low) ? *label : vm->label;
+}
+
+/* All ports come up, then all guests are admitted, except for `held` (or NONE), which stays in quarantine. */
+static void set_up(struct asked *asked, unsigned held)
+{
+	const struct policy *policy = asked->policy;
+
+	switch_init(asked->sw);
+	for (unsigned i = 0; i < policy->port_count; i++) {
+		struct lzr_peer peer = { .vm = policy->ports[i].vm, .instance = 1,
+					 .label = told_label(policy, &policy->ports[i]) };
+		struct port *port = &asked->sw->ports[i];
+		if (!port_up(port, &peer, 1, NOW) || port->state != LZR_PORT_QUARANTINED || i == held)
+			continue;
+		port->state = LZR_PORT_ADMITTED;
+		port->lease_end = UINT64_MAX;
+	}
+}
+
+/* Addresses of nobody in the policy, for what is behind the uplink. */
+static uint64_t outside_mac(const struct asked *asked, uint8_t last)
+{
+	uint8_t mac[6] = { 0x02, 0xff, 0xff, 0xff, 0xff, last };
+	unsigned i = 0;
+
+	while (i < asked->policy->port_count)
+		if (!memcmp(asked->policy->ports[i].mac, mac, 6)) {
+			mac[4]--;
+			i = 0;
+		} else {
+			i++;
+		}
+	return frame_mac(mac);
+}
+
+static struct switch_verdict ask(struct asked *asked, unsigned held)
+{
+	const struct policy_port *from = port_of(asked, &asked->from), *to = port_of(asked, &asked->to);
+	const struct explain_packet *packet = asked->packet;
+	struct switch_end end = { SWITCH_PORT, (uint8_t)asked->from.port };
+	struct frame frame = {
+		.mac_source = from ? frame_mac(from->mac) : outside_mac(asked, 1),
+		.mac_target = to ? frame_mac(to->mac) : outside_mac(asked, 2),
+		.ip_source = frame_ip(asked->from.ip), .ip_target = frame_ip(asked->to.ip),
+		.kind = packet->protocol == PROTOCOL_TCP   ? FRAME_TCP
+			: packet->protocol == PROTOCOL_UDP ? FRAME_UDP
+							   : FRAME_ICMP,
+		.l4_source = packet->protocol == PROTOCOL_ICMP ? 0 : CLIENT_PORT, .l4_target = packet->port,
+		.tcp_flags = packet->protocol == PROTOCOL_TCP ? FRAME_TCP_SYN : 0,
+	};
+
+	if (packet->protocol == PROTOCOL_ICMP) {
+		frame.icmp_type = FRAME_ICMP_ECHO;
+		frame.icmp_echo = 1;
+	}
+	set_up(asked, held);
+	if (!from)
+		end = (struct switch_end){ SWITCH_UPLINK,
+					   (uint8_t)asked->sw->config.networks[asked->network].uplink };
+	return switch_decide(asked->sw, end, &frame, NOW);
+}
+
+/* --- telling ------------------------------------------------------------------------------------------------------ */
+
+static void tell_port(const struct asked *asked, const struct end *end)
+{
+	const struct policy *policy = asked->policy;
+	const struct policy_port *port = port_of(asked, end);
+	char own[LABEL_TEXT], networks[LABEL_TEXT], place[PLACE_TEXT];
+
+	if (!port)
+		return;
+	const struct policy_vm *vm = &policy->vms[port->vm];
+	const struct policy_network *network = &policy->networks[port->network];
+	struct lzr_label told = told_label(policy, port);
+	label_text(policy, &vm->label, own, sizeof(own));
+	label_text(policy, &network->label, networks, sizeof(networks));
+	place_text(where_of(network->node, "label"), place);
+	stage(asked, "port", port->node->where, "%s is on network %s by %sport %s, %u.%u.%u.%u", vm->name,
+		network->name,
+	      port->infrastructure ? "infrastructure " : "", port->name, port->ip[0], port->ip[1], port->ip[2],
+	      port->ip[3]);
+	if (!lzr_label_equal(&told, &network->label))
+		stage(asked, "label", where_of(vm->node, "label"),
+		      "%s has %s, the network %s (%s): its port never comes up", vm->name, own, networks, place);
+	else if (vm->trusted)
+		stage(asked, "label", where_of(vm->node, "trusted-high"), "%s is trusted over the network's %s (%s)",
+		      vm->name, networks, place);
+	else
+		stage(asked, "label", where_of(vm->node, "label"), "%s has %s, as the network has (%s)", vm->name, own,
+		      place);
+}
+
+static struct place quarantine_place(const struct asked *asked, const struct policy_port *port, const char *property)
+{
+	struct node *own = node_child(port->node, "quarantine"), *all = node_child(asked->policy->fabric.node,
+		"quarantine");
+
+	for (unsigned i = 0; own && i < own->property_count; i++)
+		if (!strcmp(own->properties[i].name, property))
+			return where_of(own, property);
+	return where_of(all ? all : port->node, property);
+}
+
+static void tell_quarantine(struct asked *asked, const struct end *end)
+{
+	const struct policy_port *port = port_of(asked, end);
+
+	if (!port || port->infrastructure)
+		return;
+	const struct policy_quarantine *q = &port->quarantine;
+	struct switch_verdict verdict = ask(asked, end->port);
+	if (q->inspection == NONE)
+		stage(asked, "quarantine", port->node->where, "before %s is admitted: denied, its port is closed",
+		      vm_of(asked, end));
+	else if (verdict.reason == NF_PASS)
+		stage(asked, "quarantine", q->inspection_where,
+		      "before %s is admitted: allowed, for inspection, at %llu frames/s", vm_of(asked, end),
+		      (unsigned long long)q->inspection_rate);
+	else
+		stage(asked, "quarantine", q->inspection_where,
+		      "before %s is admitted: denied, %s", vm_of(asked, end), reason_text(verdict.reason));
+	char *lease = text_time(q->lease_max_ns), *keys = text_of("%s", "");
+	for (unsigned i = 0; i < q->key_count; i++)
+		keys = text_add(keys, " or ", asked->policy->keys[q->keys[i]].file);
+	stage(asked, "lease", quarantine_place(asked, port, "lease-max"),
+		"%s is admitted by %s, for %s at most, then %s",
+	      vm_of(asked, end), keys, lease, q->lease_end == LEASE_END_BLOCK ? "blocked" : "in quarantine again");
+	free(lease);
+	free(keys);
+}
+
+static void tell_rules(const struct asked *asked, const struct switch_verdict *verdict)
+{
+	const struct policy *policy = asked->policy;
+	const struct policy_network *network = &policy->networks[asked->network];
+
+	if (verdict->looked_up && verdict->decision.rule < policy->rule_count) {
+		const struct policy_rule *rule = &policy->rules[verdict->decision.rule];
+		char *text = rule_text(policy, rule);
+		stage(asked, "rules", rule->node->where, "the first rule that fits is %s: %s", rule->name, text);
+		free(text);
+	} else if (verdict->looked_up) {
+		stage(asked, "rules", network->node->where, "no rule of network %s fits, so it is denied",
+			network->name);
+	} else if (verdict->reason == NF_PASS && !asked->sw->rules.filtered[asked->network]) {
+		stage(asked, "rules", network->node->where, "network %s has no rules: all that are on it may meet",
+		      network->name);
+	}
+}
+
+static void tell_endpoint(const struct asked *asked)
+{
+	const struct policy_port *port = port_of(asked, &asked->from);
+
+	for (unsigned i = 0; port && port->infrastructure && i < asked->policy->endpoint_count; i++) {
+		const struct policy_endpoint *e = &asked->policy->endpoints[i];
+		if (e->port == asked->from.port && !memcmp(e->ip, asked->to.ip, 4) &&
+		    e->protocol == asked->packet->protocol && e->l4port == asked->packet->port)
+			stage(asked, "endpoint", e->node->where, "it is endpoint %s of the infrastructure port",
+			      e->node->name);
+	}
+}
+
+static char *packet_text(const struct explain_packet *packet)
+{
+	return packet->protocol == PROTOCOL_ICMP
+		       ? text_of("icmp echo")
+		       : text_of("%s/%u", packet->protocol == PROTOCOL_TCP ? "tcp" : "udp", packet->port);
+}
+
+static int tell(struct asked *asked)
+{
+	struct switch_verdict verdict = ask(asked, NONE);
+	const struct policy_port *from = port_of(asked, &asked->from), *to = port_of(asked, &asked->to);
+	bool allowed = verdict.reason == NF_PASS, guest = from && !from->infrastructure;
+	char *what = packet_text(asked->packet), *when = text_of("%s", guest ? vm_of(asked, &asked->from) : "");
+
+	if (to && !to->infrastructure)
+		when = text_add(when, " and ", vm_of(asked, &asked->to));
+	fprintf(asked->out, "%s to %s, %s: ", asked->from.text, asked->to.text, what);
+	if (allowed && *when)
+		fprintf(asked->out, "allowed while %s %s admitted\n", when, guest && to ? "are" : "is");
+	else
+		fprintf(asked->out, "%s%s\n", allowed ? "allowed" : "denied, ", allowed ? ""
+			: reason_text(verdict.reason));
+	tell_port(asked, &asked->from);
+	tell_port(asked, &asked->to);
+	tell_quarantine(asked, &asked->from);
+	tell_quarantine(asked, &asked->to);
+	tell_endpoint(asked);
+	verdict = ask(asked, NONE);
+	tell_rules(asked, &verdict);
+	if (allowed)
+		fprintf(asked->out, "  %-12s%s\n", "answers",
+			verdict.looked_up && verdict.decision.stateless ? "do not pass by this rule (stateless)"
+				: "pass");
+	free(what);
+	free(when);
+	return allowed ? EXPLAIN_YES : EXPLAIN_NO;
+}
+
+/* --- who is meant ------------------------------------------------------------------------------------------------- */
+
+struct ends {
+	unsigned count, room;
+	struct end *all;
+	bool gateway;           /* of whatever network the other end is on */
+};
+
+static void add_end(struct ends *ends, const char *text, unsigned port, const uint8_t ip[4])
+{
+	struct end *end = ARRAY_ADD(ends->all, ends->count, ends->room);
+
+	*end = (struct end){ .text = text, .port = port };
+	memcpy(end->ip, ip, 4);
+}
+
+static bool find_ends(const struct policy *policy, const char *text, struct ends *ends)
+{
+	unsigned vm = find_vm(policy, text);
+	uint8_t ip[4];
+
+	*ends = (struct ends){ .gateway = !strcmp(text, "gateway") };
+	bool is_ip = parse_ipv4(text, ip);
+	for (unsigned i = 0; i < policy->port_count; i++) {
+		const struct policy_port *port = &policy->ports[i];
+		if (is_ip ? !memcmp(port->ip, ip, 4) : vm != NONE ? port->vm == vm : !strcmp(port->name, text))
+			add_end(ends, text, i, port->ip);
+	}
+	if (is_ip && !ends->count)
+		add_end(ends, text, NONE, ip);
+	if (ends->count || ends->gateway)
+		return true;
+	if (vm == NONE)
+		fprintf(stderr,
+			"lzr-policy explain: expected a VM, a port, \"gateway\" or an address, found \"%s\"\n", text);
+	else
+		fprintf(stderr, "lzr-policy explain: VM \"%s\" has no port, so no packet gets to it or from it\n",
+			text);
+	return false;
+}
+
+/* Points the question at these two; false when there is no such way at all. */
+static bool aim(struct asked *asked, const struct end *from, const struct end *to)
+{
+	const struct policy *policy = asked->policy;
+
+	asked->from = *from;
+	asked->to = *to;
+	if (from->port == NONE && to->port == NONE)
+		return false;
+	asked->network = policy->ports[from->port != NONE ? from->port : to->port].network;
+	return from->port != NONE || policy->networks[asked->network].uplink != NONE;
+}
+
+static bool meet(const struct policy *policy, const struct end *from, const struct end *to)
+{
+	return from->port == NONE || to->port == NONE ||
+	       policy->ports[from->port].network == policy->ports[to->port].network;
+}
+
+/* "gateway" is the one of each network that the others are on. */
+static void resolve_gateway(const struct policy *policy, struct ends *ends, const struct ends *others, const char *text)
+{
+	for (unsigned i = 0; ends->gateway && i < others->count; i++) {
+		unsigned port = others->all[i].port;
+		const struct policy_network *network = port == NONE ? NULL
+			: &policy->networks[policy->ports[port].network];
+		if (network && network->has_gateway)
+			add_end(ends, text, NONE, network->gateway);
+	}
+}
+
+static int tell_pairs(struct asked *asked, const struct ends *from, const struct ends *to)
+{
+	int status = EXPLAIN_ERROR;
+
+	/* Those that share a network; when there are none, the first shows why not. */
+	for (unsigned pass = 0; pass < 2 && status == EXPLAIN_ERROR; pass++)
+		for (unsigned i = 0; i < from->count; i++)
+			for (unsigned j = 0; j < to->count && (!pass || status == EXPLAIN_ERROR); j++) {
+				if ((!pass && !meet(asked->policy, &from->all[i], &to->all[j])) ||
+				    !aim(asked, &from->all[i], &to->all[j]))
+					continue;
+				int one = tell(asked);
+				status = status == EXPLAIN_ERROR || one < status ? one : status;
+			}
+	return status;
+}
+
+int explain_packet(FILE *out, const struct policy *policy, const struct explain_packet *packet)
+{
+	struct asked asked = { .out = out, .policy = policy, .packet = packet };
+	struct ends from = { 0 }, to = { 0 };
+	int status = EXPLAIN_ERROR;
+	struct fabric *fabric = fabric_make(policy);
+
+	if (!fabric) {
+		fprintf(stderr, "lzr-policy explain: the policy has no switch, or more than the switch has room for\n");
+	} else if (find_ends(policy, packet->from, &from) && find_ends(policy, packet->to, &to)) {
+		asked.sw = memory_get(sizeof(*asked.sw));
+		asked.sw->config = fabric->config;
+		resolve_gateway(policy, &from, &to, packet->from);
+		resolve_gateway(policy, &to, &from, packet->to);
+		status = tell_pairs(&asked, &from, &to);
+		if (status == EXPLAIN_ERROR)
+			fprintf(stderr, "lzr-policy explain: %s and %s: no network leads from one to the other\n",
+				packet->from, packet->to);
+		free(asked.sw);
+	}
+	free(fabric);
+	free(from.all);
+	free(to.all);
+	return status;
+}
