@@ -92,6 +92,7 @@ static void svm_vcpu_reset(struct vcpu *vcpu, const struct vcpu_start *start)
 	vcpu->regs.gpr[RBX] = start->rbx;
 	vcpu->shadow = false;
 	svm->held = false;
+	svm->held_tries = 0;
 	svm->flush = svm->prepare = true;
 }
 

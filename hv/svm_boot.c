@@ -57,6 +57,10 @@ static enum hv_err svm_probe(void)
 		return HV_UNSUPPORTED;
 	}
 	asid_count = arch_cpuid(CPUID_SVM, 0).ebx;
+	if (asid_count < 2) {
+		say("cpu: SVM with %u address space identifiers: expected two at least", asid_count);
+		return HV_UNSUPPORTED;
+	}
 	map = mem_alloc_hv(IOPM_LENGTH, PAGE_SIZE);
 	if (!map)
 		return HV_NO_MEMORY;
