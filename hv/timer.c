@@ -82,8 +82,8 @@ HV_BOOT void timer_init(void)
 	struct sample first = sample_best();
 	uint32_t start = reference();
 
-	for (uint64_t give_up = arch_rdtsc() + (1ull << 36); ((reference() - start) & modulo) < hz * WINDOW_MS / 1000;)
-		if (arch_rdtsc() > give_up)
+	while (((reference() - start) & modulo) < hz * WINDOW_MS / 1000)
+		if (arch_rdtsc() - first.tsc > 1ull << 36)
 			panic("timer: the reference clock stands still");
 	struct sample last = sample_best();
 
@@ -118,11 +118,12 @@ uint32_t time_tsc_khz(void)
 	return (uint32_t)tsc_khz;
 }
 
+/* A second at most, which the counter holds at its usual rates: who waits for longer is woken and arms again. */
 void time_arm(uint64_t deadline_ns)
 {
 	uint64_t now = time_ns();
 	uint64_t ns = deadline_ns > now ? deadline_ns - now : 0;
-	uint64_t count = ns < NS_PER_S ? scale(ns, apic_per_ns) : UINT32_MAX / 2;
+	uint64_t count = scale(ns < NS_PER_S ? ns : NS_PER_S, apic_per_ns);
 
 	if (count > UINT32_MAX)
 		count = UINT32_MAX;
