@@ -156,6 +156,11 @@ static inline void arch_vmsave(uint64_t physical)
 	__asm__ volatile("vmsave %%rax" : : "a"(physical) : "memory");
 }
 
+static inline void arch_load_idt(const void *pointer)
+{
+	__asm__ volatile("lidt (%0)" : : "r"(pointer) : "memory");
+}
+
 static inline void arch_invlpg(uint64_t address)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");

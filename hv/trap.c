@@ -78,7 +78,7 @@ HV_BOOT void cpu_load(struct cpu *cpu)
 		(tss >> 24 & 0xff) << 56;
 	cpu->gdt[HOST_TSS / 8 + 1] = tss >> 32;
 	gdt_load(&gdt);
-	__asm__ volatile("lidt %0" : : "m"(table));
+	arch_load_idt(&table);
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)cpu);
 	arch_write_cr4(arch_read_cr4() | CR4_MCE);      /* else a machine check resets the machine without a word */
 }

@@ -15,6 +15,7 @@
 #define arch_out8 real_out8
 #define arch_read_cr0 real_read_cr0
 #define arch_read_cr4 real_read_cr4
+#define arch_read_cr2 real_read_cr2
 #define arch_read_cr3 real_read_cr3
 #define arch_write_cr0 real_write_cr0
 #define arch_write_cr3 real_write_cr3
@@ -34,6 +35,8 @@
 #define arch_x87_forget real_x87_forget
 #define arch_vmsave real_vmsave
 #define arch_invlpg real_invlpg
+#define arch_fence real_fence
+#define arch_load_idt real_load_idt
 #define arch_pause real_pause
 #include "../../../hv/arch_x86.h"
 #undef arch_cpuid
@@ -45,6 +48,7 @@
 #undef arch_out8
 #undef arch_read_cr0
 #undef arch_read_cr4
+#undef arch_read_cr2
 #undef arch_read_cr3
 #undef arch_write_cr0
 #undef arch_write_cr3
@@ -64,6 +68,8 @@
 #undef arch_x87_forget
 #undef arch_vmsave
 #undef arch_invlpg
+#undef arch_fence
+#undef arch_load_idt
 #undef arch_pause
 
 struct cpuid_regs arch_cpuid(uint32_t leaf, uint32_t subleaf);
@@ -74,6 +80,7 @@ uint8_t arch_in8(uint16_t port);
 uint32_t arch_in32(uint16_t port);
 void arch_out8(uint16_t port, uint8_t value);
 uint64_t arch_read_cr0(void);
+uint64_t arch_read_cr2(void);
 uint64_t arch_read_cr3(void);
 uint64_t arch_read_cr4(void);
 void arch_write_cr0(uint64_t value);
@@ -94,6 +101,8 @@ void arch_xrstor(const void *area);
 void arch_x87_forget(void);
 void arch_vmsave(uint64_t physical);
 void arch_invlpg(uint64_t address);
+void arch_fence(void);
+void arch_load_idt(const void *pointer);
 void arch_pause(void);
 
 #endif

@@ -118,4 +118,12 @@ void arch_xrstor(const void *area)
 void arch_x87_forget(void) { trace("x87_forget"); }
 void arch_vmsave(uint64_t physical) { trace("vmsave %lx", physical); }
 void arch_invlpg(uint64_t address) { (void)address; cpu_fake.flushed++; }
-void arch_pause(void) { }
+void arch_fence(void) { trace("fence"); }
+void arch_out8(uint16_t port, uint8_t value) { trace("out %x=%x", port, value); }
+uint64_t arch_read_cr2(void) { return 0; }
+
+void arch_pause(void)
+{
+	if (cpu_fake.on_pause)
+		cpu_fake.on_pause();
+}
