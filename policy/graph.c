@@ -280,6 +280,12 @@ static void put_right_names(FILE *out, unsigned rights)
 		}
 }
 
+/* One with a label, in a column; those that are trusted stand above or below them. */
+static bool is_vm(const struct picture *picture, uint32_t node)
+{
+	return picture->flows->things[node].kind == THING_VM && in_column(picture, node);
+}
+
 static void put_link(FILE *out, const struct picture *picture, const struct picture_link *link)
 {
 	const struct flows *flows = picture->flows;
@@ -287,8 +293,10 @@ static void put_link(FILE *out, const struct picture *picture, const struct pict
 	bool frames = link->causes & (1u << CAUSE_PORT | 1u << CAUSE_SWITCH | 1u << CAUSE_UPLINK);
 	char text[FLOWS_TEXT], place[PLACE_TEXT];
 
-	fprintf(out, "n%u -> n%u [dir=%s", link->tail, link->head,
-		link->down && link->up ? "both" : link->down ? "forward" : "back");
+	bool down = link->hop ? link->hop_down : link->down, up = link->hop ? !link->hop_down : link->up;
+	fprintf(out, "n%u -> n%u [dir=%s", link->tail, link->head, down && up ? "both" : down ? "forward" : "back");
+	if (is_vm(picture, link->tail) && is_vm(picture, link->head))
+		fprintf(out, ", constraint=false");
 	if (link->hop) {
 		fprintf(out, ", color=\"%s\", penwidth=3.5, label=<<font color=\"%s\"><b>hop %u", RED, RED, link->hop);
 		if (link->last_hop != link->hop)
@@ -345,7 +353,21 @@ static void put_legend(FILE *out, const struct policy *policy)
 	for (unsigned i = 0; i < count; i++)
 		fprintf(out, "%s<td align=\"left\"><b>%s</b>: %s</td>%s", i % 2 ? "" : "<tr>", marks[i][0], marks[i][1],
 			i % 2 || i + 1 == count ? "</tr>" : "");
-	fprintf(out, "</table>>];\n{ rank=sink; legend; }\n");
+	fprintf(out, "</table>>];\n");
+}
+
+/* Below everything that has nothing below it. */
+static void place_legend(FILE *out, const struct picture *picture)
+{
+	uint32_t count = picture->flows->graph.node_count;
+	bool *is_tail = memory_get(count * sizeof(*is_tail));
+
+	for (unsigned i = 0; i < picture->link_count; i++)
+		is_tail[picture->links[i].tail] = true;
+	for (uint32_t n = 0; n < count; n++)
+		if (drawn(picture, n) && !is_tail[n])
+			fprintf(out, "n%u -> legend [style=invis, weight=0];\n", n);
+	free(is_tail);
 }
 
 static void put_title(FILE *out, const struct picture *picture, const char *source)
@@ -363,7 +385,8 @@ static void put_title(FILE *out, const struct picture *picture, const char *sour
 	} else {
 		fprintf(out, "<font point-size=\"17\" color=\"%s\"><b>", RED);
 		put_text(out, flows_verdict(picture->flows, picture->result, text));
-		fprintf(out, "</b> in %u hop(s)</font>", picture->result->path_length);
+		fprintf(out, "</b> in %u hop%s</font>", picture->result->path_length,
+			picture->result->path_length == 1 ? "" : "s");
 	}
 	fprintf(out, "<br/>>; labelloc=t;\n");
 }
@@ -386,6 +409,7 @@ static void put_picture(FILE *out, const struct picture *picture, const char *so
 	for (unsigned i = 0; i < picture->link_count; i++)
 		put_link(out, picture, &picture->links[i]);
 	put_legend(out, picture->flows->policy);
+	place_legend(out, picture);
 	fprintf(out, "}\n");
 }
 

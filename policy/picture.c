@@ -107,8 +107,11 @@ static void add_links(struct picture *picture)
 			link->rights |= 1u << cause->b;
 		link->edge = link->count++ ? link->edge : e;
 		uint32_t hop = hop_of(picture->result, e);
-		link->hop = link->hop ? link->hop : hop;
-		link->last_hop = hop ? hop : link->last_hop;
+		if (hop && (!link->hop || hop < link->hop)) {
+			link->hop = hop;
+			link->hop_down = span.down != turned;
+		}
+		link->last_hop = hop > link->last_hop ? hop : link->last_hop;
 	}
 	table_free(&pairs);
 	free(keys);

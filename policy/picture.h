@@ -13,6 +13,7 @@ struct picture_link {           /* one line between two shapes, for all edges be
 	unsigned count;         /* how many edges */
 	uint32_t edge;          /* the first of them */
 	uint32_t hop, last_hop; /* which hops of the counter-example it is, from 1; 0: none */
+	bool hop_down;          /* the first of them leads from tail to head */
 };
 
 struct picture {

@@ -22,9 +22,9 @@
 
 #include "policy.h"
 
-#define GROUP 20u               /* VMs of one network */
-#define RULES 10u               /* for each VM */
-#define PART 1000u              /* of a list, in one pair of braces */
+#define GROUP 20u  /* VMs of one network */
+#define RULES 10u  /* for each VM */
+#define PART 1000u /* of a list, in one pair of braces */
 #define MANIFEST_ROOM 65536u
 
 static const char *compiler, *folder;
@@ -70,7 +70,8 @@ static void put_label(FILE *out, unsigned group)
 static void put_vms(FILE *out, unsigned count)
 {
 	const char *rest = "memory = \"2M\"; cpus = <0>;";
-	const char *range = "label = \"l3\", \"c0\", \"c1\"; trusted-low = \"l0\"; trusted-high = \"l3\", \"c0\", \"c1\";";
+	const char *range =
+		"label = \"l3\", \"c0\", \"c1\"; trusted-low = \"l0\"; trusted-high = \"l3\", \"c0\", \"c1\";";
 
 	for (unsigned i = 0; i < count; i++) {
 		put_list(out, "vms", i);
@@ -84,7 +85,8 @@ static void put_vms(FILE *out, unsigned count)
 		fprintf(out, " };\n");
 	}
 	fprintf(out, "\tswitch { %s %s service; };\n", rest, range);
-	fprintf(out, "\tauditor { %s %s attests = \"*\"; reads-audit = \"*\"; controls = \"*\"; };\n}; };\n", rest, range);
+	fprintf(out, "\tauditor { %s %s attests = \"*\"; reads-audit = \"*\"; controls = \"*\"; };\n}; };\n", rest,
+		range);
 }
 
 static void put_network(FILE *out, unsigned group, unsigned count)
@@ -95,8 +97,9 @@ static void put_network(FILE *out, unsigned group, unsigned count)
 	put_label(out, group);
 	fprintf(out, "\n\t\tports {\n");
 	for (unsigned i = first; i < first + size; i++)
-		fprintf(out, "\t\t\tp%u { vm = \"vm%u\"; device = \"net0\"; mac = \"02:00:00:%02x:%02x:%02x\"; "
-			     "ip = \"10.%u.%u.%u\"; };\n",
+		fprintf(out,
+			"\t\t\tp%u { vm = \"vm%u\"; device = \"net0\"; mac = \"02:00:00:%02x:%02x:%02x\"; "
+			"ip = \"10.%u.%u.%u\"; };\n",
 			i, i, i >> 16, i >> 8 & 255, i & 255, i >> 16, i >> 8 & 255, i & 255);
 	fprintf(out, "\t\t};\n\t\trules {\n");
 	for (unsigned i = 0; i < size * RULES; i++)
@@ -116,8 +119,9 @@ static void put_source(unsigned count)
 	for (unsigned i = 0; i < 8; i++)
 		fprintf(out, "\ts%u { tcp = <%u>; };\n", i, 1000 + i);
 	fprintf(out, "};\n");
-	fprintf(out, "switch {\n\tvm = \"switch\"; device = \"ports\";\n"
-		     "\tquarantine { verifier = \"v.lzrkey\"; lease-max = \"60s\"; nonce-interval = \"1s\"; };\n};\n};\n");
+	fprintf(out,
+		"switch {\n\tvm = \"switch\"; device = \"ports\";\n"
+		"\tquarantine { verifier = \"v.lzrkey\"; lease-max = \"60s\"; nonce-interval = \"1s\"; };\n};\n};\n");
 	put_vms(out, count);
 	for (unsigned group = 0; group * GROUP < count; group++) {
 		put_list(out, "networks", group);
@@ -126,8 +130,10 @@ static void put_source(unsigned count)
 	fprintf(out, "}; };\n");
 	for (unsigned i = 0; i < count; i++) {
 		put_list(out, "channels", i);
-		fprintf(out, "\tc%u { vm = \"vm%u\"; device = \"chan0\"; service = \"broker%u\"; "
-			     "service-device = \"s%u\"; };\n", i, i, i / GROUP, i % GROUP);
+		fprintf(out,
+			"\tc%u { vm = \"vm%u\"; device = \"chan0\"; service = \"broker%u\"; "
+			"service-device = \"s%u\"; };\n",
+			i, i, i / GROUP, i % GROUP);
 	}
 	fprintf(out, "}; };\n");
 	if (fclose(out) != 0)
@@ -140,7 +146,7 @@ struct vdev {
 	const char *name;
 	unsigned slot, virtio_id, queues;
 	bool service;
-	const uint8_t *mac;     /* or NULL */
+	const uint8_t *mac; /* or NULL */
 };
 
 static void put_vdev(void *fdt, const struct vdev *vdev)
@@ -221,7 +227,7 @@ static void put_manifests(unsigned count)
 /* --- runs --------------------------------------------------------------------------------------------------------- */
 
 struct cost {
-	double cpu;             /* seconds of it, dtc's with them: what else the machine does is not in it */
+	double cpu; /* seconds of it, dtc's with them: what else the machine does is not in it */
 	double wall;
 	double mebibytes;
 };
@@ -260,8 +266,8 @@ static struct cost run(const char *program, const char *const *arguments)
 
 static void put_switch_manifest(unsigned count)
 {
-	const char *const make[] = { "lzr-policy", "switch", "p.dts",	 "--keys", ".",
-				     "--out",	   "p.switch", "--machine-limits", "off",    NULL };
+	const char *const make[] = { "lzr-policy", "switch",	       "p.dts", "--keys", ".", "--out",
+				     "p.switch",   "--machine-limits", "off",	NULL };
 	struct vdev ports = { "ports", 1, LZR_VIRTIO_PCI_LINK, 2 * count, true, NULL };
 	uint8_t hash[LZR_DIGEST_SIZE];
 	char path[512], why[600];
@@ -279,10 +285,10 @@ static void put_switch_manifest(unsigned count)
 static void measure(unsigned count, struct cost *dtc, struct cost *check, struct cost *build)
 {
 	const char *const dtc_line[] = { "dtc", "-q", "-I", "dts", "-O", "dts", "-T", "-o", "p.out", "p.dts", NULL };
-	const char *const check_line[] = { "lzr-policy", "check", "p.dts", "--keys", ".", "--manifest-dir", ".",
-					   "--machine-limits", "off", NULL };
-	const char *const build_line[] = { "lzr-policy", "build", "p.dts", "--keys", ".", "--manifest-dir", ".",
-					   "--machine-limits", "off", "--out", "p.dtb", NULL };
+	const char *const check_line[] = { "lzr-policy",       "check", "p.dts", "--keys", ".", "--manifest-dir", ".",
+					   "--machine-limits", "off",	NULL };
+	const char *const build_line[] = { "lzr-policy",       "build", "p.dts", "--keys", ".", "--manifest-dir", ".",
+					   "--machine-limits", "off",	"--out", "p.dtb",  NULL };
 
 	put_source(count);
 	put_manifests(count);
@@ -313,8 +319,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		measure(sizes[i], &dtc, &check, &build);
 		own = build.cpu - dtc.cpu;
-		printf("%5u  %6u  %6.3f  %6.3f  %6.3f %6.3f  ", sizes[i], sizes[i] * RULES, check.cpu, build.cpu, dtc.cpu,
-		       own);
+		printf("%5u  %6u  %6.3f  %6.3f  %6.3f %6.3f  ", sizes[i], sizes[i] * RULES, check.cpu, build.cpu,
+		       dtc.cpu, own);
 		printf(i ? "%6.1f  " : "        ", own / last);
 		printf("%8.3f  %5.1f\n", build.wall, build.mebibytes);
 		fflush(stdout);
