@@ -103,7 +103,7 @@ static const char *shape_of(const struct picture *picture, uint32_t node)
 	switch (picture->flows->things[node].kind) {
 	case THING_VM:
 		if (trusted && picture->flows->policy->vms[node].guard)
-			return "shape=cds, peripheries=2, style=filled";
+			return "shape=cds, peripheries=2, style=filled, margin=\"0.35,0.2\"";
 		if (trusted)
 			return "shape=octagon, peripheries=2, style=filled";
 		return "shape=box, style=\"filled,rounded\"";
@@ -121,12 +121,13 @@ static void put_shape(FILE *out, const struct picture *picture, uint32_t node)
 	const struct flows *flows = picture->flows;
 	const struct lzr_label *label = &picture->result->bounds[node].low;
 	bool network = flows->things[node].kind == THING_NETWORK;
+	bool guard = flows->things[node].kind == THING_VM && flows->policy->vms[node].guard;
 
 	fprintf(out, "n%u [%s, label=<", node, shape_of(picture, node));
 	put_words(out, picture, node);
 	fprintf(out, ">, fillcolor=");
 	if (flows->graph.nodes[node].kind != FLOW_FIXED || flows->things[node].kind == THING_DEVICE)
-		fprintf(out, "white");
+		fprintf(out, "%s", guard ? "\"#fff0b8\"" : "white");
 	else
 		put_fill(out, flows->policy, label->level, network ? SHADE_LINE : SHADE_SHAPE);
 	fprintf(out, ", color=");
@@ -329,7 +330,7 @@ static void put_legend(FILE *out, const struct policy *policy)
 	static const char *const marks[][2] = {
 		{ "rounded box", "VM with one label" },
 		{ "double octagon", "VM trusted to keep labels apart" },
-		{ "double arrow shape", "guard, the only way down" },
+		{ "yellow arrow shape", "guard, the only way down" },
 		{ "bar in a frame", "network and its VMs" },
 		{ "tabbed box", "device" },
 		{ "stacked box", "VMs that differ only by name" },
