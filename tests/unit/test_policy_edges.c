@@ -290,15 +290,6 @@ static void rights(void **unused)
 	expect_leaks(leaks, sizeof(leaks) / sizeof(leaks[0]));
 }
 
-static void expect_clean(const struct insertion insertions[2])
-{
-	struct rig *rig = rig_begin(insertions);
-
-	if (rig->report.errors)
-		fail_msg("%s", rig->report.text);
-	rig_end(rig);
-}
-
 static void what_does_not_flow_down_is_allowed(void **unused)
 {
 	static const struct insertion good[][2] = {
@@ -322,8 +313,12 @@ static void what_does_not_flow_down_is_allowed(void **unused)
 	};
 	(void)unused;
 
-	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		expect_clean(good[i]);
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct rig *rig = rig_begin(good[i]);
+		if (rig->report.errors)
+			fail_msg("%s", rig->report.text);
+		rig_end(rig);
+	}
 }
 
 /* A channel gets the join of what its ends send, the control channel too; a declared label stays. */
@@ -414,6 +409,53 @@ static void vms_that_differ_only_by_name_are_one_shape(void **unused)
 	free(text);
 }
 
+static const char head[] = "// SPDX-License-Identifier: Apache-2.0\n";
+
+static void write_golden(const char *path, const char *bytes, size_t size)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	fputs(head, out);
+	fwrite(bytes, 1, size, out);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* The corpus's good policies: their pictures are those beside them; POLICY_CORPUS=write writes them instead. */
+static void pictures_are_as_they_were(void **unused)
+{
+	static const char *const names[] = { "base", "least", "platform", "rules" };
+	char source[64], golden[64], path[64], why[512];
+	size_t size, golden_size;
+	(void)unused;
+
+	snprintf(path, sizeof(path), "%s/p.dot", folder);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct policy policy = { 0 };
+		struct report report = { 0 };
+		snprintf(source, sizeof(source), "tests/policy/good/%s.dts", names[i]);
+		snprintf(golden, sizeof(golden), "tests/policy/good/%s.dot", names[i]);
+		struct node *root = source_read(source, &report);
+		assert_non_null(root);
+		model_read(&policy, root, "tests/policy/keys", &report);
+		assert_int_equal(report.errors, 0);
+		assert_true(graph_write(&policy, source, path));
+		char *bytes = file_load(path, 1u << 20, &size, why, sizeof(why));
+		assert_non_null(bytes);
+		if (getenv("POLICY_CORPUS"))
+			write_golden(golden, bytes, size);
+		char *expected = file_load(golden, 1u << 20, &golden_size, why, sizeof(why));
+		if (!expected || golden_size != size + sizeof(head) - 1 ||
+		    memcmp(bytes, expected + sizeof(head) - 1, size))
+			fail_msg("%s: expected the picture as it was; look at it, then POLICY_CORPUS=write", golden);
+		free(bytes);
+		free(expected);
+		policy_free(&policy);
+		source_free(root);
+		report_free(&report);
+	}
+}
+
 static int setup(void **state)
 {
 	char prefix[64];
@@ -449,6 +491,7 @@ int main(void)
 		cmocka_unit_test(links_get_the_labels_of_the_certificate),
 		cmocka_unit_test(the_picture_shows_the_path),
 		cmocka_unit_test(vms_that_differ_only_by_name_are_one_shape),
+		cmocka_unit_test(pictures_are_as_they_were),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
