@@ -2,7 +2,7 @@
 # The examples besides the workstation: their images, policies, boot volumes and tests.  Each has a page in docs/examples.
 
 EXAMPLE_DIR := tests/guests/example
-EXAMPLE_OBJ := $(addprefix $(O)/guests/obj/,$(addsuffix .o,$(RT_SRC) $(EXAMPLE_DIR)/pipe.c))
+EXAMPLE_OBJ := $(addprefix $(O)/guests/obj/,$(addsuffix .o,$(RT_SRC) $(EXAMPLE_DIR)/pipe.c $(EXAMPLE_DIR)/net.c))
 
 # Tiny guests: build/guests/example/NAME.elf.
 $(O)/guests/example/%.elf: $(O)/guests/obj/$(EXAMPLE_DIR)/%.c.o $(EXAMPLE_OBJ) guests/rt/rt.lds
@@ -24,6 +24,27 @@ $(O)/examples/$(1).img: $(O)/lazaret.efi $(O)/bin/mkboot $(O)/policy/$(1).sig $(
 	@mkdir -p $$(@D)
 	@echo "  VOLUME  $(1)"
 	@tests/make-volume $$@ $(O)/policy/$(1) $(2)
+endef
+
+# $(call example_switch,NAME,QUEUES): the image of a switch with one card, for that policy
+define example_switch
+$(O)/policy/$(1).switch: policy/examples/$(1).dts $(O)/keys/verifier.lzrkey $(LZR_POLICY)
+	@mkdir -p $$(@D)
+	@$(LZR_POLICY) switch $$< --keys $(O)/keys --out $$@
+$(IMAGES)/$(1)-switch.manifest: $(O)/guests/switch.elf $(O)/policy/$(1).switch $(VMIMAGE)
+	@echo "  IMAGE   $(1)-switch"
+	@$(VMIMAGE) elf --name $(1)-switch --program switch --elf $$< --memory 64M \
+		--vdev ports:link,slot=1,queues=$(2),size=64 --assign nic0$(comma)slot=2$(comma)class=020000 \
+		--segment $(O)/policy/$(1).switch@0x1000000 --out $$(@D) >$(O)/guests/$(1)-switch.measurement
+endef
+
+# $(call example_reference,NAME,MANIFESTS): what a verifier expects of that machine
+define example_reference
+$(O)/examples/$(1).reference: $(O)/examples/$(1).img $(O)/bin/lzr-verify
+	@mcopy -n -o -i $$< ::/lazaret/boot.list $(O)/examples/$(1).list
+	@$(O)/bin/lzr-verify reference --loader $(O)/lazaret.efi --hypervisor $(O)/hv/hv.elf \
+		--boot-list $(O)/examples/$(1).list --signer $(O)/keys/signer.lzrkey \
+		--policy $(O)/policy/$(1).dtb $(2:%=--manifest %) --out $$@
 endef
 
 # --- cross-domain pair with a guard
@@ -62,25 +83,33 @@ $(SERVICE_IMAGES): $(IMAGES)/service-%.manifest: $(O)/guests/example/service.elf
 		--vdev net0:net,slot=1,mac=02:4c:5a:00:03:$$(printf %02x $$((32 + 1$* - 100))) --out $(@D) \
 		>$(O)/guests/service-$*.measurement
 
-$(O)/policy/server.switch: policy/examples/server.dts $(O)/keys/verifier.lzrkey $(LZR_POLICY)
-	@mkdir -p $(@D)
-	@$(LZR_POLICY) switch $< --keys $(O)/keys --out $@
-$(IMAGES)/server-switch.manifest: $(O)/guests/switch.elf $(O)/policy/server.switch $(VMIMAGE)
-	@echo "  IMAGE   server-switch"
-	@$(VMIMAGE) elf --name server-switch --program switch --elf $< --memory 64M \
-		--vdev ports:link,slot=1,queues=68,size=64 --assign nic0$(comma)slot=2$(comma)class=020000 \
-		--segment $(O)/policy/server.switch@0x1000000 --out $(@D) >$(O)/guests/server-switch.measurement
-
+$(eval $(call example_switch,server,68))
 SERVER_IMAGES := $(IMAGES)/server-switch.manifest $(IMAGES)/attestor.manifest $(SERVICE_IMAGES)
 $(eval $(call example_volume,server,$(SERVER_IMAGES)))
-
-# What a verifier expects of that machine.
-$(O)/examples/server.reference: $(O)/examples/server.img $(O)/bin/lzr-verify
-	@mcopy -n -o -i $< ::/lazaret/boot.list $(O)/examples/server.list
-	@$(O)/bin/lzr-verify reference --loader $(O)/lazaret.efi --hypervisor $(O)/hv/hv.elf \
-		--boot-list $(O)/examples/server.list --signer $(O)/keys/signer.lzrkey \
-		--policy $(O)/policy/server.dtb $(SERVER_IMAGES:%=--manifest %) --out $@
+$(eval $(call example_reference,server,$(SERVER_IMAGES)))
 
 E2E_TESTS += example_server
-example_server.sources := tests/e2e/example_server.c
+example_server.sources := tests/e2e/example_server.c tests/e2e/example.c
 example_server.needs := $(O)/examples/server.img $(O)/examples/server.reference $(O)/bin/lzr-verify
+
+# --- a quarantine gateway: a visitor, who looks at it, one way out
+
+$(IMAGES)/inspector.manifest: $(O)/guests/example/inspector.elf $(VMIMAGE)
+	@mkdir -p $(@D)
+	@echo "  IMAGE   inspector"
+	@$(VMIMAGE) elf --name inspector --elf $< --memory 8M --vdev net0:net,slot=1,mac=02:4c:5a:00:03:21 \
+		--out $(@D) >$(O)/guests/inspector.measurement
+$(IMAGES)/quarantine-visitor.manifest: $(O)/guests/example/visitor.elf $(VMIMAGE)
+	@mkdir -p $(@D)
+	@echo "  IMAGE   quarantine-visitor"
+	@$(VMIMAGE) elf --name quarantine-visitor --elf $< --memory 8M --vdev net0:net,slot=1,mac=02:4c:5a:00:03:22 \
+		--out $(@D) >$(O)/guests/quarantine-visitor.measurement
+
+$(eval $(call example_switch,quarantine,16))
+QUARANTINE_IMAGES := $(foreach i,quarantine-switch attestor inspector quarantine-visitor,$(IMAGES)/$(i).manifest)
+$(eval $(call example_volume,quarantine,$(QUARANTINE_IMAGES)))
+$(eval $(call example_reference,quarantine,$(QUARANTINE_IMAGES)))
+
+E2E_TESTS += example_quarantine
+example_quarantine.sources := tests/e2e/example_quarantine.c tests/e2e/example.c
+example_quarantine.needs := $(O)/examples/quarantine.img $(O)/examples/quarantine.reference $(O)/bin/lzr-verify

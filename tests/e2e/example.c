@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "example.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "run.h"
+
+#define MEMORY_MIB 1536u
+#define FILE_MAX (1u << 20)
+#define ATTESTOR 0x14u
+
+static const char *example;
+
+const char *example_path(const char *file)
+{
+	static char paths[2][256];
+	static unsigned turn;
+
+	turn ^= 1;
+	snprintf(paths[turn], sizeof(paths[turn]), "build/run/example_%s/%s", example, file);
+	return paths[turn];
+}
+
+bool example_reference(const char *file, const char *without)
+{
+	char from[256], line[512], start[64] = "\n";
+	FILE *in, *out = fopen(example_path(file), "w");
+
+	snprintf(from, sizeof(from), "build/examples/%s.reference", example);
+	in = fopen(from, "r");
+	if (!in || !out) {
+		perror(from);
+		return false;
+	}
+	if (without)
+		snprintf(start, sizeof(start), "image %s ", without);
+	while (fgets(line, sizeof(line), in))
+		if (strncmp(line, start, strlen(start)))
+			fputs(line, out);
+	fclose(in);
+	return fclose(out) == 0;
+}
+
+/* The program that QEMU starts for a connection to the verifier's address. */
+static bool write_serve(char *forward, size_t size)
+{
+	const char *dir = example_path("");
+	char top[512], command[1280];
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		 "cat %s/ca/swtpm-localca-rootca-cert.pem %s/ca/issuercert.pem >%sroots.pem",
+		 rig_tpm_maker(), rig_tpm_maker(), dir);
+	if (!getcwd(top, sizeof(top)) || system(command))
+		return false;
+	f = fopen(example_path("serve"), "w");
+	if (!f)
+		return false;
+	fprintf(f, "#!/bin/sh\ncd '%s' || exit 1\necho $$ >%spid\n"
+		"exec build/bin/lzr-verify serve --stdio --state %sverifier --reference %sreference"
+		" --key build/keys/verifier.pem --ek-roots %sroots.pem --lease 300 --allow-development-key"
+		" 2>>%sverifier.log\n", top, dir, dir, dir, dir, dir);
+	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/%sserve", top, dir);
+	return fclose(f) == 0 && chmod(example_path("serve"), 0755) == 0;
+}
+
+int example_boot(const char *name, unsigned seconds, const char *without)
+{
+	struct rig_config config = { .seconds = seconds, .memory_mib = MEMORY_MIB, .no_nvme = true };
+	char dir[128], esp[128], forward[1024];
+	char *clean[] = { "rm", "-rf", dir, NULL }, *make[] = { "mkdir", "-p", dir, NULL };
+
+	example = name;
+	snprintf(dir, sizeof(dir), "build/run/example_%s", name);
+	snprintf(esp, sizeof(esp), "build/examples/%s.img", name);
+	if (!run_program(clean, 30, NULL, 0) || !run_program(make, 30, NULL, 0) || !rig_tpm_maker() ||
+	    !example_reference("reference", without) || !write_serve(forward, sizeof(forward)))
+		return -1;
+	config.dir = dir;
+	config.esp = esp;
+	config.guestfwd[RIG_RESTRICTED][0] = forward;
+	return machine_boot(&config, NULL);
+}
+
+const char *example_state(const char *file)
+{
+	static char text[FILE_MAX];
+	char path[280];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%sverifier/%s", example_path(""), file);
+	f = fopen(path, "r");
+	if (f) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
+	text[n] = 0;
+	return text;
+}
+
+void example_new_session(void)
+{
+	FILE *f = fopen(example_path("pid"), "r");
+	long pid = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld", &pid), 1);
+	fclose(f);
+	assert_true(pid > 1);
+	assert_int_equal(kill((pid_t)pid, SIGTERM), 0);
+}
+
+bool example_check(const char *reference, char *output, size_t capacity)
+{
+	char bundle[256], state[256], values[256], nonce[256];
+	char *check[] = { "build/bin/lzr-verify", "check", "--bundle", bundle, "--nonce", nonce, "--reference", values,
+			  "--state", state, "--allow-development-key", NULL };
+
+	snprintf(bundle, sizeof(bundle), "%s", example_path("verifier/bundle"));
+	snprintf(state, sizeof(state), "%s", example_path("verifier"));
+	snprintf(values, sizeof(values), "%s", example_path(reference));
+	snprintf(nonce, sizeof(nonce), "%.200s", example_state("nonce"));
+	return run_program(check, 30, output, capacity);
+}
+
+unsigned example_frames(unsigned first, unsigned last, unsigned *before)
+{
+	static const uint8_t ours[5] = { 0x02, 0x4c, 0x5a, 0x00, 0x03 };
+	FILE *file = fopen(rig_pcap(machine, RIG_RESTRICTED), "rb");
+	uint8_t header[24], record[16], frame[65536];
+	unsigned attestor = 0, frames = 0;
+	uint32_t size;
+
+	assert_non_null(file);
+	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
+	while (fread(record, 1, sizeof(record), file) == sizeof(record)) {
+		memcpy(&size, record + 8, sizeof(size));
+		if (size < 14 || size > sizeof(frame) || fread(frame, 1, size, file) != size)
+			break;
+		if (memcmp(frame + 6, ours, sizeof(ours)))
+			continue;
+		frames += frame[11] >= first && frame[11] <= last;
+		attestor += frame[11] == ATTESTOR && frames == 0;
+	}
+	fclose(file);
+	if (before)
+		*before = attestor;
+	return frames;
+}
