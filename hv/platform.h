@@ -76,8 +76,9 @@ void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2
 #define AUDIT_HV 0xffffffffu
 /* Adds a record, counted against the VM's quota; raises nothing, never blocks. */
 void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1);
-/* Raises the epoch: something in the platform or VM records changed. */
-void epoch_raise(void);
+/* Around each change of what the platform or VM records show; short, and nothing waits for them. */
+void epoch_begin(void);
+void epoch_end(void);
 
 /* --- records (records.c) ------------------------------------------------------------------------------------------ */
 

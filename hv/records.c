@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The platform and VM records and the boot's files as byte streams.  Records are made when they are read, from state
- * that is atomic or read-only; a reader that sees the same epoch before and after has a consistent set.
+ * that is atomic or read-only; a reader that sees the same epoch before and after has a consistent set: the epoch
+ * rises behind each change, and while one is under way no reader gets the same epoch twice.
  */
 #include <string.h>
 
@@ -20,10 +21,23 @@ static HV_SEALED uint32_t seed_count;
 static uint32_t seed_next;
 static uint64_t sealed_ns;
 static uint64_t epoch;
+static uint32_t changes;                /* under way */
 
-void epoch_raise(void)
+void epoch_begin(void)
 {
-	__atomic_fetch_add(&epoch, 1, __ATOMIC_ACQ_REL);
+	__atomic_fetch_add(&changes, 1, __ATOMIC_SEQ_CST);
+}
+
+void epoch_end(void)
+{
+	__atomic_fetch_add(&epoch, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&changes, 1, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t epoch_now(void)
+{
+	return __atomic_load_n(&changes, __ATOMIC_SEQ_CST) ? __atomic_add_fetch(&epoch, 1, __ATOMIC_SEQ_CST)
+							   : __atomic_load_n(&epoch, __ATOMIC_SEQ_CST);
 }
 
 HV_BOOT void records_files(const struct handoff *handoff, const struct lzr_boot_file *policy,
@@ -86,7 +100,7 @@ static void platform_record(struct lzr_platform_record *r)
 	*r = (struct lzr_platform_record){
 		.version = LZR_ABI_VERSION,
 		.flags = platform_flags,
-		.epoch = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE),
+		.epoch = epoch_now(),
 		.vm_count = machine.vm_count,
 		.audit_slots = AUDIT_SLOTS,
 		.audit_next = audit_next(),

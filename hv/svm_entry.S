@@ -6,7 +6,8 @@
  * holds this CPU's own FS, GS, TR, LDTR, STAR and SYSENTER state.  The global interrupt flag is clear from before the
  * guest's state is loaded until the host's is back, so neither NMI nor #MC is taken with a guest's TR or GS.
  * Interrupts are enabled only so that VMRUN takes "interrupts may end the guest" from it; STI does not come right
- * before VMRUN, because the emulator would carry its shadow into the guest.
+ * before VMRUN, because the emulator would carry its shadow into the guest.  No register holds a guest's value when the
+ * compiler's code goes on.
  */
 	.section .text, "ax", @progbits
 	.globl svm_enter
@@ -57,6 +58,14 @@ svm_enter:
 	mov	%r13, 0x68(%rax)
 	mov	%r14, 0x70(%rax)
 	mov	%r15, 0x78(%rax)
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	xor	%esi, %esi
+	xor	%edi, %edi
+	xor	%r8d, %r8d
+	xor	%r9d, %r9d
+	xor	%r10d, %r10d
+	xor	%r11d, %r11d
 	cli
 	stgi
 	pop	%r15

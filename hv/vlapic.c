@@ -165,6 +165,7 @@ void vm_msi(struct vm *vm, uint64_t address, uint32_t data)
 	}
 }
 
+/* NMI and SMI reach nobody: a guest's vCPUs have neither, and a guest that waits for one waits in vain. */
 static void send_to(struct vcpu *target, uint32_t command)
 {
 	switch (command & ICR_MODE) {

@@ -99,19 +99,23 @@ static enum hv_err launch(struct vm *vm)
 		vcpu_reset(vm->vcpus[i]);
 	__atomic_store_n(&private->to_leave, vcpus, __ATOMIC_RELAXED);
 	__atomic_store_n(&private->asleep, vcpus - 1, __ATOMIC_RELAXED);
+	epoch_begin();
 	__atomic_store_n(&vm->instance, instance, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&vm->starts, 1, __ATOMIC_RELAXED);
+	epoch_end();
 	err = devices_vm_started(vm);
 	if (err) {
 		say("%s: its devices do not start (error %u): it stays off", vm->config->name, (unsigned)err);
+		epoch_begin();
 		__atomic_store_n(&vm->state, LZR_VM_DEAD, __ATOMIC_RELAXED);
-		epoch_raise();
+		epoch_end();
 		return err;
 	}
 	links_vm_started(vm);
+	epoch_begin();
 	__atomic_store_n(&vm->state, LZR_VM_RUNNING, __ATOMIC_RELAXED);
+	epoch_end();
 	audit(vm->number, LZR_AUDIT_VM_START, instance, 0);
-	epoch_raise();
 	__atomic_store_n(&private->run_word, RUN_WORD(instance, PHASE_RUN), __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < vcpus; i++)
 		if (vm->vcpus[i]->cpu != cpu_current())
@@ -147,7 +151,9 @@ void vm_stop(struct vm *vm, enum lzr_stop_reason reason, uint64_t detail)
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return;
 	__atomic_store_n(&private->stop_detail, detail, __ATOMIC_RELAXED);
+	epoch_begin();
 	__atomic_store_n(&vm->reason, reason, __ATOMIC_RELAXED);
+	epoch_end();
 	__atomic_store_n(&private->run_word, RUN_WORD(RUN_INSTANCE(word), PHASE_STOPPING), __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < vm->image->vcpus; i++)
 		vcpu_attention(vm->vcpus[i], ATTENTION_STOP);
@@ -179,9 +185,10 @@ static void end_instance(struct vm *vm)
 
 	devices_vm_stopped(vm);
 	links_vm_stopped(vm);
+	epoch_begin();
 	__atomic_store_n(&vm->state, is_ended_as_told(reason) ? LZR_VM_STOPPED : LZR_VM_DEAD, __ATOMIC_RELAXED);
+	epoch_end();
 	audit(vm->number, LZR_AUDIT_VM_STOP, reason, private->stop_detail);
-	epoch_raise();
 	say("%s: stopped, reason %u, detail %lx%s", vm->config->name, (unsigned)reason, private->stop_detail,
 	    again ? ", starts again" : "");
 	__atomic_store_n(&private->run_word, RUN_WORD(vm->instance, PHASE_OFF), __ATOMIC_RELEASE);

@@ -171,9 +171,19 @@ static void test_streams(void **state)
 	assert_int_equal(p.flow[47], 0x33);
 	uint64_t before = p.epoch;
 
-	epoch_raise();
-	read_stream(LZR_STREAM_PLATFORM, &p, sizeof(p));
-	assert_int_equal(p.epoch, before + 1);
+	epoch_begin();
+	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));
+	assert_int_not_equal(piece[1], before);
+	before = piece[1];
+	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));        /* half changed: never twice the same */
+	assert_int_not_equal(piece[1], before);
+	before = piece[1];
+	epoch_end();
+	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));
+	assert_int_not_equal(piece[1], before);
+	before = piece[1];
+	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));
+	assert_int_equal(piece[1], before);
 	read_stream(LZR_STREAM_VMS, records, sizeof(records));
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(records[i].vm, i);
