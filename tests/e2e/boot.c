@@ -13,7 +13,6 @@
 #include "esp.h"
 #include "run.h"
 
-#define BOOT_SECONDS 60u
 
 static void write_file(const char *name, const void *data, size_t length)
 {

@@ -29,7 +29,7 @@ static struct rig *boot(const char *loader, const struct rig_config *changes)
 
 	boot_make_volume(loader);
 	rig = boot_start(changes);
-	if (!rig_wait_line(rig, "probe: end", 50, NULL, 0))
+	if (!rig_wait_line(rig, "probe: end", BOOT_SECONDS, NULL, 0))
 		machine_fail(rig, "the probe did not come to its end");
 	if (rig_seen(rig, "probe: BAD"))
 		machine_fail(rig, "the probe found the hand-off wrong");

@@ -162,7 +162,7 @@ static void a_failed_measurement(void **state)
 	rig = boot_start(&changes);
 	assert_true(rig_wait_line(rig, "REFUSED: ", WAIT, line, sizeof(line)));
 	assert_non_null(strstr(line, "boot.list: its measurement into PCR 9 failed"));
-	assert_true(rig_wait_line(rig, "the machine resets", 5, NULL, 0));
+	assert_true(rig_wait_line(rig, "the machine resets", 30, NULL, 0));
 	assert_true(screen_shows_something(rig));
 	assert_true(rig_memory_read(rig, 0, memory, size));
 	assert_true(has_error_cap(memory, size, 8));

@@ -29,7 +29,7 @@ static void the_index_is_handed_over(void **state)
 	boot_make_volume("lazaret-probe");
 	define_index(ROLLBACK_NV_MAGIC);
 	rig = boot_start(NULL);
-	assert_true(rig_wait_line(rig, "probe: end", 50, NULL, 0));
+	assert_true(rig_wait_line(rig, "probe: end", BOOT_SECONDS, NULL, 0));
 	assert_int_equal(boot_field(rig, "flags"), LZR_BOOT_MEASURED | LZR_BOOT_ROLLBACK);
 	assert_int_equal(boot_field(rig, "floor"), 0x1122334455667788ull);
 	rig_stop(rig);
@@ -44,7 +44,7 @@ static void a_strange_index_is_refused(void **state)
 	boot_make_volume("lazaret-probe");
 	define_index("LZRNVR9");
 	rig = boot_start(NULL);
-	assert_true(rig_wait_line(rig, "REFUSED: ", 50, line, sizeof(line)));
+	assert_true(rig_wait_line(rig, "REFUSED: ", BOOT_SECONDS, line, sizeof(line)));
 	assert_non_null(strstr(line, "TPM NV index 1804c5a does not start with LZRNVR2"));
 	assert_true(rig_wait_end(rig, 20));
 	assert_false(rig_seen(rig, "probe:"));

@@ -68,7 +68,7 @@ static void a_signed_loader_starts_and_says_so(void **state)
 	(void)state;
 	sign();
 	rig = boot_start(&secure);
-	if (!rig_wait_line(rig, "probe: end", 50, NULL, 0))
+	if (!rig_wait_line(rig, "probe: end", BOOT_SECONDS, NULL, 0))
 		machine_fail(rig, "did not start");
 	assert_int_equal(boot_field(rig, "flags"), LZR_BOOT_MEASURED | LZR_BOOT_SECURE_BOOT);
 	rig_stop(rig);
@@ -82,7 +82,7 @@ static void a_changed_hypervisor_is_not_started(void **state)
 	sign();
 	change_a_byte_of_the_hypervisor();
 	rig = boot_start(&secure);
-	if (!rig_wait_line(rig, "Access Denied", 50, NULL, 0))
+	if (!rig_wait_line(rig, "Access Denied", BOOT_SECONDS, NULL, 0))
 		machine_fail(rig, "the firmware did not refuse");
 	assert_false(rig_seen(rig, "loader: "));
 	rig_stop(rig);

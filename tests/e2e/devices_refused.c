@@ -8,7 +8,7 @@
 
 #include "machine.h"
 
-#define SECONDS 60u
+#define SECONDS 180u
 
 static const char *const edu[] = {
 	"-device", "pcie-root-port,id=rpe,bus=pcie.0,chassis=9,addr=6.0",
@@ -26,7 +26,7 @@ static void refused(const char *volume, struct rig_config config, const char *wh
 	config.memory_mib = 1024;
 	config.extra = edu;
 	assert_int_equal(machine_boot(&config, NULL), 0);
-	if (!rig_wait_line(machine, why, SECONDS, NULL, 0) || !rig_wait_line(machine, "refused", 10, NULL, 0))
+	if (!rig_wait_line(machine, why, SECONDS, NULL, 0) || !rig_wait_line(machine, "refused", 60, NULL, 0))
 		machine_fail(machine, "\"%s\" was not said", why);
 	machine_silent("hv: sealed");
 	machine_silent("[dma]");

@@ -121,14 +121,14 @@ static void nothing_goes_up(void **state)
 static void another_guard_is_refused(void **state)
 {
 	const struct rig_config config = { .dir = DIR "-leak", .esp = "build/examples/cross-domain-leak.img",
-					   .seconds = 60, .memory_mib = 1024, .no_nics = true, .no_nvme = true };
+					   .seconds = 180, .memory_mib = 1024, .no_nics = true, .no_nvme = true };
 	struct rig *leak = rig_start(&config);
 	char line[512] = "";
 	bool refused;
 
 	(void)state;
 	assert_non_null(leak);
-	refused = rig_wait_line(leak, "hv: refused: ", 60, line, sizeof(line));
+	refused = rig_wait_line(leak, "hv: refused: ", 180, line, sizeof(line));
 	if (!refused || !strstr(line, "guard") || rig_seen(leak, "LEAK runs") || rig_seen(leak, "LOW ready"))
 		machine_fail(leak, "expected a refusal that names the guard, found \"%s\"", line);
 	rig_stop(leak);

@@ -253,7 +253,7 @@ static void check_answer(const struct refuse_case *c, struct rig *rig)
 			fail_msg("\"%s\" is not in: %s", c->says[i], line);
 	print_message("           %s\n", line);
 	if (strstr(line, hv) && !strstr(rig_serial(rig), "nothing was started"))
-		assert_true(rig_wait_line(rig, "nothing was started", 30, NULL, 0));
+		assert_true(rig_wait_line(rig, "nothing was started", 60, NULL, 0));
 	check_nothing_started(rig);
 }
 
