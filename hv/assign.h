@@ -13,7 +13,7 @@
 #include "vm.h"
 #include "vmsix.h"
 
-#define ASSIGN_VECTOR_MAX 16u           /* of one device; the guest sees a table of that size */
+#define ASSIGN_VECTOR_MAX LZR_DEVICE_VECTORS /* of one device; the guest sees a table of that size */
 #define ASSIGN_BRIDGE_MAX 8u            /* bridges above a function */
 
 enum assign_reset { ASSIGN_RESET_FLR, ASSIGN_RESET_AF, ASSIGN_RESET_BUS };

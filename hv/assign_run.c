@@ -9,6 +9,7 @@
 #include "assign.h"
 
 #define HOST_VECTORS (HOST_VECTOR_DEVICE_LAST - HOST_VECTOR_DEVICE_FIRST + 1u)
+_Static_assert(HOST_VECTORS == LZR_CPU_VECTORS, "lzr-policy counts with it");
 #define TABLE_ENTRY_WORDS 4u
 #define MSIX_VECTOR_MASKED 1u
 

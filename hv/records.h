@@ -8,7 +8,7 @@
 
 #include "handoff.h"
 
-#define SEED_MAX 256u                   /* starts of service VMs, together */
+#define SEED_MAX LZR_SERVICE_STARTS_MAX  /* starts of service VMs, together */
 
 /* Before the seal. */
 void records_files(const struct handoff *handoff, const struct lzr_boot_file *policy, const struct lzr_boot_file *key,

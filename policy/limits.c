@@ -3,6 +3,8 @@
  * What this version of the hypervisor and of the switch has room for, and what of the language they cannot do: a
  * policy that asks for it is refused here, since it would be accepted and not enforced otherwise.
  */
+#include <stdlib.h>
+
 #include "switchrules.h"
 
 static void limit(struct report *report, struct place where, unsigned found, unsigned most, const char *what)
@@ -36,6 +38,61 @@ static void check_counts(const struct policy *policy, struct report *report)
 	limit(report, list_place(policy, "channels"), policy->link_count, LZR_LINK_MAX, "links (ports and channels)");
 }
 
+/* Each start of a service VM takes a secret that was drawn before the first guest ran. */
+static void check_starts(const struct policy *policy, struct report *report)
+{
+	uint64_t starts = 0;
+
+	for (unsigned i = 0; i < policy->vm_count; i++) {
+		const struct policy_vm *vm = &policy->vms[i];
+		starts += vm->service ? vm->max_restarts + 1ull : 0;
+		if (starts <= LZR_SERVICE_STARTS_MAX || !vm->service)
+			continue;
+		complain(report, where_of(vm->node, "max-restarts"),
+			 "VM \"%s\": starts of service VMs: expected at most %u together (each max-restarts and one), "
+			 "found %llu with this one",
+			 vm->name, LZR_SERVICE_STARTS_MAX, (unsigned long long)starts);
+		return;
+	}
+}
+
+/* A function's interrupts go round the CPUs of its VM; how many it has, only the machine tells. */
+static void check_vectors(const struct policy *policy, struct report *report)
+{
+	unsigned *vectors = memory_get(policy->machine_cpus * sizeof(*vectors));
+
+	for (unsigned i = 0; i < policy->device_count; i++) {
+		const struct policy_device *device = &policy->devices[i];
+		const struct policy_vm *vm = device->mmio || device->vm == NONE ? NULL : &policy->vms[device->vm];
+		for (unsigned j = 0; vm && vm->cpu_count && j < LZR_DEVICE_VECTORS; j++) {
+			unsigned cpu = vm->cpus[j % vm->cpu_count];
+			if (cpu < policy->machine_cpus && ++vectors[cpu] == LZR_CPU_VECTORS + 1)
+				complain(report, where_of(device->node, "vm"),
+					 "device \"%s\": expected at most %u interrupts of devices on CPU %u, found "
+					 "more with its %u",
+					 device->name, LZR_CPU_VECTORS, cpu, LZR_DEVICE_VECTORS);
+		}
+	}
+	free(vectors);
+}
+
+/* What the boot volume lists: key, policy, signature, each manifest and each file that a manifest names. */
+static void check_boot_list(const struct policy *policy, struct report *report)
+{
+	struct table files = { 0 };
+	unsigned count = 3;
+
+	for (unsigned i = 0; i < policy->facts_count; i++) {
+		const struct facts *facts = policy->facts[i];
+		count += facts != NULL;
+		for (unsigned j = 0; facts && j < facts->file_count; j++)
+			count += table_add_text(&files, facts->files[j], i) == NONE;
+	}
+	limit(report, list_place(policy, "vms"), count, LZR_BOOT_LIST_MAX,
+	      "files to boot (manifests, segments, policy)");
+	table_free(&files);
+}
+
 static void cannot(struct report *report, struct node *node, const char *property, const char *what)
 {
 	complain(report, where_of(node, property), "%s: %s", property, what);
@@ -63,8 +120,7 @@ static void check_platform(const struct policy *policy, struct report *report)
 {
 	if (policy->platform.signer)
 		cannot(report, policy->platform.node, "signer",
-		       "expected none, since who may sign is what the machine has recorded, and next-signer "
-		       "who may follow");
+		       "expected none, since the machine records who may sign, and next-signer says who may follow");
 }
 
 /* Who inspects is not inspected: else two VMs that nobody has admitted would be each other's. */
@@ -100,6 +156,9 @@ static void check_switch(const struct policy *policy, struct report *report)
 void check_limits(const struct policy *policy, struct report *report)
 {
 	check_counts(policy, report);
+	check_starts(policy, report);
+	check_vectors(policy, report);
+	check_boot_list(policy, report);
 	check_devices(policy, report);
 	check_rights(policy, report);
 	check_platform(policy, report);

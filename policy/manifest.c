@@ -75,21 +75,24 @@ static bool parse_device(const void *fdt, int node, const char *name, struct fac
 	return true;
 }
 
-static void find_switch_config(const void *fdt, struct facts *out)
+static bool read_segments(const void *fdt, struct facts *out)
 {
 	int segments = fdt_subnode_offset(fdt, 0, "segments"), node, length;
 
 	if (segments < 0)
-		return;
+		return true;
 	fdt_for_each_subnode(node, fdt, segments) {
 		const void *sha = fdt_getprop(fdt, node, "sha384", &length);
 		uint64_t gpa;
+		if (out->file_count == LZR_SEGMENT_MAX || !get_name(fdt, node, "file", out->files[out->file_count++]))
+			return false;
 		if (sha && length == LZR_DIGEST_SIZE && get_number(fdt, node, "gpa", 8, &gpa) &&
 		    gpa == LZR_SWITCH_CONFIG_GPA) {
 			out->has_switch_config = true;
 			memcpy(out->switch_config, sha, LZR_DIGEST_SIZE);
 		}
 	}
+	return true;
 }
 
 bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, size_t why_size)
@@ -122,8 +125,10 @@ bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, siz
 		}
 		out->device_count++;
 	}
-	find_switch_config(fdt, out);
-	return true;
+	if (read_segments(fdt, out))
+		return true;
+	snprintf(why, why_size, "node segments of the manifest is not understood");
+	return false;
 }
 
 bool facts_read(const char *image, const char *const *dirs, unsigned dir_count, struct facts *out, char *why,

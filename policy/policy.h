@@ -181,6 +181,8 @@ struct facts {                  /* what a manifest says */
 	uint8_t measurement[LZR_DIGEST_SIZE];
 	unsigned device_count;
 	struct fact_device devices[LZR_VDEV_MAX];
+	unsigned file_count;
+	char files[LZR_SEGMENT_MAX][LZR_NAME_MAX];      /* of its segments */
 	bool has_switch_config;
 	uint8_t switch_config[LZR_DIGEST_SIZE];         /* of the segment at LZR_SWITCH_CONFIG_GPA */
 };

@@ -61,5 +61,8 @@
 #define LZR_NETWORK_MAX 32u
 #define LZR_DEVICE_MAX 16u
 #define LZR_CPU_MAX 16u
+#define LZR_SERVICE_STARTS_MAX 256u     /* of all service VMs together, restarts included */
+#define LZR_DEVICE_VECTORS 16u          /* interrupts that an assigned PCI function may have at most */
+#define LZR_CPU_VECTORS 160u            /* of assigned functions' interrupts, on each CPU */
 
 #endif

@@ -280,8 +280,8 @@ static const char *const not_by_policies[] = { "cannot start dtc", "line %u is n
 static void test_complete(void **state)
 {
 	static const char *const files[] = { "place.c", "source.c", "take.c", "model.c", "model_vm.c", "model_net.c",
-					     "model_rules.c", "manifest.c", "check.c", "links.c",
-					     "limits.c", "edges.c" };
+					     "model_rules.c", "manifest.c", "check.c", "links.c", "limits.c",
+					     "edges.c" };
 	unsigned missing = 0, found = 0;
 	(void)state;
 
