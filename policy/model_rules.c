@@ -19,10 +19,14 @@ static void read_ports(struct policy_service *service, const char *name, enum pr
 	unsigned low, high;
 	int used;
 
-	if (p && p->kind != KIND_CELLS && p->kind != KIND_STRINGS)
+	if (!p)
+		return;
+	if ((p->kind != KIND_CELLS && p->kind != KIND_STRINGS) || !p->count) {
 		complain(report, value_place(p, 0),
 			 "%s: expected ports such as <80 443> or \"8000-8099\", found something else", name);
-	for (unsigned i = 0; p && i < p->count; i++) {
+		return;
+	}
+	for (unsigned i = 0; i < p->count; i++) {
 		if (p->kind == KIND_CELLS) {
 			low = high = p->cells[i];
 			if (low < 1 || low > 65535) {

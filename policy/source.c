@@ -153,7 +153,7 @@ static bool open_node(struct parser *parser, char *line, size_t length, struct p
 	char *label = strrchr(line, ':');       /* dtc keeps labels: "a: node {" */
 	char *name = label ? label + 2 : line;
 
-	if (!parser->node && parser->root)
+	if ((!parser->node && parser->root) || name >= line + length - 2)
 		return false;
 	if (++parser->depth > DEPTH_MAX) {
 		complain(parser->report, place_of_name(where), "node \"%.*s\": expected at most %u levels of nodes",
