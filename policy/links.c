@@ -103,10 +103,26 @@ static void check_uplink(const struct policy *policy, const struct policy_networ
 			 network->name);
 }
 
+/* A network that nothing is on does nothing. */
+static void check_empty(const struct policy *policy, struct report *report)
+{
+	bool *used = memory_get(policy->network_count * sizeof(*used));
+
+	for (unsigned i = 0; i < policy->port_count; i++)
+		if (policy->ports[i].network != NONE)
+			used[policy->ports[i].network] = true;
+	for (unsigned i = 0; i < policy->network_count; i++)
+		if (!used[i])
+			complain(report, policy->networks[i].node->where,
+				 "network \"%s\" is never used: it has no port", policy->networks[i].name);
+	free(used);
+}
+
 static void check_networks(const struct policy *policy, struct report *report)
 {
 	unsigned *taken = memory_get(policy->device_count * sizeof(*taken));   /* network of each uplink, plus one */
 
+	check_empty(policy, report);
 	for (unsigned i = 0; i < policy->network_count; i++) {
 		const struct policy_network *network = &policy->networks[i];
 		if (network->has_gateway && !take(network->node, "uplink"))

@@ -35,7 +35,10 @@ static void add_port(struct policy *policy, struct node *node, const char *type,
 					      &policy->networks_by_name, report);
 	take_name(node, "device", true, port.device, report);
 	take_mac(node, "mac", true, port.mac, report);
-	take_ipv4(node, "ip", true, port.ip, report);
+	if (take_ipv4(node, "ip", true, port.ip, report) &&
+	    (port.ip[0] == 0 || port.ip[0] == 127 || port.ip[0] >= 224))
+		complain(report, where_of(node, "ip"), "ip: expected the address of one machine, found \"%u.%u.%u.%u\"",
+			 port.ip[0], port.ip[1], port.ip[2], port.ip[3]);
 	take_limits(node, &port.frame_rate, &port.bandwidth, report);
 	take_u32(node, "queue-size", false, 1, 32768, &port.queue_size, report);
 	port.quarantine.inspection = NONE;
