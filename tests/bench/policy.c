@@ -183,6 +183,7 @@ static void put_manifest(const char *image, const struct vdev *vdevs, unsigned c
 	if (switch_config) {
 		fdt_begin_node(fdt, "segments");
 		fdt_begin_node(fdt, "segment@0");
+		fdt_property_string(fdt, "file", "switch.conf");
 		fdt_property_u64(fdt, "gpa", LZR_SWITCH_CONFIG_GPA);
 		fdt_property(fdt, "sha384", switch_config, LZR_DIGEST_SIZE);
 		fdt_end_node(fdt);
