@@ -47,6 +47,14 @@ $(O)/examples/$(1).reference: $(O)/examples/$(1).img $(O)/bin/lzr-verify
 		--policy $(O)/policy/$(1).dtb $(2:%=--manifest %) --out $$@
 endef
 
+# What a reviewer looks at: build/policy/NAME.svg.
+EXAMPLES := workstation cross-domain server quarantine
+$(O)/policy/%.svg: policy/examples/%.dts $(LZR_POLICY) $(O)/keys/verifier.lzrkey
+	@mkdir -p $(@D)
+	@echo "  PICTURE $*"
+	@$(LZR_POLICY) graph $< --keys $(O)/keys --out $@
+ALL += $(EXAMPLES:%=$(O)/policy/%.svg)
+
 # --- cross-domain pair with a guard
 
 $(IMAGES)/high.manifest $(IMAGES)/low.manifest: $(IMAGES)/%.manifest: $(O)/guests/example/%.elf $(VMIMAGE)
