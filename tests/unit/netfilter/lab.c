@@ -121,19 +121,25 @@ void lab_write(const struct swconf *config, struct lab_block *out)
 	memcpy(out->bytes, &header, sizeof(header));
 }
 
-void lab_switch(struct nswitch *sw)
+void lab_switch_of(struct nswitch *sw, const struct swconf *config)
 {
 	static const uint8_t seed[CRYPTO_SEED_SIZE] = { 1, 2, 3 };
 	struct lab_block block;
-	struct swconf config;
 	uint32_t where;
 
 	memset(sw, 0, sizeof(*sw));
-	lab_config(&config);
-	lab_write(&config, &block);
+	lab_write(config, &block);
 	assert_null(swconf_load(&sw->config, block.bytes, block.size, &where));
 	assert_true(crypto_init(seed, sw->config.header.verifiers, sw->config.header.verifier_count));
 	switch_init(sw);
+}
+
+void lab_switch(struct nswitch *sw)
+{
+	struct swconf config;
+
+	lab_config(&config);
+	lab_switch_of(sw, &config);
 }
 
 struct lzr_peer lab_peer(const struct swconf *config, unsigned port, uint64_t instance)
@@ -202,6 +208,15 @@ void lab_sign_other(const struct lzr_result *result, uint8_t out[LZR_RESULT_SIZE
 	sign(&other, result, out);
 }
 
+struct lzr_switch_key lab_other_key(void)
+{
+	struct lzr_switch_key key;
+
+	mbedtls_mpi_write_binary(&other.Q.X, key.x, sizeof(key.x));
+	mbedtls_mpi_write_binary(&other.Q.Y, key.y, sizeof(key.y));
+	return key;
+}
+
 void lab_admit(struct nswitch *sw, unsigned port, uint64_t instance, uint64_t now)
 {
 	uint8_t message[LZR_RESULT_SIZE];
@@ -215,7 +230,8 @@ void lab_admit(struct nswitch *sw, unsigned port, uint64_t instance, uint64_t no
 
 struct lab_frame lab_frame(const struct swconf *config, unsigned from, unsigned to)
 {
-	struct lab_frame f = { .type = 0x0800, .kind = FRAME_UDP, .l4_source = 1000, .l4_target = 2000 };
+	struct lab_frame f = { .type = 0x0800, .kind = FRAME_UDP, .l4_source = 1000, .l4_target = 2000,
+			       .icmp_type = FRAME_ICMP_ECHO };
 
 	memcpy(f.source, config->ports[from].mac, 6);
 	memcpy(f.target, config->ports[to].mac, 6);
@@ -296,14 +312,15 @@ uint32_t lab_bytes(const struct lab_frame *f, uint8_t out[FRAME_MAX])
 	memcpy(out + 30, f->ip_target, 4);
 	lab_checksum(out);
 	if (f->kind == FRAME_ICMP) {
-		out[34] = 8;
+		out[34] = f->icmp_type;
+		put16(out + 38, f->icmp_echo);
 	} else {
 		put16(out + 34, f->l4_source);
 		put16(out + 36, f->l4_target);
 		if (f->kind == FRAME_UDP)
 			put16(out + 38, payload);
 		else
-			out[46] = 0x50;
+			memcpy(out + 46, (const uint8_t[]){ 0x50, f->tcp_flags }, 2);
 	}
 	return 34 + payload;
 }

@@ -33,6 +33,8 @@ void lab_write(const struct swconf *config, struct lab_block *out);
 void lab_config(struct swconf *out);
 /* The site loaded, keys pinned, every port down. */
 void lab_switch(struct nswitch *sw);
+/* The same of another configuration. */
+void lab_switch_of(struct nswitch *sw, const struct swconf *config);
 
 /* Who the hypervisor says is at a port. */
 struct lzr_peer lab_peer(const struct swconf *config, unsigned port, uint64_t instance);
@@ -42,6 +44,8 @@ struct lzr_result lab_lease(const struct port *port, uint64_t duration);
 /* Signs with the verifier's key, or with another one. */
 void lab_sign(const struct lzr_result *result, uint8_t out[LZR_RESULT_SIZE]);
 void lab_sign_other(const struct lzr_result *result, uint8_t out[LZR_RESULT_SIZE]);
+/* The other one, as a configuration pins it. */
+struct lzr_switch_key lab_other_key(void);
 /* Up and admitted for LEASE_MAX. */
 void lab_admit(struct nswitch *sw, unsigned port, uint64_t instance, uint64_t now);
 
@@ -53,6 +57,9 @@ struct lab_frame {
 	uint8_t ip_source[4], ip_target[4];
 	uint16_t l4_source, l4_target;
 	uint16_t fragment;              /* flags and offset field */
+	uint8_t tcp_flags;
+	uint8_t icmp_type;              /* echo unless changed */
+	uint16_t icmp_echo;
 	uint8_t arp_sender[6];
 	uint8_t arp_target[6];
 };
