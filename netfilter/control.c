@@ -6,13 +6,14 @@
 #include "lease.h"
 
 /* Which of the answer's sums a reason belongs to. */
-enum sum { SUM_OTHER, SUM_QUARANTINE, SUM_LABEL, SUM_SPOOF };
+enum sum { SUM_OTHER, SUM_QUARANTINE, SUM_LABEL, SUM_SPOOF, SUM_RULES, SUM_RATE };
 
 static enum sum sum_of(unsigned reason)
 {
 	switch (reason) {
 	case NF_CLOSED:
 	case NF_PEER_CLOSED:
+	case NF_INSPECTION:
 		return SUM_QUARANTINE;
 	case NF_NETWORK:
 	case NF_LABEL:
@@ -21,6 +22,14 @@ static enum sum sum_of(unsigned reason)
 	case NF_SPOOF_IPV4:
 	case NF_SPOOF_ARP:
 		return SUM_SPOOF;
+	case NF_FRAGMENT:
+	case NF_RULE:
+	case NF_NO_RULE:
+	case NF_STATE:
+	case NF_TABLE:
+		return SUM_RULES;
+	case NF_RATE:
+		return SUM_RATE;
 	default:
 		return SUM_OTHER;
 	}
@@ -33,6 +42,8 @@ static void describe(struct port *port, uint64_t now, struct lzr_control_message
 		[SUM_QUARANTINE] = &answer->dropped_quarantine,
 		[SUM_LABEL] = &answer->dropped_label,
 		[SUM_SPOOF] = &answer->dropped_spoof,
+		[SUM_RULES] = &answer->dropped_rules,
+		[SUM_RATE] = &answer->dropped_rate,
 	};
 	unsigned reason;
 
@@ -46,6 +57,20 @@ static void describe(struct port *port, uint64_t now, struct lzr_control_message
 	answer->frames_out = port->counters.out;
 	for (reason = NF_PASS + 1; reason < NF_REASON_COUNT; reason++)
 		*sums[sum_of(reason)] += port->counters.dropped[reason];
+}
+
+/* A rule's counter, or a network's of what none of its rules fitted. */
+static enum lzr_control_status describe_rule(const struct nswitch *sw, uint32_t rule, uint64_t *packets)
+{
+	uint32_t rules = sw->config.header.rule_count;
+
+	if (rule < rules)
+		*packets = sw->rule_hits[rule];
+	else if (rule - rules < sw->config.header.network_count)
+		*packets = sw->no_rule_hits[rule - rules];
+	else
+		return LZR_CTL_NO_PORT;
+	return LZR_CTL_OK;
 }
 
 bool control_handle(struct nswitch *sw, const uint8_t *request, uint32_t length, uint64_t now,
@@ -62,6 +87,10 @@ bool control_handle(struct nswitch *sw, const uint8_t *request, uint32_t length,
 	answer->op = ask.op;
 	answer->seq = ask.seq;
 	answer->port = ask.port;
+	if (ask.op == LZR_CONTROL_RULE && length == sizeof(ask)) {
+		answer->status = describe_rule(sw, ask.port, &answer->frames_in);
+		return true;
+	}
 	if (ask.port >= config->port_count) {
 		answer->status = LZR_CTL_NO_PORT;
 		return true;

@@ -59,6 +59,8 @@ enum lzr_control_op {
 	LZR_CONTROL_NONCE = 1,  /* draw a new nonce for `port` (rate-limited); answer: port state with the nonce */
 	LZR_CONTROL_RESULT = 2, /* LZR_RESULT_SIZE bytes follow; answer: status, and the port's state after it */
 	LZR_CONTROL_STATE = 3,  /* answer: the port's state and counters, nothing changes */
+	LZR_CONTROL_RULE = 4,   /* `port`: a rule, or the number of rules + a network; answer: frames_in says how many
+				   packets it decided on, or that none of the network's rules fitted */
 };
 
 enum lzr_control_status {
@@ -103,9 +105,11 @@ struct lzr_control_message {
 	uint64_t dropped_quarantine;    /* answer: frames dropped because the port, or the other end's, was closed */
 	uint64_t dropped_label;         /* answer: ... because the labels differ */
 	uint64_t dropped_spoof;         /* answer: ... because MAC, IPv4 or ARP sender was not the port's own */
+	uint64_t dropped_rules;         /* answer: ... because the network's rules do not allow them */
+	uint64_t dropped_rate;          /* answer: ... because they are more than port, network or inspection may */
 	uint64_t dropped_other;         /* answer: malformed, no destination, endpoint not listed, full queue */
 };
-_Static_assert(sizeof(struct lzr_control_message) == 120, "control message layout");
+_Static_assert(sizeof(struct lzr_control_message) == 136, "control message layout");
 _Static_assert(offsetof(struct lzr_control_message, nonce) == 40, "control message layout");
 
 #endif

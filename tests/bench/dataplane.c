@@ -46,11 +46,22 @@ static uint32_t roll(void)
 	return (uint32_t)(seed >> 33);
 }
 
+static void admit_all(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < sw.config.header.port_count; i++) {
+		sw.ports[i].state = LZR_PORT_ADMITTED;
+		sw.ports[i].lease_end = ~0ull;
+	}
+}
+
 static void make_site(void)
 {
 	struct lzr_switch_header *h = &sw.config.header;
 	unsigned i;
 
+	memset(&sw.config, 0, sizeof(sw.config));
 	h->port_count = LZR_SWITCH_PORT_MAX;
 	h->network_count = LZR_SWITCH_NETWORK_MAX;
 	for (i = 0; i < h->network_count; i++)
@@ -63,10 +74,39 @@ static void make_site(void)
 		memcpy(sw.config.ports[i].ipv4, (const uint8_t[]){ 10, 0, (uint8_t)(i / 2), (uint8_t)(1 + i % 2) }, 4);
 	}
 	switch_init(&sw);
-	for (i = 0; i < h->port_count; i++) {
-		sw.ports[i].state = LZR_PORT_ADMITTED;
-		sw.ports[i].lease_end = ~0ull;
+	admit_all();
+}
+
+/*
+ * Every network gets rules, `per_network` of them: each denies one port of TCP, the last allows UDP if `allow`.  Nothing
+ * that the bench sends fits one of the others.
+ */
+static void make_rules(uint32_t per_network, bool allow)
+{
+	struct lzr_switch_header *h = &sw.config.header;
+	uint32_t i, last;
+
+	make_site();
+	h->rule_count = per_network * h->network_count;
+	h->service_count = h->match_count = per_network;
+	for (i = 0; i < per_network; i++) {
+		last = i + 1 == per_network && allow;
+		sw.config.services[i] = (struct lzr_switch_service){ i, 1 };
+		sw.config.matches[i] = (struct lzr_switch_match){ last ? 17 : 6, 0, last ? 0 : (uint16_t)(i + 1),
+								  last ? 65535 : (uint16_t)(i + 1), 0 };
 	}
+	for (i = 0; i < h->rule_count; i++) {
+		last = i % per_network + 1 == per_network && allow;
+		sw.config.rules[i] = (struct lzr_switch_rule){ LZR_SWITCH_NONE, LZR_SWITCH_NONE, i % per_network,
+							       last ? LZR_RULE_ALLOW : LZR_RULE_DENY, 0, { 0 } };
+	}
+	for (i = 0; i < h->network_count; i++) {
+		sw.config.networks[i].flags = LZR_NETWORK_RULES;
+		sw.config.networks[i].rule_first = i * per_network;
+		sw.config.networks[i].rule_count = per_network;
+	}
+	switch_init(&sw);
+	admit_all();
 }
 
 /* A frame of `length` bytes from a random port to the other one of its network, a random flow of theirs. */
@@ -211,6 +251,19 @@ static void closed_burst(unsigned first, uint32_t length)
 	}
 }
 
+static void denied_burst(unsigned first, uint32_t length)
+{
+	struct switch_end from, to;
+	unsigned i;
+
+	for (i = first; i < first + BURST; i++) {
+		from = (struct switch_end){ SWITCH_PORT, (uint8_t)sources[i] };
+		next_flow(ring[i]);
+		if (switch_forward(&sw, from, ring[i], length, 1, &to) != NF_NO_RULE)
+			abort();
+	}
+}
+
 /* --- measuring ---------------------------------------------------------------------------------------------------- */
 
 /* The best of several runs, as a quiet machine would show it. */
@@ -237,13 +290,19 @@ int main(void)
 	unsigned i;
 
 	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		double limit, decide, copy, closed;
+		double limit, decide, copy, closed, known, few, many;
 
 		make_site();
 		limit = measure(limit_burst, lengths[i]);
 		decide = measure(decide_burst, lengths[i]);
 		copy = measure(copy_burst, lengths[i]);
 		closed = measure(closed_burst, lengths[i]);
+		make_rules(4, true);
+		known = measure(decide_burst, lengths[i]);
+		make_rules(1, false);
+		few = measure(denied_burst, lengths[i]);
+		make_rules(LZR_SWITCH_RULE_MAX / LZR_SWITCH_NETWORK_MAX, false);
+		many = measure(denied_burst, lengths[i]);
 		printf("BENCH dataplane case=limit frame=%u cycles=%.1f ratio=1.00\n", lengths[i], limit);
 		printf("BENCH dataplane case=decision frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], decide,
 		       decide / limit);
@@ -251,6 +310,12 @@ int main(void)
 		       copy / limit);
 		printf("BENCH dataplane case=closed-port frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], closed,
 		       closed / limit);
+		printf("BENCH dataplane case=connection frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], known,
+		       known / limit);
+		printf("BENCH dataplane case=denied-1-rule frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], few,
+		       few / limit);
+		printf("BENCH dataplane case=denied-32-rules frame=%u cycles=%.1f ratio=%.2f\n", lengths[i], many,
+		       many / limit);
 	}
 	return 0;
 }

@@ -32,7 +32,7 @@ static int boot(void **state)
 }
 
 struct counters {
-	unsigned long state, in, out, quarantine, label, spoof, other;
+	unsigned long state, in, out, quarantine, label, spoof, rules, rate, other;
 };
 
 static struct counters report(const char *when, unsigned port)
@@ -43,8 +43,8 @@ static struct counters report(const char *when, unsigned port)
 
 	snprintf(head, sizeof(head), "WARDEN report=%s port=%u vm=%s ", when, port, names[port]);
 	line = machine_says(head) + strlen(head);
-	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu other=%lu", &c.state, &c.in,
-		   &c.out, &c.quarantine, &c.label, &c.spoof, &c.other) != 7)
+	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu rules=%lu rate=%lu other=%lu",
+		   &c.state, &c.in, &c.out, &c.quarantine, &c.label, &c.spoof, &c.rules, &c.rate, &c.other) != 9)
 		fail_msg("%.120s", line);
 	return c;
 }

@@ -32,4 +32,23 @@ struct lzr_result sign_result(enum lzr_result_type type, uint32_t vm, const uint
 			      uint64_t duration);
 void sign_message(const struct lzr_result *result, uint8_t out[LZR_RESULT_SIZE]);
 
+/* main.c: what scenarios share.  The first WARDEN_PORTS ports of the switch are the guests'. */
+
+#define WARDEN_PORTS 4u
+#define WARDEN_SECOND 1000000000ull
+
+/* Asks until there is an answer. */
+struct lzr_control_message warden_ask(uint32_t op, uint32_t port, const uint8_t *result);
+/* Says the state and the counters of all ports. */
+void warden_report(const char *when);
+void warden_wait_for_ports(void);
+/* A fresh nonce, however long that takes. */
+struct lzr_control_message warden_fresh_nonce(uint32_t port);
+/* Signs and sends; the switch's status. */
+uint32_t warden_deliver(uint32_t port, const struct lzr_result *result);
+void warden_admit(uint32_t port, uint64_t duration);
+
+/* network.c, firewall.c: what this warden does once the ports are up. */
+void warden_scenario(void);
+
 #endif

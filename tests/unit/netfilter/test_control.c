@@ -46,15 +46,36 @@ static void test_state(void **state)
 	assert_int_equal(answer.instance, 7);
 	assert_int_equal(answer.frames_in, 11);
 	assert_int_equal(answer.frames_out, 12);
-	assert_int_equal(answer.dropped_quarantine, 2);
+	assert_int_equal(answer.dropped_quarantine, 3);
+	assert_int_equal(answer.dropped_rules, 5);
+	assert_int_equal(answer.dropped_rate, 1);
 	assert_int_equal(answer.dropped_label, 2);
 	assert_int_equal(answer.dropped_spoof, 3);
-	assert_int_equal(answer.dropped_quarantine + answer.dropped_label + answer.dropped_spoof + answer.dropped_other,
+	assert_int_equal(answer.dropped_quarantine + answer.dropped_label + answer.dropped_spoof +
+				 answer.dropped_rules + answer.dropped_rate + answer.dropped_other,
 			 NF_REASON_COUNT - 1);
 	assert_memory_equal(answer.nonce, sw.ports[BLUE].nonce, sizeof(answer.nonce));
 	handle(LZR_CONTROL_STATE, GREEN, 0, 200);
 	assert_int_equal(answer.status, LZR_CTL_NO_PORT);
 	assert_int_equal(answer.state, LZR_PORT_DOWN);
+}
+
+static void test_rule(void **state)
+{
+	(void)state;
+	sw.config.header.rule_count = 3;
+	sw.rule_hits[2] = 7;
+	sw.no_rule_hits[NET_RESTRICTED] = 8;
+	handle(LZR_CONTROL_RULE, 2, 0, 200);
+	assert_int_equal(answer.status, LZR_CTL_OK);
+	assert_int_equal(answer.frames_in, 7);
+	handle(LZR_CONTROL_RULE, 3 + NET_RESTRICTED, 0, 200);
+	assert_int_equal(answer.frames_in, 8);
+	handle(LZR_CONTROL_RULE, 3 + NETWORKS, 0, 200);
+	assert_int_equal(answer.status, LZR_CTL_NO_PORT);
+	handle(LZR_CONTROL_RULE, 0xffffffffu, 0, 200);
+	assert_int_equal(answer.status, LZR_CTL_NO_PORT);
+	assert_int_equal(answer.frames_in, 0);
 }
 
 static void test_nonce(void **state)
@@ -109,7 +130,7 @@ static void test_nonsense(void **state)
 		assert_false(control_handle(&sw, request, length, 200, &answer));
 	handle(0, BLUE, 0, 200);
 	assert_int_equal(answer.status, LZR_CTL_MALFORMED);
-	handle(4, BLUE, 0, 200);
+	handle(5, BLUE, 0, 200);
 	assert_int_equal(answer.status, LZR_CTL_MALFORMED);
 	handle(LZR_CONTROL_STATE, BLUE, 1, 200);
 	assert_int_equal(answer.status, LZR_CTL_MALFORMED);
@@ -117,6 +138,8 @@ static void test_nonsense(void **state)
 	assert_int_equal(answer.status, LZR_CTL_MALFORMED);
 	handle(LZR_CONTROL_STATE, PORTS, 0, 200);
 	assert_int_equal(answer.status, LZR_CTL_NO_PORT);
+	handle(LZR_CONTROL_RULE, 0, 1, 200);
+	assert_int_equal(answer.status, LZR_CTL_MALFORMED);
 	handle(LZR_CONTROL_RESULT, 0xffffffffu, LZR_RESULT_SIZE, 200);
 	assert_int_equal(answer.status, LZR_CTL_NO_PORT);
 	assert_int_equal(answer.instance, 0);
@@ -126,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_state, setup),
+		cmocka_unit_test_setup(test_rule, setup),
 		cmocka_unit_test_setup(test_nonce, setup),
 		cmocka_unit_test_setup(test_result, setup),
 		cmocka_unit_test_setup(test_nonsense, setup),

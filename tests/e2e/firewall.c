@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A network with rules on the emulated machine, in one boot (tests/policies/firewall.dts): four Linux guests that try
+ * each other and their gateway by ARP, ICMP, UDP and TCP from their first moment on.  What passes is what the rules
+ * and the inspection port say; the guests say what arrived, the capture what was on the wire, the switch what it
+ * counted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "machine.h"
+
+#define DIR "build/run/firewall"
+#define SECONDS 300u
+
+enum { QUARANTINED = 1, ADMITTED = 2 };
+
+static const char *const names[] = { "red", "archive", "blue", "visitor" };
+#define PORTS 4u
+
+static int boot(void **state)
+{
+	static const struct rig_config config = { .dir = DIR, .esp = "build/tests/esp/firewall.img", .seconds = SECONDS };
+	static const struct machine_line lines[] = { { "WARDEN end", SECONDS }, { NULL, 0 } };
+
+	(void)state;
+	return machine_boot(&config, lines);
+}
+
+struct counters {
+	unsigned long state, in, out, quarantine, label, spoof, rules, rate, other;
+};
+
+static struct counters report(const char *when, unsigned port)
+{
+	char head[80];
+	const char *line;
+	struct counters c;
+
+	snprintf(head, sizeof(head), "WARDEN report=%s port=%u vm=%s ", when, port, names[port]);
+	line = machine_said(head) + strlen(head);
+	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu rules=%lu rate=%lu other=%lu",
+		   &c.state, &c.in, &c.out, &c.quarantine, &c.label, &c.spoof, &c.rules, &c.rate, &c.other) != 9)
+		fail_msg("%.160s", line);
+	return c;
+}
+
+static unsigned long rule_hits(unsigned rule)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "WARDEN rule=%u ", rule);
+	return machine_number(machine_said(text), "hits=");
+}
+
+static void allowed(const char *from, const char *to, const char *proto)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "LZR-FLOW from=%s to=%s proto=%s result=allowed", from, to, proto);
+	machine_said(text);
+}
+
+/* Tried, and never answered. */
+static void denied(const char *from, const char *to, const char *proto)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "LZR-FLOW from=%s to=%s proto=%s result=denied", from, to, proto);
+	machine_said(text);
+	snprintf(text, sizeof(text), "LZR-FLOW from=%s to=%s proto=%s result=allowed", from, to, proto);
+	machine_silent(text);
+}
+
+static void not_arrived(const char *from, const char *at, const char *proto)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "LZR-ARRIVED at=%s from=%s proto=%s", at, from, proto);
+	machine_silent(text);
+}
+
+static void quarantine_lets_nothing_through(void **state)
+{
+	(void)state;
+	for (unsigned port = 0; port < PORTS; port++) {
+		struct counters c = report("quarantine", port);
+
+		assert_int_equal(c.state, QUARANTINED);
+		assert_int_equal(c.in + c.out, 0);
+		assert_true(c.quarantine > 0);
+	}
+}
+
+/* red -> archive: TCP to one port and echo.  Their answers come back, and nothing else goes either way. */
+static void rules_let_through_what_they_say(void **state)
+{
+	(void)state;
+	allowed("red", "archive", "tcp");
+	allowed("red", "archive", "icmp");
+	denied("red", "archive", "udp");
+	not_arrived("red", "archive", "udp");
+	denied("archive", "red", "icmp");
+	denied("archive", "red", "tcp");
+	denied("archive", "red", "udp");
+	not_arrived("archive", "red", "udp");
+	allowed("blue", "gateway", "icmp");
+	assert_int_equal(report("admitted", 0).state, ADMITTED);
+	assert_int_equal(report("admitted", 1).state, ADMITTED);
+}
+
+static void everything_else_is_denied(void **state)
+{
+	static const char *const protos[] = { "icmp", "udp", "tcp" };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		denied("blue", "red", protos[i]);
+		denied("blue", "archive", protos[i]);
+		denied("red", "blue", protos[i]);
+		not_arrived("blue", "red", protos[i]);
+		not_arrived("blue", "archive", protos[i]);
+		not_arrived("red", "blue", protos[i]);
+	}
+}
+
+/* Each port's drops and each rule's packets; the last number is what no rule fitted. */
+static void denied_is_counted(void **state)
+{
+	(void)state;
+	for (unsigned port = 0; port < 3; port++)
+		assert_true(report("admitted", port).rules > 0);
+	assert_int_equal(report("admitted", 3).rules, 0);
+	for (unsigned rule = 0; rule <= 3; rule++)
+		assert_true(rule_hits(rule) > 0);
+}
+
+/* visitor is never admitted: it meets blue, and blue it; nobody else, by nothing, not even ARP. */
+static void inspection_is_all_that_quarantine_has(void **state)
+{
+	static const char *const protos[] = { "arp", "icmp", "udp", "tcp" };
+	struct counters c = report("admitted", 3);
+
+	(void)state;
+	assert_int_equal(c.state, QUARANTINED);
+	assert_true(c.in > 0 && c.out > 0 && c.quarantine > 0);
+	for (unsigned i = 0; i < 4; i++) {
+		allowed("visitor", "blue", protos[i]);
+		allowed("blue", "visitor", protos[i]);
+		denied("visitor", "red", protos[i]);
+		denied("visitor", "archive", protos[i]);
+		denied("red", "visitor", protos[i]);
+		not_arrived("visitor", "red", protos[i]);
+		not_arrived("visitor", "archive", protos[i]);
+		not_arrived("red", "visitor", protos[i]);
+		not_arrived("archive", "visitor", protos[i]);
+	}
+	denied("visitor", "gateway", "icmp");
+	denied("visitor", "gateway", "arp");
+}
+
+#define ANY 0u
+#define ETHERTYPE_IPV4 0x0800u
+
+/* Frames of this type, or of any, on the uplink whose source begins so. */
+static unsigned on_the_wire(unsigned type, const uint8_t *mac, size_t length)
+{
+	FILE *file = fopen(rig_pcap(machine, RIG_RESTRICTED), "rb");
+	uint8_t header[24], record[16], frame[65536];
+	unsigned n = 0;
+	uint32_t size;
+
+	assert_non_null(file);
+	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
+	while (fread(record, 1, sizeof(record), file) == sizeof(record)) {
+		memcpy(&size, record + 8, sizeof(size));
+		if (size > sizeof(frame) || fread(frame, 1, size, file) != size)
+			break;
+		n += size >= 14 && memcmp(frame + 6, mac, length) == 0 &&
+		     (type == ANY || type == (unsigned)(frame[12] << 8 | frame[13]));
+	}
+	fclose(file);
+	return n;
+}
+
+/* IPv4 of blue alone was on the wire (rules are not for ARP), and of visitor nothing. */
+static void only_blue_is_on_the_wire(void **state)
+{
+	static const uint8_t ours[] = { 0x02, 0x4c, 0x5a }, blue[] = { 0x02, 0x4c, 0x5a, 0x00, 0x03, 0x0f };
+	static const uint8_t visitor[] = { 0x02, 0x4c, 0x5a, 0x00, 0x02, 0x0f };
+	unsigned of_blue = on_the_wire(ETHERTYPE_IPV4, blue, sizeof(blue));
+
+	(void)state;
+	assert_true(of_blue > 0);
+	assert_int_equal(on_the_wire(ETHERTYPE_IPV4, ours, sizeof(ours)), of_blue);
+	assert_int_equal(on_the_wire(ANY, visitor, sizeof(visitor)), 0);
+	machine_silent("LZR-ERROR");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(quarantine_lets_nothing_through),
+	    cmocka_unit_test(rules_let_through_what_they_say),
+	    cmocka_unit_test(everything_else_is_denied),
+	    cmocka_unit_test(denied_is_counted),
+	    cmocka_unit_test(inspection_is_all_that_quarantine_has),
+	    cmocka_unit_test(only_blue_is_on_the_wire),
+	};
+
+	return cmocka_run_group_tests(tests, boot, machine_end);
+}
