@@ -78,8 +78,8 @@ static void make_site(void)
 }
 
 /*
- * Every network gets rules, `per_network` of them: each denies one port of TCP, the last allows UDP if `allow`.  Nothing
- * that the bench sends fits one of the others.
+ * Every network gets rules, `per_network` of them: each denies one port of TCP, the last allows UDP if `allow`.
+ * Nothing that the bench sends fits one of the others.
  */
 static void make_rules(uint32_t per_network, bool allow)
 {

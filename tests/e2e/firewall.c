@@ -25,7 +25,8 @@ static const char *const names[] = { "red", "archive", "blue", "visitor" };
 
 static int boot(void **state)
 {
-	static const struct rig_config config = { .dir = DIR, .esp = "build/tests/esp/firewall.img", .seconds = SECONDS };
+	static const struct rig_config config = { .dir = DIR, .esp = "build/tests/esp/firewall.img",
+						  .seconds = SECONDS };
 	static const struct machine_line lines[] = { { "WARDEN end", SECONDS }, { NULL, 0 } };
 
 	(void)state;

@@ -42,7 +42,9 @@ static void rules_of_restricted(struct swconf *c)
 		{ 6, 0, 80, 80, 0 }, { 17, 0, 53, 53, 0 }, { 17, 0, 0, 65535, 0 },
 		{ 1, 0, 8, 8, 0 },   { 17, 0, 9, 9, 0 },   { 6, 0, 22, 22, 0 },
 	};
-	static const struct lzr_switch_service services[SERVICES] = { { 0, 1 }, { 1, 1 }, { 2, 2 }, { 4, 1 }, { 5, 1 } };
+	static const struct lzr_switch_service services[SERVICES] = {
+		{ 0, 1 }, { 1, 1 }, { 2, 2 }, { 4, 1 }, { 5, 1 },
+	};
 
 	for (uint32_t i = 0; i < SETS; i++)
 		c->sets[i] = (struct lzr_switch_set){ i, 1 };

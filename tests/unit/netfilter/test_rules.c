@@ -150,8 +150,8 @@ static void random_sets(unsigned sets, unsigned services)
 
 static void random_rules(unsigned count)
 {
-	unsigned sets = 1 + roll(count < 40 ? 12 : LZR_SWITCH_SET_MAX);
-	unsigned services = 1 + roll(count < 40 ? 8 : LZR_SWITCH_SERVICE_MAX), network = 0;
+	unsigned sets = 1 + roll(count < 40 ? 12 : LZR_SWITCH_MEMBER_MAX / 4);
+	unsigned services = 1 + roll(count < 40 ? 8 : LZR_SWITCH_MATCH_MAX / 2), network = 0;
 
 	random_sets(sets, services);
 	config.header.rule_count = count;
