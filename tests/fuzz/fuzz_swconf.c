@@ -38,8 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	nf_rules_build(&rules, &config);
 	for (network = 0; network < config.header.network_count; network++) {
 		for (i = 0; i < rules.address_cuts; i++) {
-			struct nf_tuple t = { rules.address[i], rules.address[rules.address_cuts - 1 - i],
-					      protocols[i % 3], (uint16_t)(rules.service[i % rules.service_cuts] & 0xff) };
+			struct nf_tuple t = { .from = rules.address[i],
+					      .to = rules.address[rules.address_cuts - 1 - i],
+					      .protocol = protocols[i % 3],
+					      .target = (uint16_t)(rules.service[i % rules.service_cuts] & 0xff) };
 
 			ask(network, &t);
 		}

@@ -59,14 +59,15 @@ static const char before[] =
 	"		office {\n"
 	"			label = \"LOW\"; uplink = \"nic0\"; gateway = \"10.0.1.254\"; bandwidth = \"10Mbit\";\n"
 	"			ports {\n"
-	"				red { vm = \"red\"; device = \"net0\"; mac = \"02:00:00:00:00:01\"; ip = \"10.0.1.1\";\n"
-	"					frame-rate = <500>; quarantine { ";
+	"				red { vm = \"red\"; device = \"net0\"; mac = \"02:00:00:00:00:01\";\n"
+	"					ip = \"10.0.1.1\"; frame-rate = <500>; quarantine { ";
 static const char between[] = " }; };\n"
-	"				blue { vm = \"blue\"; device = \"net0\"; mac = \"02:00:00:00:00:02\"; ip = \"10.0.1.2\";\n"
+	"				blue { vm = \"blue\"; device = \"net0\"; mac = \"02:00:00:00:00:02\";\n"
+	"					ip = \"10.0.1.2\";\n"
 	"					quarantine { lease-end = \"block\"; lease-max = \"5s\";\n"
 	"						verifier = \"second.lzrkey\"; }; };\n"
-	"				green { vm = \"green\"; device = \"net0\"; mac = \"02:00:00:00:00:03\"; ip = \"10.0.1.3\";\n"
-	"					bandwidth = \"1Mbit\"; };\n"
+	"				green { vm = \"green\"; device = \"net0\"; mac = \"02:00:00:00:00:03\";\n"
+	"					ip = \"10.0.1.3\"; bandwidth = \"1Mbit\"; };\n"
 	"			};\n"
 	"			sets { pair = \"red\", \"blue\"; };\n"
 	"			rules {\n";
