@@ -41,6 +41,7 @@ static const char before[] =
 	"		red { label = \"LOW\"; memory = \"64M\"; cpus = <1>; };\n"
 	"		blue { label = \"LOW\"; memory = \"64M\"; cpus = <1>; };\n"
 	"		green { label = \"LOW\"; memory = \"64M\"; cpus = <1>; };\n"
+	"		grey { label = \"LOW\"; memory = \"64M\"; cpus = <1>; };\n"
 	"	};\n"
 	"	devices {\n"
 	"		nic0 { pci = \"01:00.0\"; id = <0x8086 0x10d3>; reset = \"bus\"; vm = \"switch\"; slot = <2>;\n"
@@ -52,10 +53,6 @@ static const char before[] =
 	"		ping { icmp; };\n"
 	"	};\n"
 	"	networks {\n"
-	"		plain {\n"
-	"			label = \"LOW\"; frame-rate = <900>;\n"
-	"			ports { };\n"
-	"		};\n"
 	"		office {\n"
 	"			label = \"LOW\"; uplink = \"nic0\"; gateway = \"10.0.1.254\"; bandwidth = \"10Mbit\";\n"
 	"			ports {\n"
@@ -72,6 +69,13 @@ static const char between[] = " }; };\n"
 	"			sets { pair = \"red\", \"blue\"; };\n"
 	"			rules {\n";
 static const char after[] =
+	"			};\n"
+	"		};\n"
+	"		plain {\n"
+	"			label = \"LOW\"; frame-rate = <900>;\n"
+	"			ports {\n"
+	"				grey { vm = \"grey\"; device = \"net0\"; mac = \"02:00:00:00:00:04\";\n"
+	"					ip = \"10.0.2.1\"; };\n"
 	"			};\n"
 	"		};\n"
 	"	};\n"
@@ -139,7 +143,7 @@ static struct nf_decision ask(uint32_t from, uint32_t to, uint8_t protocol, uint
 {
 	struct nf_tuple tuple = { from, to, protocol, target };
 
-	return nf_rules_decide(&rules, 1, &tuple);
+	return nf_rules_decide(&rules, 0, &tuple);
 }
 
 static void decides(uint32_t from, uint32_t to, uint8_t protocol, uint16_t target, uint32_t rule, bool allow)
@@ -157,8 +161,8 @@ static void test_rules(void **state)
 	read_policy("", some_rules);
 	load();
 	assert_int_equal(config.header.rule_count, RULES);
-	assert_false(rules.filtered[0]);
-	assert_true(rules.filtered[1]);
+	assert_true(rules.filtered[0]);
+	assert_false(rules.filtered[1]);
 	decides(RED, GREEN, 17, 8000, NO_HIGH, false);
 	decides(RED, ELSEWHERE, 17, 8099, NO_HIGH, false);
 	decides(BLUE, ELSEWHERE, 17, 8099, TEST_NET, true);
@@ -186,10 +190,10 @@ static void test_ports_and_networks(void **state)
 	(void)state;
 	read_policy("inspection = \"green\"; inspection-rate = <20>;", "");
 	load();
-	assert_true(rules.filtered[1]);
+	assert_true(rules.filtered[0]);
 	decides(RED, GREEN, 6, 80, LZR_SWITCH_NONE, false);
-	assert_int_equal(config.networks[0].frame_rate, 900);
-	assert_int_equal(config.networks[1].bandwidth, 10000000);
+	assert_int_equal(config.networks[1].frame_rate, 900);
+	assert_int_equal(config.networks[0].bandwidth, 10000000);
 	assert_int_equal(config.ports[0].frame_rate, 500);
 	assert_int_equal(config.ports[2].bandwidth, 1000000);
 	assert_int_equal(config.ports[0].inspection, 2);
