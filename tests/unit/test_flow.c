@@ -269,7 +269,7 @@ static void test_hidden(void **state)
 	static bool (*const hide[])(char *names) = { hide_right, hide_link, hide_device, hide_uplink };
 	unsigned refusals = 0;
 
-	for (unsigned round = 0; round < 50000; round++) {
+	for (unsigned round = 0; round < 20000; round++) {
 		char names[200];
 
 		set_up(state);
