@@ -78,17 +78,19 @@ static bool check_right(enum vm_right right, uint32_t holder, uint32_t object)
 {
 	struct node to = vm_node(holder), from = vm_node(object);
 
-	switch (right) {
-	case RIGHT_INTROSPECTS:
-		from.low = from.high;           /* all of its memory, not only what it chooses to send */
-		return edge("introspects", &from, &to);
-	case RIGHT_CONTROLS:                    /* the command, and what becomes of it */
-		return both("controls", &to, &from);
-	case RIGHT_READS_AUDIT:
-		return edge("reads-audit", &from, &to);
-	default:
-		return edge("attests", &from, &to);
+	static const char *const names[] = { [RIGHT_INTROSPECTS] = "introspects", [RIGHT_CONTROLS] = "controls",
+		[RIGHT_READS_AUDIT] = "reads-audit", [RIGHT_ATTESTS] = "attests" };
+
+	/*
+	 * None of this asks the object, however trusted: it is stopped, and all its peers see that; its memory, and
+	 * what the hypervisor noted of it, is not only what it chooses to send.
+	 */
+	if (right == RIGHT_CONTROLS) {
+		from.high = from.low;
+		return both(names[right], &to, &from);
 	}
+	from.low = from.high;
+	return edge(names[right], &from, &to);
 }
 
 static bool check_vm(uint32_t number)

@@ -80,6 +80,7 @@ static enum lzr_control_status check_revocation(const struct port *port, const s
 
 static void admit(struct port *port, uint64_t duration)
 {
+	port_unblock(port);
 	port->state = LZR_PORT_ADMITTED;
 	port->lease_end = port->nonce_issued + duration;
 	memcpy(port->lease_nonce, port->nonce, sizeof(port->nonce));
@@ -90,7 +91,7 @@ static void admit(struct port *port, uint64_t duration)
 
 static void revoke(struct port *port)
 {
-	port->state = LZR_PORT_BLOCKED;
+	port_block(port, port->shut);
 	port->epoch++;
 	port->lease_end = 0;
 	port->has_nonce = false;

@@ -28,14 +28,28 @@ void port_init(struct port *port, const struct lzr_switch_port *config, const st
 	port->state = LZR_PORT_DOWN;
 }
 
+void port_block(struct port *port, bool shut)
+{
+	port->state = LZR_PORT_BLOCKED;
+	port->blocked_instance = port->peer.instance;
+	port->shut = shut;
+}
+
+void port_unblock(struct port *port)
+{
+	port->blocked_instance = 0;
+	port->shut = false;
+}
+
 void port_down(struct port *port)
 {
+	if (port->state == LZR_PORT_ADMITTED && port->lease_end_action == LZR_LEASE_END_BLOCK)
+		port_block(port, true);         /* a lease ends with the device as it does with time */
 	port->state = LZR_PORT_DOWN;
 	port->epoch++;
 	memset(&port->peer, 0, sizeof(port->peer));
 	port->generation = 0;
 	port->lease_end = 0;
-	port->shut = false;
 	port->has_nonce = false;
 	port->has_lease_nonce = false;
 	memset(port->nonce, 0, sizeof(port->nonce));
@@ -61,13 +75,18 @@ bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation
 	port->peer = *peer;
 	port->generation = generation;
 	port->state = port->kind == LZR_PORT_GUEST ? LZR_PORT_QUARANTINED : LZR_PORT_INFRASTRUCTURE;
+	if (peer->instance == port->blocked_instance)
+		port_block(port, port->shut);
+	else
+		port_unblock(port);
 	return true;
 }
 
 void port_expire(struct port *port)
 {
-	port->shut = port->lease_end_action == LZR_LEASE_END_BLOCK;
-	port->state = port->shut ? LZR_PORT_BLOCKED : LZR_PORT_QUARANTINED;
+	port->state = LZR_PORT_QUARANTINED;
+	if (port->lease_end_action == LZR_LEASE_END_BLOCK)
+		port_block(port, true);
 	port->lease_end = 0;
 	port->epoch++;
 }

@@ -43,12 +43,14 @@ struct port {
 	struct lzr_peer peer;
 	uint32_t generation;
 	uint64_t lease_end;                     /* admitted until here */
-	bool shut;                              /* blocked at its lease's end; no lease opens it */
 	bool has_nonce;                         /* `nonce` is outstanding */
 	bool has_lease_nonce;                   /* `lease_nonce` is that of the last lease */
 	uint8_t nonce[LZR_PORT_NONCE_SIZE];
 	uint8_t lease_nonce[LZR_PORT_NONCE_SIZE];
 	uint64_t nonce_issued;
+	/* Kept across resets of the VM's device, until another instance is there */
+	uint64_t blocked_instance;              /* held blocked; 0: none */
+	bool shut;                              /* blocked at its lease's end; no lease opens it */
 	/* Kept across instances */
 	uint32_t epoch;                         /* another one after each lease, instance and revocation */
 	struct rate frames, bytes;              /* what the VM may send */
@@ -65,8 +67,12 @@ void port_init(struct port *port, const struct lzr_switch_port *config, const st
  * is not the VM the configuration names, its label is not the network's (guest ports), or no nonce can be drawn.
  */
 bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation, uint64_t now);
-/* Closes the port and forgets who was there. */
+/* Closes the port and forgets who was there.  An instance that is blocked is so when it comes back. */
 void port_down(struct port *port);
+/* Blocks who is there now; a reset of its device does not end that.  `shut`: nor does a lease. */
+void port_block(struct port *port, bool shut);
+/* What blocked the port is over. */
+void port_unblock(struct port *port);
 /* Ends a lease that has run out: the port is in quarantine or blocked, for good. */
 void port_expire(struct port *port);
 /* The state at this moment. */

@@ -155,6 +155,11 @@ static void test_rights(void **state)
 		"1)");
 	machine.vms[RED].rights[RIGHT_CONTROLS] = 1u << VISITOR;
 	refused("controls: would flow down from VM red (level 2, categories 1) to VM visitor (level 0, categories 0)");
+	machine.vms[RED].rights[RIGHT_CONTROLS] = 1u << SWITCH;         /* VISITOR would see its network go */
+	refused("controls: would flow down from VM red (level 2, categories 1) to VM switch (level 0, categories 0)");
+	machine.vms[VISITOR].rights[RIGHT_READS_AUDIT] = 1u << SWITCH;  /* what RED made it do is noted, too */
+	refused("reads-audit: would flow down from VM switch (level 2, categories 3) to VM visitor (level 0, "
+		"categories 0)");
 	machine.vms[VISITOR].rights[RIGHT_CONTROLS] = 1u << RED;
 	refused("controls: would flow down from VM red (level 2, categories 1) to VM visitor (level 0, categories 0)");
 	machine.vms[BLUE].rights[RIGHT_READS_AUDIT] = 1u << ARCHIVE;
@@ -222,8 +227,9 @@ static bool hide_right(char *names)
 	sprintf(names, "%s|VM %s |VM %s ", words[right], a->name, b->name);
 	if (holder == object)
 		return true;
-	return may_send(right == RIGHT_INTROSPECTS ? &b->range_high : &b->range_low, &a->range_high) &&
-	       (right != RIGHT_CONTROLS || may_send(&a->range_low, &b->range_high));
+	if (right == RIGHT_CONTROLS)            /* the lowest of the object's peers sees it stop */
+		return may_send(&b->range_low, &a->range_high) && may_send(&a->range_low, &b->range_low);
+	return may_send(&b->range_high, &a->range_high);
 }
 
 static bool hide_link(char *names)

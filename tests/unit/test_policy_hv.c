@@ -255,6 +255,26 @@ static void test_bypass(void **state)
 	assert_int_equal(machine.vms[0].flags, 0);
 }
 
+static bool goes_round(uint32_t class_code, bool uplink)
+{
+	policy_rig_build();
+	policy_rig_image[1].assigns[0].class_code = class_code;
+	if (!uplink)
+		tree_drop("/networks/secret@0", "uplink");
+	assert_true(policy_read("p.dtb", tree, tree_end()));
+	return machine.vms[1].flags & VM_FIREWALL_BYPASS;
+}
+
+/* A network card goes round the firewall unless it is an uplink, whatever the policy says of it. */
+static void test_bypass_by_class(void **state)
+{
+	(void)state;
+	assert_false(goes_round(0x020000, true));
+	assert_true(goes_round(0x020000, false));
+	assert_true(goes_round(0x028000, false));
+	assert_false(goes_round(0x010802, false));
+}
+
 #define LINK "/links/link@0"
 
 static void second_link(unsigned a_pair, unsigned b_pair)
@@ -344,7 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_root, set_up),
 		cmocka_unit_test_setup(test_vms, set_up), cmocka_unit_test_setup(test_devices, set_up),
-		cmocka_unit_test_setup(test_bypass, set_up),
+		cmocka_unit_test_setup(test_bypass, set_up), cmocka_unit_test_setup(test_bypass_by_class, set_up),
 		cmocka_unit_test_setup(test_rights, set_up), cmocka_unit_test_setup(test_links, set_up),
 		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_damaged, set_up),
 	};

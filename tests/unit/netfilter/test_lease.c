@@ -259,6 +259,18 @@ static void test_revocation_of_the_outstanding(void **state)
 	assert_int_equal(apply(&stop, 200), LZR_CTL_OK);
 	assert_int_equal(port_state(blue, 200), LZR_PORT_BLOCKED);
 	refused(&lease, 200, LZR_CTL_WRONG_NONCE);
+	/* The VM's reset of its own device changes nothing, a new lease does. */
+	port_down(blue);
+	lab_up(&sw, BLUE, 7, 250);
+	assert_int_equal(port_state(blue, 250), LZR_PORT_BLOCKED);
+	lease = lab_lease(blue, 50 * SECOND);
+	assert_int_equal(apply(&lease, 260), LZR_CTL_OK);
+	port_down(blue);
+	lab_up(&sw, BLUE, 7, 270);
+	assert_int_equal(port_state(blue, 270), LZR_PORT_QUARANTINED);
+	stop = revocation(blue->nonce);
+	assert_int_equal(apply(&stop, 280), LZR_CTL_OK);
+	assert_int_equal(port_state(blue, 280), LZR_PORT_BLOCKED);
 	/* A new instance starts in quarantine, not blocked. */
 	lab_up(&sw, BLUE, 8, 300);
 	assert_int_equal(port_state(blue, 300), LZR_PORT_QUARANTINED);

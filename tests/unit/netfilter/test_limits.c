@@ -251,9 +251,19 @@ static void test_block_at_the_end(void **state)
 	assert_int_equal(renew(2 * SECOND), LZR_CTL_SHUT);
 	assert_int_equal(port_state(&sw.ports[BLUE], 2 * SECOND), LZR_PORT_BLOCKED);
 	assert_int_equal(renew(3 * SECOND), LZR_CTL_SHUT);
+	/* A reset of the VM's own device does not end that, */
+	port_down(&sw.ports[BLUE]);
+	lab_up(&sw, BLUE, 1, 3 * SECOND);
+	assert_int_equal(port_state(&sw.ports[BLUE], 3 * SECOND), LZR_PORT_BLOCKED);
+	assert_int_equal(renew(3 * SECOND), LZR_CTL_SHUT);
 	lab_up(&sw, BLUE, 2, 4 * SECOND);
 	assert_int_equal(renew(4 * SECOND), LZR_CTL_OK);
 	assert_int_equal(port_state(&sw.ports[BLUE], 4 * SECOND), LZR_PORT_ADMITTED);
+	/* and just before the lease's end it is an end of the lease. */
+	port_down(&sw.ports[BLUE]);
+	lab_up(&sw, BLUE, 2, 4 * SECOND + 1);
+	assert_int_equal(port_state(&sw.ports[BLUE], 4 * SECOND + 1), LZR_PORT_BLOCKED);
+	assert_int_equal(renew(4 * SECOND + 1), LZR_CTL_SHUT);
 }
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
