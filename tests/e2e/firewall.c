@@ -14,14 +14,10 @@
 #include <cmocka.h>
 
 #include "machine.h"
+#include "warden.h"
 
 #define DIR "build/run/firewall"
 #define SECONDS 300u
-
-enum { QUARANTINED = 1, ADMITTED = 2 };
-
-static const char *const names[] = { "red", "archive", "blue", "visitor" };
-#define PORTS 4u
 
 static int boot(void **state)
 {
@@ -31,24 +27,6 @@ static int boot(void **state)
 
 	(void)state;
 	return machine_boot(&config, lines);
-}
-
-struct counters {
-	unsigned long state, in, out, quarantine, label, spoof, rules, rate, other;
-};
-
-static struct counters report(const char *when, unsigned port)
-{
-	char head[80];
-	const char *line;
-	struct counters c;
-
-	snprintf(head, sizeof(head), "WARDEN report=%s port=%u vm=%s ", when, port, names[port]);
-	line = machine_said(head) + strlen(head);
-	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu rules=%lu rate=%lu other=%lu",
-		   &c.state, &c.in, &c.out, &c.quarantine, &c.label, &c.spoof, &c.rules, &c.rate, &c.other) != 9)
-		fail_msg("%.160s", line);
-	return c;
 }
 
 static unsigned long rule_hits(unsigned rule)
@@ -90,7 +68,7 @@ static void quarantine_lets_nothing_through(void **state)
 {
 	(void)state;
 	for (unsigned port = 0; port < PORTS; port++) {
-		struct counters c = report("quarantine", port);
+		struct counters c = warden_report("quarantine", port);
 
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in + c.out, 0);
@@ -111,8 +89,8 @@ static void rules_let_through_what_they_say(void **state)
 	denied("archive", "red", "udp");
 	not_arrived("archive", "red", "udp");
 	allowed("blue", "gateway", "icmp");
-	assert_int_equal(report("admitted", 0).state, ADMITTED);
-	assert_int_equal(report("admitted", 1).state, ADMITTED);
+	assert_int_equal(warden_report("admitted", 0).state, ADMITTED);
+	assert_int_equal(warden_report("admitted", 1).state, ADMITTED);
 }
 
 static void everything_else_is_denied(void **state)
@@ -135,8 +113,8 @@ static void denied_is_counted(void **state)
 {
 	(void)state;
 	for (unsigned port = 0; port < 3; port++)
-		assert_true(report("admitted", port).rules > 0);
-	assert_int_equal(report("admitted", 3).rules, 0);
+		assert_true(warden_report("admitted", port).rules > 0);
+	assert_int_equal(warden_report("admitted", 3).rules, 0);
 	for (unsigned rule = 0; rule <= 3; rule++)
 		assert_true(rule_hits(rule) > 0);
 }
@@ -145,7 +123,7 @@ static void denied_is_counted(void **state)
 static void inspection_is_all_that_quarantine_has(void **state)
 {
 	static const char *const protos[] = { "arp", "icmp", "udp", "tcp" };
-	struct counters c = report("admitted", 3);
+	struct counters c = warden_report("admitted", 3);
 
 	(void)state;
 	assert_int_equal(c.state, QUARANTINED);

@@ -14,14 +14,10 @@
 #include <cmocka.h>
 
 #include "machine.h"
+#include "warden.h"
 
 #define DIR "build/run/network"
 #define SECONDS 300u
-
-enum { DOWN, QUARANTINED, ADMITTED, BLOCKED };
-
-static const char *const names[] = { "red", "archive", "blue", "visitor" };
-#define PORTS 4u
 
 static int boot(void **state)
 {
@@ -29,24 +25,6 @@ static int boot(void **state)
 
 	(void)state;
 	return machine_boot(&config, NULL);
-}
-
-struct counters {
-	unsigned long state, in, out, quarantine, label, spoof, rules, rate, other;
-};
-
-static struct counters report(const char *when, unsigned port)
-{
-	char head[80];
-	const char *line;
-	struct counters c;
-
-	snprintf(head, sizeof(head), "WARDEN report=%s port=%u vm=%s ", when, port, names[port]);
-	line = machine_says(head) + strlen(head);
-	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu rules=%lu rate=%lu other=%lu",
-		   &c.state, &c.in, &c.out, &c.quarantine, &c.label, &c.spoof, &c.rules, &c.rate, &c.other) != 9)
-		fail_msg("%.120s", line);
-	return c;
 }
 
 /* Frames in an uplink's capture whose six bytes at `offset` begin with these. */
@@ -83,7 +61,7 @@ static void quarantine_lets_nothing_through(void **state)
 
 	(void)state;
 	for (port = 0; port < PORTS; port++) {
-		c = report("quarantine", port);
+		c = warden_report("quarantine", port);
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in, 0);
 		assert_int_equal(c.out, 0);
@@ -113,7 +91,7 @@ static void wrong_results_are_refused(void **state)
 static void equal_labels_exchange_frames(void **state)
 {
 	static const char *const protos[] = { "arp", "icmp", "udp", "tcp" };
-	struct counters red = report("admitted", 0), archive = report("admitted", 1);
+	struct counters red = warden_report("admitted", 0), archive = warden_report("admitted", 1);
 	char text[80];
 	unsigned i;
 
@@ -134,7 +112,7 @@ static void equal_labels_exchange_frames(void **state)
 /* By the uplink of its network, blue's frames and nobody else's. */
 static void admitted_guest_reaches_its_gateway(void **state)
 {
-	struct counters blue = report("admitted", 2);
+	struct counters blue = warden_report("admitted", 2);
 
 	(void)state;
 	assert_int_equal(blue.state, ADMITTED);
@@ -147,7 +125,7 @@ static void admitted_guest_reaches_its_gateway(void **state)
 /* blue is admitted as well, and still reaches nobody of another label, nor they it: from the first line to the last. */
 static void different_labels_never_do(void **state)
 {
-	struct counters blue = report("admitted", 2), red = report("admitted", 0);
+	struct counters blue = warden_report("admitted", 2), red = warden_report("admitted", 0);
 	const char *stop = machine_says("WARDEN end");
 
 	(void)state;
@@ -163,13 +141,13 @@ static void different_labels_never_do(void **state)
 
 static void lease_runs_out_and_revocation_closes(void **state)
 {
-	struct counters c = report("expired", 0);
+	struct counters c = warden_report("expired", 0);
 
 	(void)state;
 	assert_int_equal(c.state, QUARANTINED);
-	c = report("revoked", 1);
+	c = warden_report("revoked", 1);
 	assert_int_equal(c.state, BLOCKED);
-	assert_int_equal(report("revoked", 0).state, ADMITTED);
+	assert_int_equal(warden_report("revoked", 0).state, ADMITTED);
 }
 
 /* Also on the wire: blue, which is not admitted again, is not seen there any more. */
@@ -182,18 +160,18 @@ static void restarted_switch_starts_closed(void **state)
 	machine_says("WARDEN restart switch status=0");
 	before = blue_on_the_wire();
 	for (port = 0; port < PORTS; port++) {
-		c = report("restarted", port);
+		c = warden_report("restarted", port);
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in, 0);
 		assert_int_equal(c.out, 0);
 		assert_true(c.quarantine > 0);
 	}
 	for (port = 0; port < 2; port++) {
-		c = report("readmitted", port);
+		c = warden_report("readmitted", port);
 		assert_int_equal(c.state, ADMITTED);
 		assert_true(c.in > 0 && c.out > 0);
 	}
-	c = report("readmitted", 2);
+	c = warden_report("readmitted", 2);
 	assert_int_equal(c.state, QUARANTINED);
 	assert_int_equal(c.in + c.out, 0);
 	assert_int_equal(blue_on_the_wire(), before);
