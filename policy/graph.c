@@ -87,7 +87,8 @@ static void put_words(FILE *out, const struct picture *picture, uint32_t node)
 	if (thing->kind == THING_VM) {
 		put_vm_words(out, picture, node);
 	} else if (thing->kind == THING_NETWORK) {
-		fprintf(out, "network <b>%s</b>", policy->networks[thing->index].name);
+		fprintf(out, "network <b>%s</b>%s", policy->networks[thing->index].name,
+			policy->networks[thing->index].has_rules ? ", firewall" : "");
 	} else if (thing->kind == THING_DEVICE) {
 		fprintf(out, "<b>%s</b>%s", policy->devices[thing->index].name,
 			policy->devices[thing->index].bypasses_firewall ? "<br/>bypasses the firewall" : "");
@@ -241,6 +242,20 @@ static void begin_frame(FILE *out, const struct picture *picture, uint32_t netwo
 	fprintf(out, ";\n");
 }
 
+/* The lowest label on the left: an invisible line through a network, or else a shape, of each column. */
+static void order_columns(FILE *out, const struct picture *picture, const struct seat *seats, unsigned count)
+{
+	fprintf(out, "{ edge [style=invis, constraint=false]; ");
+	for (unsigned i = 0, end; i < count; i = end) {
+		uint32_t chosen = seats[i].node;
+		for (end = i; end < count && seats[end].column == seats[i].column; end++)
+			if (picture->flows->things[seats[end].node].kind == THING_NETWORK)
+				chosen = seats[end].node;
+		fprintf(out, "%sn%u", i ? " -> " : "", chosen);
+	}
+	fprintf(out, " }\n");
+}
+
 static void put_columns(FILE *out, const struct picture *picture)
 {
 	struct seat *seats = memory_get(picture->flows->graph.node_count * sizeof(*seats));
@@ -264,21 +279,32 @@ static void put_columns(FILE *out, const struct picture *picture)
 	}
 	if (count)
 		fprintf(out, seats[count - 1].frame != NONE ? "}\n}\n" : "}\n");
+	order_columns(out, picture, seats, count);
 	free(columns);
 	free(seats);
 }
 
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
-static void put_right_names(FILE *out, unsigned rights)
+/* What a line's kind alone does not tell: rights, and who may use a port before it is admitted. */
+static void put_authority(FILE *out, const struct policy *policy, const struct picture_link *link)
 {
 	const char *between = "";
 
+	if (!link->rights && !link->port)
+		return;
+	fprintf(out, ", label=<");
 	for (unsigned right = 0; right < RIGHT_COUNT; right++)
-		if (rights & 1u << right) {
+		if (link->rights & 1u << right) {
 			fprintf(out, "%s%s", between, right_names[right]);
 			between = "<br/>";
 		}
+	if (link->port && link->port->infrastructure)
+		fprintf(out, "open from the<br/>start to endpoints");
+	else if (link->port)
+		fprintf(out, "unless admitted,<br/>to port %s only",
+			policy->ports[link->port->quarantine.inspection].name);
+	fprintf(out, ">");
 }
 
 /* One with a label, in a column; those that are trusted stand above or below them. */
@@ -307,11 +333,8 @@ static void put_link(FILE *out, const struct picture *picture, const struct pict
 		fprintf(out, "</font>>");
 	} else {
 		fprintf(out, ", color=\"%s\", penwidth=%s", GREY, frames ? "2" : "1");
-		if (right_only) {
-			fprintf(out, ", style=dashed, label=<");
-			put_right_names(out, link->rights);
-			fprintf(out, ">");
-		}
+		fprintf(out, "%s", right_only ? ", style=dashed" : "");
+		put_authority(out, flows->policy, link);
 	}
 	fprintf(out, ", edgetooltip=\"");
 	put_text(out, flows_reason(flows, link->edge, text));
@@ -336,16 +359,16 @@ static void put_legend(FILE *out, const struct policy *policy)
 		{ "stacked box", "VMs that differ only by name" },
 		{ "thick line", "frames of a network" },
 		{ "thin line", "channel, assigned device" },
-		{ "dashed line", "right of one VM over another" },
+		{ "dashed line", "nothing but a right over another VM" },
 		{ "red line", "something flows down" },
 	};
 	unsigned count = sizeof(marks) / sizeof(marks[0]);
 
 	fprintf(out,
 		"legend [shape=plaintext, fontsize=11, label=<<table border=\"1\" color=\"#b0b8c0\" "
-		"cellborder=\"0\" cellspacing=\"4\" cellpadding=\"2\"><tr><td align=\"left\">levels, highest first:"
+		"cellborder=\"0\" cellspacing=\"4\" cellpadding=\"2\"><tr><td align=\"left\">levels, lowest first:"
 		"</td><td align=\"left\"><table border=\"0\" cellborder=\"0\" cellspacing=\"4\"><tr>");
-	for (unsigned level = policy->level_count; level-- > 0;) {
+	for (unsigned level = 0; level < policy->level_count; level++) {
 		fprintf(out, "<td bgcolor=");
 		put_fill(out, policy, level, SHADE_SHAPE);
 		fprintf(out, "><b> %s </b></td>", policy->levels[level]);
@@ -397,7 +420,7 @@ static void put_picture(FILE *out, const struct picture *picture, const char *so
 	const struct flow_graph *graph = &picture->flows->graph;
 
 	fprintf(out,
-		"digraph policy {\ngraph [fontname=\"%s\", rankdir=TB, newrank=true, nodesep=0.35, ranksep=0.6, "
+		"digraph policy {\ngraph [fontname=\"%s\", rankdir=TB, nodesep=0.35, ranksep=0.6, "
 		"splines=true, bgcolor=white, pad=0.3];\n",
 		FONT);
 	fprintf(out, "node [fontname=\"%s\", fontsize=13, penwidth=1.5];\n", FONT);

@@ -65,6 +65,11 @@ struct pair {
 	uint32_t low, high;
 };
 
+static const struct policy_port *port_of(const struct flows *flows, const struct cause *cause)
+{
+	return cause->kind == CAUSE_PORT ? &flows->policy->ports[cause->a] : NULL;
+}
+
 /* The line between two shapes; a new one's key is put into `key`. */
 static struct picture_link *link_of(struct picture *picture, struct table *pairs, struct pair *key, uint32_t tail,
 				    uint32_t head)
@@ -105,6 +110,9 @@ static void add_links(struct picture *picture)
 		link->causes |= 1u << cause->kind;
 		if (cause->kind == CAUSE_RIGHT)
 			link->rights |= 1u << cause->b;
+		const struct policy_port *port = port_of(picture->flows, cause);
+		if (port && (port->infrastructure || port->quarantine.inspection != NONE))
+			link->port = port;
 		link->edge = link->count++ ? link->edge : e;
 		uint32_t hop = hop_of(picture->result, e);
 		if (hop && (!link->hop || hop < link->hop)) {
@@ -159,6 +167,9 @@ static uint64_t *line_sums(const struct picture *picture)
 		struct span span = edge_span(picture, &flows->graph.edges[e]);
 		uint64_t kind =
 			1 + (unsigned)cause->kind * 16 + (cause->kind == CAUSE_RIGHT ? cause->b * 2 : 0) + span.down;
+		const struct policy_port *port = port_of(flows, cause);
+		if (port)
+			kind += mix(2 + port->infrastructure) + port->quarantine.inspection;
 		sums[span.tail] += mix(mix(kind) + span.head);
 		sums[span.head] += mix(mix(kind + 512) + span.tail);
 	}

@@ -10,6 +10,7 @@ struct picture_link {           /* one line between two shapes, for all edges be
 	bool down, up;          /* something flows from tail to head; from head to tail */
 	unsigned causes;        /* bits: 1 << enum cause_kind */
 	unsigned rights;        /* bits: 1 << enum right, of the tail over the head */
+	const struct policy_port *port; /* one of its ports whose VM is not shut off before its admission, or NULL */
 	unsigned count;         /* how many edges */
 	uint32_t edge;          /* the first of them */
 	uint32_t hop, last_hop; /* which hops of the counter-example it is, from 1; 0: none */
