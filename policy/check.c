@@ -190,6 +190,28 @@ static int by_base(const void *left, const void *right)
 	return a->base != b->base ? (a->base < b->base ? -1 : 1) : a < b ? -1 : a > b;
 }
 
+/* A VM's slots: an uplink is known to the switch by its slot alone. */
+static void check_slots_once(const struct policy *policy, struct report *report)
+{
+	struct slot_key { unsigned vm, slot; } *keys = memory_get(policy->device_count * sizeof(*keys));
+	struct table seen = { 0 };
+	char place[PLACE_TEXT];
+
+	for (unsigned i = 0; i < policy->device_count; i++) {
+		const struct policy_device *device = &policy->devices[i];
+		keys[i] = (struct slot_key){ device->vm, device->slot };
+		bool known = device->vm != NONE && device->slot;
+		unsigned other = known ? table_add(&seen, &keys[i], sizeof(keys[i]), i) : NONE;
+		if (other != NONE)
+			complain(report, where_of(device->node, "slot"),
+				 "device \"%s\": slot %u of VM \"%s\" is taken by device \"%s\" (%s)", device->name,
+				 device->slot, policy->vms[device->vm].name, policy->devices[other].name,
+				 place_text(policy->devices[other].node->where, place));
+	}
+	table_free(&seen);
+	free(keys);
+}
+
 /* Platform devices' pages, sorted: only neighbours can overlap. */
 static void check_pages(const struct policy *policy, struct report *report)
 {
@@ -229,6 +251,7 @@ static void check_devices(struct policy *policy, struct report *report)
 	table_free(&pci);
 	table_free(&locations);
 	check_places_once(policy, report);
+	check_slots_once(policy, report);
 	check_pages(policy, report);
 }
 

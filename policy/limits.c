@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "../netfilter/swconf.h"
 #include "switchrules.h"
 
 static void limit(struct report *report, struct place where, unsigned found, unsigned most, const char *what)
@@ -153,6 +154,27 @@ static void check_switch(const struct policy *policy, struct report *report)
 	switch_rules_free(&rules);
 }
 
+/*
+ * The last net behind all checks: what the switch's own loader says of the configuration that would be written.  The
+ * checks before it know places in the source; whatever it alone finds is a fault of theirs.
+ */
+static void check_loader(const struct policy *policy, struct report *report)
+{
+	size_t size = 0;
+	uint32_t entry = 0;
+
+	if (!policy->fabric.node || report->errors)
+		return;
+	struct swconf *config = memory_get(sizeof(*config));
+	void *block = emit_switch(policy, &size);
+	const char *wrong = block ? swconf_load(config, block, size, &entry) : "it has no room for it";
+	if (wrong)
+		complain(report, policy->fabric.node->where,
+			 "the switch would refuse its configuration at boot: %s (entry %u)", wrong, entry);
+	free(block);
+	free(config);
+}
+
 void check_limits(const struct policy *policy, struct report *report)
 {
 	check_counts(policy, report);
@@ -163,4 +185,5 @@ void check_limits(const struct policy *policy, struct report *report)
 	check_rights(policy, report);
 	check_platform(policy, report);
 	check_switch(policy, report);
+	check_loader(policy, report);
 }

@@ -46,18 +46,27 @@ static void check_infrastructure(const struct policy *policy, const struct polic
 			 policy->networks[port->network].name);
 }
 
-struct ip_key {
-	unsigned network;
-	uint8_t ip[4];
-};
-
-/* The switch tells ports apart by their addresses. */
-static void check_addresses(const struct policy *policy, struct report *report)
+/* "IP address is also port ..": what the place, a port's or an endpoint's, says of `ip` in the table. */
+static void check_ip(const struct policy *policy, const struct table *ips, const char *what, struct node *node,
+		     const uint8_t ip[4], unsigned self, struct report *report)
 {
-	struct ip_key *keys = memory_get(policy->port_count * sizeof(*keys));
-	struct table macs = { 0 }, ips = { 0 };
+	unsigned other = table_find(ips, ip, 4);
 	char place[PLACE_TEXT];
 
+	if (other != NONE && other != self)
+		complain(report, where_of(node, "ip"), "%s \"%s\": IP address is also port \"%s\"'s (%s)", what,
+			 node->name, policy->ports[other].name, place_text(policy->ports[other].node->where, place));
+}
+
+/* The switch tells ports apart by their addresses, whatever network they are on. */
+static void check_addresses(const struct policy *policy, struct report *report)
+{
+	struct table macs = { 0 }, ips = { 0 }, gateways = { 0 };
+	char place[PLACE_TEXT];
+
+	for (unsigned i = 0; i < policy->network_count; i++)
+		if (policy->networks[i].has_gateway)
+			table_add(&gateways, policy->networks[i].gateway, 4, i);
 	for (unsigned i = 0; i < policy->port_count; i++) {
 		const struct policy_port *port = &policy->ports[i];
 		unsigned other = table_add(&macs, port->mac, sizeof(port->mac), i);
@@ -66,24 +75,19 @@ static void check_addresses(const struct policy *policy, struct report *report)
 				 "port \"%s\": MAC address is also port \"%s\"'s (%s)",
 				 port->name, policy->ports[other].name,
 				 place_text(policy->ports[other].node->where, place));
-		if (port->network == NONE)
-			continue;
-		const struct policy_network *network = &policy->networks[port->network];
-		keys[i].network = port->network;
-		memcpy(keys[i].ip, port->ip, 4);
-		other = table_add(&ips, &keys[i], sizeof(keys[i]), i);
+		table_add(&ips, port->ip, 4, i);
+		check_ip(policy, &ips, "port", port->node, port->ip, i, report);
+		other = table_find(&gateways, port->ip, 4);
 		if (other != NONE)
 			complain(report, where_of(port->node, "ip"),
-				 "port \"%s\": IP address is also port \"%s\"'s (%s)",
-				 port->name, policy->ports[other].name,
-				 place_text(policy->ports[other].node->where, place));
-		if (network->has_gateway && !memcmp(port->ip, network->gateway, 4))
-			complain(report, where_of(port->node, "ip"), "port \"%s\": IP address is the gateway's",
-				 port->name);
+				 "port \"%s\": IP address is that of network \"%s\"'s gateway", port->name,
+				 policy->networks[other].name);
 	}
+	for (unsigned i = 0; i < policy->endpoint_count; i++)
+		check_ip(policy, &ips, "endpoint", policy->endpoints[i].node, policy->endpoints[i].ip, NONE, report);
 	table_free(&macs);
 	table_free(&ips);
-	free(keys);
+	table_free(&gateways);
 }
 
 static void check_uplink(const struct policy *policy, const struct policy_network *network, struct report *report)
@@ -123,6 +127,8 @@ static void check_networks(const struct policy *policy, struct report *report)
 	unsigned *taken = memory_get(policy->device_count * sizeof(*taken));   /* network of each uplink, plus one */
 
 	check_empty(policy, report);
+	if (policy->fabric.node && !policy->port_count)
+		complain(report, policy->fabric.node->where, "switch: expected a network with a port, found none");
 	for (unsigned i = 0; i < policy->network_count; i++) {
 		const struct policy_network *network = &policy->networks[i];
 		if (network->has_gateway && !take(network->node, "uplink"))

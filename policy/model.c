@@ -330,7 +330,6 @@ void policy_free(struct policy *policy)
 	for (unsigned i = 0; i < policy->network_count; i++) {
 		table_free(&policy->networks[i].ports_by_name);
 		table_free(&policy->networks[i].sets_by_name);
-		table_free(&policy->networks[i].ports_by_ip);
 	}
 	for (unsigned i = 0; i < policy->facts_count; i++)
 		free(policy->facts[i]);

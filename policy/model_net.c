@@ -35,10 +35,7 @@ static void add_port(struct policy *policy, struct node *node, const char *type,
 					      &policy->networks_by_name, report);
 	take_name(node, "device", true, port.device, report);
 	take_mac(node, "mac", true, port.mac, report);
-	if (take_ipv4(node, "ip", true, port.ip, report) &&
-	    (port.ip[0] == 0 || port.ip[0] == 127 || port.ip[0] >= 224))
-		complain(report, where_of(node, "ip"), "ip: expected the address of one machine, found \"%u.%u.%u.%u\"",
-			 port.ip[0], port.ip[1], port.ip[2], port.ip[3]);
+	take_host(node, "ip", true, port.ip, report);
 	take_limits(node, &port.frame_rate, &port.bandwidth, report);
 	take_u32(node, "queue-size", false, 1, 32768, &port.queue_size, report);
 	port.quarantine.inspection = NONE;
@@ -61,7 +58,7 @@ static void read_network(struct policy *policy, struct node *node, struct report
 	take_label(policy, node, "label", true, &network->label, report);
 	network->uplink = take_reference(node, "uplink", false, "a device of this policy", &policy->devices_by_name,
 					 report);
-	network->has_gateway = take_ipv4(node, "gateway", false, network->gateway, report);
+	network->has_gateway = take_host(node, "gateway", false, network->gateway, report);
 	take_limits(node, &network->frame_rate, &network->bandwidth, report);
 	struct node *ports = node_child(node, "ports");
 	for (unsigned i = 0; ports && i < ports->child_count; i++)
@@ -86,7 +83,7 @@ static void read_endpoint(struct policy *policy, unsigned port, struct node *nod
 	node->type = "endpoint";
 	struct policy_endpoint *e = ARRAY_ADD(policy->endpoints, policy->endpoint_count, policy->endpoint_room);
 	*e = (struct policy_endpoint){ .node = node, .port = port };
-	take_ipv4(node, "ip", true, e->ip, report);
+	take_host(node, "ip", true, e->ip, report);
 	take_choice(node, "protocol", true, protocols, &protocol, report);
 	e->protocol = protocol ? PROTOCOL_UDP : PROTOCOL_TCP;
 	take_u32(node, "port", true, 1, 65535, &e->l4port, report);

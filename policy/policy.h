@@ -146,6 +146,8 @@ bool take_mac(struct node *node, const char *name, bool required, uint8_t out[6]
 bool take_digest(struct node *node, const char *name, bool required, uint8_t out[LZR_DIGEST_SIZE],
 		 struct report *report);
 bool parse_ipv4(const char *text, uint8_t out[4]);
+/* The address of one machine; false after complaining, too. */
+bool take_host(struct node *node, const char *name, bool required, uint8_t out[4], struct report *report);
 bool name_valid(const char *name);
 
 /* report.c: " (did you mean \"red\"?)" or "" in out, which is returned. */
@@ -308,7 +310,7 @@ struct policy_network {
 	uint64_t frame_rate;    /* frames per second of the whole network; 0: no limit */
 	uint64_t bandwidth;     /* bits per second; 0: no limit */
 	bool has_rules;         /* has a rules node; without one its admitted ports exchange everything */
-	struct table ports_by_name, sets_by_name, ports_by_ip;
+	struct table ports_by_name, sets_by_name;
 };
 
 enum lease_end { LEASE_END_QUARANTINE, LEASE_END_BLOCK };       /* block: stays shut until the VM starts anew */

@@ -265,13 +265,25 @@ bool take_ipv4(struct node *node, const char *name, bool required, uint8_t out[4
 	return false;
 }
 
+bool take_host(struct node *node, const char *name, bool required, uint8_t out[4], struct report *report)
+{
+	if (!take_ipv4(node, name, required, out, report))
+		return false;
+	if (out[0] != 0 && out[0] != 127 && out[0] < 224)
+		return true;
+	complain(report, where_of(node, name), "%s: expected the address of one machine, found \"%u.%u.%u.%u\"", name,
+		 out[0], out[1], out[2], out[3]);
+	return false;
+}
+
 bool take_mac(struct node *node, const char *name, bool required, uint8_t out[6], struct report *report)
 {
 	const char *text;
 
 	if (!take_string(node, name, required, &text, report))
 		return false;
-	if (strlen(text) == 17 && parse_bytes(text, ':', 16, 6, out) && !(out[0] & 1))
+	if (strlen(text) == 17 && parse_bytes(text, ':', 16, 6, out) && !(out[0] & 1) &&
+	    memcmp(out, (const uint8_t[6]){ 0 }, 6))
 		return true;
 	complain(report, where_of(node, name),
 		 "%s: expected a unicast MAC address such as \"02:4c:5a:00:00:01\", found \"%s\"", name, text);
