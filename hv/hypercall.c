@@ -39,6 +39,11 @@ static bool controls_any(const struct vm *vm, uint64_t first)
 	return vm->config->rights[RIGHT_CONTROLS];
 }
 
+static bool introspects(const struct vm *vm, uint64_t number)
+{
+	return number < LZR_VM_MAX && vm->config->rights[RIGHT_INTROSPECTS] >> number & 1;
+}
+
 static enum lzr_status call_version(struct vcpu *vcpu)
 {
 	vcpu->regs.gpr[RBX] = LZR_ABI_VERSION;
@@ -103,12 +108,27 @@ static enum lzr_status call_control(struct vcpu *vcpu)
 	return LZR_UNKNOWN;
 }
 
+/* Whether that VM runs, is stopped or is being started makes no difference: its RAM is there, cleared at boot. */
+static enum lzr_status call_peek(struct vcpu *vcpu)
+{
+	uint64_t bytes[4], at = vcpu->regs.gpr[RSI];
+	const volatile uint64_t *ram = guest_ptr(&vms[vcpu->regs.gpr[RDI]], gpa(at), sizeof(bytes));
+
+	if (!ram || at % sizeof(bytes))
+		return LZR_INVALID;
+	for (unsigned i = 0; i < 4; i++)
+		bytes[i] = ram[i];
+	return_32_bytes(vcpu, bytes);
+	return LZR_OK;
+}
+
 static const struct call calls[] = {
 	[LZR_CALL_VERSION] = { anyone, call_version },
 	[LZR_CALL_READ] = { may_read, call_read },
 	[LZR_CALL_SEED] = { is_service, call_seed },
 	[LZR_CALL_CLOCK] = { anyone, call_clock },
 	[LZR_CALL_CONTROL] = { controls_any, call_control },
+	[LZR_CALL_PEEK] = { introspects, call_peek },
 };
 
 void hypercall(struct vcpu *vcpu)

@@ -107,16 +107,6 @@ static void check_devices(const struct policy *policy, struct report *report)
 			       "expected pci, since this hypervisor finds devices by bus, device and function only");
 }
 
-static void check_rights(const struct policy *policy, struct report *report)
-{
-	for (unsigned i = 0; i < policy->vm_count; i++) {
-		const struct policy_vm *vm = &policy->vms[i];
-		if (vm->rights[RIGHT_INTROSPECTS].property)
-			cannot(report, vm->node, "introspects",
-			       "expected none, since this hypervisor has no introspection");
-	}
-}
-
 static void check_platform(const struct policy *policy, struct report *report)
 {
 	if (policy->platform.signer)
@@ -182,7 +172,6 @@ void check_limits(const struct policy *policy, struct report *report)
 	check_vectors(policy, report);
 	check_boot_list(policy, report);
 	check_devices(policy, report);
-	check_rights(policy, report);
 	check_platform(policy, report);
 	check_switch(policy, report);
 	check_loader(policy, report);

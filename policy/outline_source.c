@@ -165,7 +165,9 @@ static void rights_of(struct outline *outline, const struct policy *policy, cons
 	for (unsigned r = 0; r < RIGHT_COUNT; r++) {
 		const struct policy_right *right = &vm->rights[r];
 		if (right->all)
-			outline_may(outline, vm->name, verbs[r], "every VM and the hypervisor");
+			outline_may(outline, vm->name, verbs[r],
+				    r == RIGHT_READS_AUDIT || r == RIGHT_ATTESTS ? "every VM and the hypervisor"
+										 : "every VM");
 		for (unsigned i = 0; i < right->count; i++)
 			outline_may(outline, vm->name, verbs[r], vm_name(policy, right->vms[i]));
 	}

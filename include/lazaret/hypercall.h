@@ -2,7 +2,7 @@
 /*
  * Hypercalls.  VMMCALL (AMD) or VMCALL (Intel) at any privilege level; the VM's policy, not its ring, decides.
  * RAX = call number; arguments RDI, RSI; on return RAX = status, results in RBX, RCX, RDX, RSI; RDI and the rest are
- * kept. The hypervisor never reads or writes guest memory for a hypercall.
+ * kept. The hypervisor never reads or writes the caller's memory for a hypercall.
  */
 #ifndef LAZARET_HYPERCALL_H
 #define LAZARET_HYPERCALL_H
@@ -24,6 +24,11 @@ enum lzr_call {
 	                         * Right: service VM */
 	LZR_CALL_CLOCK = 3,     /* -> RBX = nanoseconds since hypervisor start; never goes back, the same on all CPUs */
 	LZR_CALL_CONTROL = 4,   /* RDI = VM number, RSI = enum lzr_control.  Right: controls that VM */
+	LZR_CALL_PEEK = 5,      /* RDI = VM number, RSI = address in that VM's RAM, multiple of 32
+	                         * -> RBX, RCX, RDX, RSI = the 32 bytes there; LZR_INVALID outside its RAM, also for
+	                         * device registers.  Right: introspects that VM.  It goes on meanwhile: what it writes
+	                         * just now may be there in part, each aligned 8 bytes whole.  A stopped VM's memory is
+	                         * as it was left, until its next start clears and loads it piece by piece */
 };
 
 enum lzr_control {

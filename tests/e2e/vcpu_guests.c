@@ -38,6 +38,7 @@ static void hypercalls_answer_and_refuse(void **state)
 	machine_said("[hello] read without right 2");
 	machine_said("[hello] seed without right 2");
 	machine_said("[hello] control without right 2");
+	machine_said("[hello] peek without right 2");
 }
 
 static void host_instructions_are_refused(void **state)
@@ -107,6 +108,24 @@ static void every_idle_round_woke(void **state)
 	machine_said("hv: idle: stopped, reason 8");
 }
 
+static void memory_is_read_with_the_right_only(void **state)
+{
+	(void)state;
+	machine_says("[eye] sees it still");
+	machine_said("[eye] saw it");
+	machine_said("[eye] other VM 2");
+	machine_said("[eye] own 2");
+	machine_said("[eye] no VM 2");
+	machine_said("[eye] unaligned 3");
+	machine_said("[eye] last 0");
+	machine_said("[eye] behind 3");
+	machine_said("[eye] registers 3");
+	machine_said("[eye] end 3");
+	machine_said("[eye] saw it change");
+	machine_said("[eye] saw the last of it");
+	assert_true(machine_said("hv: secret: stopped, reason 8") < machine_said("[eye] sees it still"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +137,7 @@ int main(void)
 		cmocka_unit_test(registers_are_kept_apart),
 		cmocka_unit_test(spinning_guests_go_on),
 		cmocka_unit_test(every_idle_round_woke),
+		cmocka_unit_test(memory_is_read_with_the_right_only),
 	};
 
 	return cmocka_run_group_tests(tests, boot, machine_end);

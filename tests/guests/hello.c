@@ -24,6 +24,7 @@ static void try_hypercalls(void)
 	tell("read without right", call(LZR_CALL_READ, LZR_STREAM_VMS, 0).status);
 	tell("seed without right", call(LZR_CALL_SEED, 0, 0).status);
 	tell("control without right", call(LZR_CALL_CONTROL, 1, LZR_CONTROL_STOP).status);
+	tell("peek without right", call(LZR_CALL_PEEK, 1, 0).status);
 }
 
 static void try_instructions(void)

@@ -23,6 +23,7 @@ static int setup(void **state)
 	machine.vms[1].flags = VM_SERVICE;
 	machine.vms[1].rights[RIGHT_READS_AUDIT] = 1;
 	machine.vms[1].rights[RIGHT_CONTROLS] = 1u << 2;
+	machine.vms[1].rights[RIGHT_INTROSPECTS] = 1u << 2;
 	machine.vms[2].max_restarts = 1;
 	rig_create(3, 1, NULL);
 	return 0;
@@ -44,7 +45,7 @@ static void anybody_may_ask_for_version_and_time(void **state)
 static void unknown_calls_are_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(call(0, 5, 0, 0), LZR_UNKNOWN);
+	assert_int_equal(call(0, LZR_CALL_PEEK + 1, 0, 0), LZR_UNKNOWN);
 	assert_int_equal(call(0, UINT64_MAX, 0, 0), LZR_UNKNOWN);
 	assert_int_equal(call(0, 1ull << 32, 0, 0), LZR_UNKNOWN);
 }
@@ -91,6 +92,89 @@ static void control_needs_the_right_over_that_vm(void **state)
 	assert_int_equal(call(1, LZR_CALL_CONTROL, 2, LZR_CONTROL_STOP), LZR_BUSY);
 }
 
+static uint64_t peek(unsigned holder, uint64_t vm, uint64_t at)
+{
+	return call(holder, LZR_CALL_PEEK, vm, at);
+}
+
+static void memory_is_read_with_the_right_over_that_vm(void **state)
+{
+	uint64_t *ram = (uint64_t *)hpa_ptr(vms[2].ram) + 0x280020 / 8, *last = hpa_ptr(vms[2].ram);
+	const uint64_t *result = vms[1].vcpus[0]->regs.gpr;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		ram[i] = 0x1111111111111111 * (i + 1);
+	last[(RIG_MEMORY - 8) / 8] = 99;
+	assert_int_equal(peek(1, 2, 0x280020), LZR_OK);
+	assert_int_equal(result[RBX], 0x1111111111111111);
+	assert_int_equal(result[RCX], 0x2222222222222222);
+	assert_int_equal(result[RDX], 0x3333333333333333);
+	assert_int_equal(result[RSI], 0x4444444444444444);
+	ram[1] = 5;                                             /* that VM runs on */
+	assert_int_equal(peek(1, 2, 0x280020), LZR_OK);
+	assert_int_equal(result[RCX], 5);
+	assert_int_equal(peek(1, 2, RIG_MEMORY - 32), LZR_OK);
+	assert_int_equal(result[RSI], 99);
+	assert_int_equal(rig_audits[LZR_AUDIT_HYPERCALL_DENIED], 0);
+}
+
+static void memory_of_others_is_not(void **state)
+{
+	static const uint64_t none[] = { 0, 1, 3, 63, 64, 66, 1ull << 32 | 2, 1ull << 63 | 2, UINT64_MAX };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LENGTH(none); i++)
+		assert_int_equal(peek(1, none[i], 0), LZR_DENIED);
+	for (unsigned vm = 0; vm < 4; vm++) {
+		assert_int_equal(peek(0, vm, 0), LZR_DENIED);   /* attests, but has no such right */
+		assert_int_equal(peek(2, vm, 0), LZR_DENIED);   /* not even its own */
+		assert_int_equal(vms[2].vcpus[0]->regs.gpr[RSI], 0);
+	}
+	assert_int_equal(rig_audits[LZR_AUDIT_HYPERCALL_DENIED], 3);
+	assert_int_equal(rig_audit_arg0, LZR_CALL_PEEK);
+}
+
+static void nothing_but_ram_is_read(void **state)
+{
+	static const uint64_t outside[] = { 1, 8, 31, 0x280028, RIG_MEMORY - 1, RIG_MEMORY - 16, RIG_MEMORY,
+		RIG_MEMORY + 32, 0xfec00000, 0xfed40000, 0xfee00000, 1ull << 32, 1ull << 47, 1ull << 63,
+		UINT64_MAX - 63, UINT64_MAX - 31, UINT64_MAX - 15, UINT64_MAX };
+	uint64_t *result = vms[1].vcpus[0]->regs.gpr;
+
+	(void)state;
+	result[RBX] = 77;
+	for (unsigned i = 0; i < ARRAY_LENGTH(outside); i++) {
+		assert_int_equal(peek(1, 2, outside[i]), LZR_INVALID);
+		assert_int_equal(result[RSI], outside[i]);
+	}
+	assert_int_equal(result[RBX], 77);
+}
+
+/* A stopped VM's memory is what it left there; each start clears it. */
+static void a_stopped_vm_is_read_as_it_was_left(void **state)
+{
+	const uint64_t *result = vms[1].vcpus[0]->regs.gpr;
+
+	(void)state;
+	((uint64_t *)hpa_ptr(vms[2].ram))[0] = 123;
+	vm_stop(&vms[2], LZR_STOP_POWER_OFF, 0);
+	assert_int_equal(peek(1, 2, 0), LZR_OK);
+	assert_int_equal(result[RBX], 123);
+	vm_vcpu_left(&vms[2]);
+	assert_int_equal(vms[2].state, LZR_VM_STOPPED);
+	assert_int_equal(peek(1, 2, 0), LZR_OK);
+	assert_int_equal(result[RBX], 123);
+	vm_private(&vms[2])->load_next = 0;
+	while (!vm_start_step(&vms[2])) {
+		assert_int_equal(peek(1, 2, 0), LZR_OK);
+		assert_int_equal(result[RBX], 0);
+	}
+	assert_int_equal(vms[2].state, LZR_VM_RUNNING);
+	assert_int_equal(peek(1, 2, 0), LZR_OK);
+	assert_int_equal(result[RBX], 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 
 int main(void)
@@ -101,6 +185,10 @@ int main(void)
 		TEST(only_the_attestor_reads),
 		TEST(a_service_gets_one_seed_an_instance),
 		TEST(control_needs_the_right_over_that_vm),
+		TEST(memory_is_read_with_the_right_over_that_vm),
+		TEST(memory_of_others_is_not),
+		TEST(nothing_but_ram_is_read),
+		TEST(a_stopped_vm_is_read_as_it_was_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
