@@ -296,8 +296,8 @@ struct policy_rule {
 	bool stateless;                         /* else answers to what it lets through are let through too */
 	unsigned from_count, to_count;
 	struct policy_end *from, *to;
-	unsigned service_count;                 /* 0: every protocol */
-	unsigned *services;
+	unsigned service_count;
+	unsigned *services;                     /* NULL: every protocol */
 };
 
 struct policy_network {

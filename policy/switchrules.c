@@ -70,17 +70,27 @@ static unsigned number_of(struct switch_list **lists, unsigned *count, unsigned 
 	return *count - 1;
 }
 
-static uint32_t set_of(struct switch_rules *out, const struct policy *policy, unsigned network,
-		       const struct policy_end *ends, unsigned count)
+/* No list stands for "any" in the switch: an empty one must never be written as none. */
+static void must_not_be_empty(const struct policy_rule *rule, const char *what, unsigned count)
+{
+	if (count)
+		return;
+	fprintf(stderr, "lzr-policy: rule \"%s\": \"%s\" is empty, which no check has refused: a fault of lzr-policy\n",
+		rule->name, what);
+	abort();
+}
+
+static uint32_t set_of(struct switch_rules *out, const struct policy *policy, const struct policy_rule *rule, bool to)
 {
 	struct members members = { 0 };
 	unsigned before = out->set_count, set;
 
-	add_ends(&members, policy, network, ends, count);
-	if (members.any || !members.count) {
+	add_ends(&members, policy, rule->network, to ? rule->to : rule->from, to ? rule->to_count : rule->from_count);
+	if (members.any) {
 		free(members.list);
 		return LZR_SWITCH_NONE;
 	}
+	must_not_be_empty(rule, to ? "to" : "from", members.count);
 	set = number_of(&out->sets, &out->set_count, &out->set_room, &out->sets_seen, members.list,
 			members.count * sizeof(*members.list));
 	out->member_count += set == before ? members.count : 0;
@@ -92,7 +102,7 @@ static uint32_t service_of(struct switch_rules *out, const struct policy *policy
 	struct lzr_switch_match *list = NULL;
 	unsigned count = 0, room = 0, before = out->service_count, number;
 
-	if (!rule->service_count)
+	if (!rule->services)
 		return LZR_SWITCH_NONE;
 	for (unsigned i = 0; i < rule->service_count; i++) {
 		const struct policy_service *service = &policy->services[rule->services[i]];
@@ -106,6 +116,7 @@ static uint32_t service_of(struct switch_rules *out, const struct policy *policy
 			m->high = icmp ? ICMP_ECHO : service->items[j].high;
 		}
 	}
+	must_not_be_empty(rule, "service", count);
 	number = number_of(&out->services, &out->service_count, &out->service_room, &out->services_seen, list,
 			   count * sizeof(*list));
 	out->match_count += number == before ? count : 0;
@@ -121,8 +132,8 @@ void switch_rules_make(struct switch_rules *out, const struct policy *policy)
 		const struct policy_rule *rule = &policy->rules[i];
 
 		out->rules[i] = (struct lzr_switch_rule){
-			.from = set_of(out, policy, rule->network, rule->from, rule->from_count),
-			.to = set_of(out, policy, rule->network, rule->to, rule->to_count),
+			.from = set_of(out, policy, rule, false),
+			.to = set_of(out, policy, rule, true),
 			.service = service_of(out, policy, rule),
 			.action = rule->allow ? LZR_RULE_ALLOW : LZR_RULE_DENY,
 			.flags = rule->stateless ? LZR_RULE_STATELESS : 0,

@@ -4,10 +4,12 @@
  * the switch loads them, and asked.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -282,6 +284,50 @@ static void test_what_does_not_fit(void **state)
 		"found 4353");
 }
 
+/* What comes out of emit_switch; nothing does when a list of a rule is empty, since no list means "any". */
+static void aborts(void)
+{
+	int status;
+	size_t size;
+	pid_t child = fork();
+
+	if (child == 0) {
+		fclose(stderr);
+		emit_switch(&policy, &size);
+		_exit(0);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void test_empty_lists(void **state)
+{
+	unsigned kept;
+
+	(void)state;
+	read_policy("", some_rules);
+	struct policy_rule *rule = &policy.rules[WEB];
+	struct policy_service *service = &policy.services[rule->services[0]];
+	unsigned *const counts[] = { &rule->from_count, &rule->to_count, &rule->service_count };
+	for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		kept = *counts[i];
+		*counts[i] = 0;
+		aborts();
+		*counts[i] = kept;
+	}
+	kept = policy.sets[0].member_count;
+	policy.sets[0].member_count = 0;
+	aborts();
+	policy.sets[0].member_count = kept;
+	rule->service_count = 1;
+	kept = service->item_count;
+	service->item_count = 0;
+	aborts();
+	service->item_count = kept;
+	load();
+	close_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_lists_once),
 		cmocka_unit_test(test_same_bytes),
 		cmocka_unit_test(test_what_does_not_fit),
+		cmocka_unit_test(test_empty_lists),
 	};
 	static const char *const files[] = { "p.dts", "first.pem", "first.lzrkey", "first.pub.pem",
 					     "second.pem", "second.lzrkey", "second.pub.pem" };
