@@ -71,6 +71,8 @@ int command_check(const struct arguments *a)
 	struct source_policy source;
 	bool good = check_source(&source, a, true);
 
+	if (good)
+		print_certificate(&source.policy, stdout);
 	source_policy_end(&source);
 	return good ? 0 : EXIT_REFUSED;
 }

@@ -400,3 +400,22 @@ void check_flows(struct policy *policy, struct report *report)
 	flow_result_free(&result);
 	flows_free(&flows);
 }
+
+void print_certificate(const struct policy *policy, FILE *out)
+{
+	char name[FLOWS_TEXT], label[FLOWS_TEXT];
+	struct flows flows;
+	struct flow_result result;
+
+	flows_make(&flows, policy);
+	flow_analyse(&flows.graph, &result);
+	if (!result.clean)
+		abort();
+	fprintf(out, "nothing flows down: %u parts, %u flows\n", flows.graph.node_count, flows.graph.edge_count);
+	for (uint32_t n = 0; n < flows.graph.node_count; n++)
+		fprintf(out, "%s%-*s %s\n", flows.things[n].kind == THING_VM ? "VM " : "",
+			flows.things[n].kind == THING_VM ? 29 : 32, flows_name(&flows, n, name),
+			flows_label(&flows, &result, n, label));
+	flow_result_free(&result);
+	flows_free(&flows);
+}

@@ -71,4 +71,7 @@ const char *flows_verdict(const struct flows *flows, const struct flow_result *r
  */
 void check_flows(struct policy *policy, struct report *report);
 
+/* Of a policy in which nothing flows down: every node with its label or trusted range, a line each. */
+void print_certificate(const struct policy *policy, FILE *out);
+
 #endif
