@@ -9,7 +9,6 @@
 
 static void init_audit(struct agent *a)
 {
-	a->audit_next = 0;
 	a->network_audit.label = a->view.release;
 	for (size_t i = 0; i < a->view.vm_count; i++)
 		a->vm_audit[i].label = a->view.vm[i].label;
@@ -54,42 +53,61 @@ static void log_record(struct agent *a, const struct lzr_audit_record *r)
 			merkle_log_append(&a->vm_audit[i].log, entry);
 }
 
-static void log_lost(struct agent *a, uint64_t count)
+static void log_lost(struct agent *a, uint32_t vm, uint64_t count)
 {
-	a->network_audit.lost += count;
+	if (may_see(a, &a->network_audit, vm))
+		a->network_audit.lost += count;
 	for (size_t i = 0; i < a->view.vm_count; i++)
-		a->vm_audit[i].lost += count;
+		if (may_see(a, &a->vm_audit[i], vm))
+			a->vm_audit[i].lost += count;
+}
+
+/* Ring 0 is the hypervisor's own, ring n + 1 VM n's. */
+static bool drain_ring(struct agent *a, uint32_t number, struct fault *f)
+{
+	const uint64_t at = number * sizeof(struct lzr_audit_ring);
+	const uint32_t vm = number ? number - 1 : NOBODY;
+	uint64_t *next = &a->audit_next[number], lost;
+	struct lzr_audit_head head;
+
+	if (!platform_read(LZR_STREAM_AUDIT, at, &head, sizeof(head), f))
+		return false;
+	lost = head.lost - a->audit_lost[number];
+	a->audit_lost[number] = head.lost;
+	if (head.next - *next > LZR_AUDIT_SLOTS) {
+		lost += head.next - LZR_AUDIT_SLOTS - *next;
+		*next = head.next - LZR_AUDIT_SLOTS;
+	}
+	for (; *next < head.next; ++*next) {
+		const uint64_t slot = *next % LZR_AUDIT_SLOTS;
+		struct lzr_audit_record r;
+
+		if (!platform_read(LZR_STREAM_AUDIT, at + sizeof(head) + slot * sizeof(r), &r, sizeof(r), f))
+			return false;
+		if (r.sequence == *next)
+			log_record(a, &r);
+		else
+			lost++;
+	}
+	log_lost(a, vm, lost);
+	return true;
 }
 
 bool agent_drain_audit(struct agent *a, struct fault *f)
 {
-	const uint64_t end = a->now.platform.audit_next, slots = a->now.platform.audit_slots;
-
-	if (slots && end - a->audit_next > slots) {
-		log_lost(a, end - slots - a->audit_next);
-		a->audit_next = end - slots;
-	}
-	for (; slots && a->audit_next < end; a->audit_next++) {
-		struct lzr_audit_record r;
-
-		if (!platform_read(LZR_STREAM_AUDIT, a->audit_next % slots * sizeof(r), &r, sizeof(r), f))
+	for (uint32_t ring = 0; ring <= a->view.vm_count; ring++)
+		if (!drain_ring(a, ring, f))
 			return false;
-		if (r.sequence == a->audit_next)
-			log_record(a, &r);
-		else
-			log_lost(a, 1);
-	}
 	return true;
 }
 
 /*
- * The records as this release may see them.  The audit counter moves with what any VM does: no release gets it.  Why a
- * VM stopped is the VM's own choice of one among many: it goes to labels that cover the VM's only.
+ * The records as this release may see them.  Why a VM stopped is the VM's own choice of one among many: it goes to
+ * labels that cover the VM's only.
  */
 static void filter_records(const struct agent *a, const struct agent_request *request, struct bundle *b)
 {
 	b->platform = a->now.platform;
-	b->platform.audit_next = 0;
 	b->vm_count = a->view.vm_count;
 	memcpy(b->vms, a->now.vms, b->vm_count * sizeof(b->vms[0]));
 	for (size_t i = 0; i < b->vm_count; i++) {
@@ -103,7 +121,7 @@ static void filter_records(const struct agent *a, const struct agent_request *re
 		if (network || i == a->self || i == a->view.firewall)
 			continue;
 		r->state = r->starts = r->restores = 0;
-		r->instance = 0;
+		r->instance = r->epoch = 0;
 	}
 }
 
@@ -136,7 +154,7 @@ static void state_vm(const struct agent *a, const struct agent_request *request,
 		e->port.lease_left_ns = port->state.lease_left_ns;
 		memcpy(e->port.nonce, port->state.nonce, sizeof(e->port.nonce));
 	}
-	e->epoch = b->platform.epoch;
+	e->epoch = r->epoch;
 	e->starts = r->starts;
 	e->restores = r->restores;
 	e->audit_size = audit->log.size;

@@ -36,7 +36,8 @@ struct agent {
 	struct bytes log, policy, signer;
 	struct policyview view;
 	struct snapshot now;
-	uint64_t audit_next;
+	uint64_t audit_next[LZR_VM_MAX + 1];    /* by ring: number of the next record, */
+	uint64_t audit_lost[LZR_VM_MAX + 1];    /* and the hypervisor's count of what it had no room for */
 	struct audit_view network_audit;
 	struct audit_view vm_audit[LZR_VM_MAX];
 	struct agent_port port[LZR_VM_MAX];     /* by VM number */

@@ -38,23 +38,30 @@ bool platform_read(enum lzr_stream stream, uint64_t offset, void *out, size_t le
 	return true;
 }
 
+static bool read_vms(struct snapshot *s, struct fault *f)
+{
+	return platform_read(LZR_STREAM_VMS, 0, s->vms, s->platform.vm_count * sizeof(s->vms[0]), f);
+}
+
 bool platform_snapshot(struct snapshot *s, struct fault *f)
 {
-	struct lzr_platform_record again;
+	struct snapshot before;
 
+	if (!platform_read(LZR_STREAM_PLATFORM, 0, &s->platform, sizeof(s->platform), f))
+		return false;
+	if (s->platform.version != LZR_ABI_VERSION || s->platform.vm_count > LZR_VM_MAX)
+		return fault_set_number(f, FAULT_INPUT, "platform record's version", LZR_ABI_VERSION,
+					s->platform.version);
+	if (!read_vms(s, f))
+		return false;
 	for (unsigned int i = 0; i < TRIES; i++) {
-		if (!platform_read(LZR_STREAM_PLATFORM, 0, &s->platform, sizeof(s->platform), f))
+		before = *s;
+		if (!read_vms(s, f))
 			return false;
-		if (s->platform.version != LZR_ABI_VERSION || s->platform.vm_count > LZR_VM_MAX)
-			return fault_set_number(f, FAULT_INPUT, "platform record's version", LZR_ABI_VERSION,
-						s->platform.version);
-		if (!platform_read(LZR_STREAM_VMS, 0, s->vms, s->platform.vm_count * sizeof(s->vms[0]), f) ||
-		    !platform_read(LZR_STREAM_PLATFORM, 0, &again, sizeof(again), f))
-			return false;
-		if (again.epoch == s->platform.epoch)
+		if (!memcmp(before.vms, s->vms, s->platform.vm_count * sizeof(s->vms[0])))
 			return true;
 	}
-	return fault_set(f, FAULT_INPUT, "platform and VM records", "one epoch while they are read", "it keeps rising");
+	return fault_set(f, FAULT_INPUT, "VM records", "the same when they are read again", "they keep changing");
 }
 
 bool platform_file(enum lzr_stream stream, uint64_t length, size_t max, struct bytes *out, struct fault *f)

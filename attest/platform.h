@@ -14,7 +14,7 @@ struct snapshot {
 	struct lzr_vm_record vms[LZR_VM_MAX];   /* platform.vm_count of them */
 };
 
-/* All records of one epoch: read before and after, again if it rose meanwhile. */
+/* All records as they were at one moment: read until two readings are alike. */
 bool platform_snapshot(struct snapshot *s, struct fault *f);
 /* Part of a stream; the caller knows its length. */
 bool platform_read(enum lzr_stream stream, uint64_t offset, void *out, size_t length, struct fault *f);

@@ -76,7 +76,7 @@ static bool check_record(const struct bundle *b, const struct verify_report *rep
 	       compare(f, e->name, "policy", b->platform.policy, e->policy, SHA384_SIZE) &&
 	       compare_number(f, e->name, "policy version", b->platform.policy_version, e->policy_version) &&
 	       compare_number(f, e->name, "platform flags", b->platform.flags, e->platform_flags) &&
-	       compare_number(f, e->name, "epoch", b->platform.epoch, e->epoch) &&
+	       compare_number(f, e->name, "epoch", r->epoch, e->epoch) &&
 	       compare_number(f, e->name, "attestor's instance", b->vms[attestor].instance, e->attestor_instance) &&
 	       compare(f, e->name, "measurement list", head, e->list_head, SHA384_SIZE) &&
 	       compare_number(f, e->name, "firewall bypassed", (r->flags & LZR_VM_FIREWALL_BYPASS) != 0,

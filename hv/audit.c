@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The audit ring: what happened, numbered without holes.  Each VM may add BURST records at once and one more each
- * second; what it loses to that quota is counted, and said in a gap record as soon as the quota allows one.
+ * The audit rings: one for each VM and the hypervisor's own, each numbered for itself without holes, so that nothing in
+ * one tells of another.  A record stays for KEEP_NS at least; what finds no room meanwhile is counted instead.
  * Lock: audit; nothing is taken inside it.
  */
 #include <string.h>
@@ -10,82 +10,40 @@
 #include "plat.h"
 #include "records.h"
 
-#define BURST 32u
-#define REFILL_NS 1000000000ull
+#define KEEP_NS 60000000000ull
 
-static struct lzr_audit_record ring[AUDIT_SLOTS];
-static uint64_t next;
-static struct source {
-	uint32_t used;                  /* of BURST */
-	uint64_t refilled_ns;
-	uint64_t lost;
-} sources[LZR_VM_MAX + 1];              /* the last: the hypervisor */
+static struct lzr_audit_ring rings[LZR_VM_MAX + 1];     /* the hypervisor's, then VM n's at n + 1 */
 static struct spinlock lock;
-
-static void add(uint32_t vm, uint32_t event, uint64_t arg0, uint64_t arg1)
-{
-	ring[next % AUDIT_SLOTS] = (struct lzr_audit_record){
-		.sequence = next, .time_ns = time_ns(), .vm = vm, .event = event, .arg0 = arg0, .arg1 = arg1,
-	};
-	next++;
-}
-
-/* Gives back what time has earned; tells a gap if there is room for it. */
-static void refill(struct source *source, uint32_t vm)
-{
-	uint64_t earned = (time_ns() - source->refilled_ns) / REFILL_NS;
-
-	source->refilled_ns += earned * REFILL_NS;
-	source->used = earned < source->used ? source->used - (uint32_t)earned : 0;
-	if (source->lost && source->used < BURST) {
-		add(vm, LZR_AUDIT_GAP, source->lost, 0);
-		source->lost = 0;
-		source->used++;
-	}
-}
-
-static uint32_t source_vm(unsigned index)
-{
-	return index == LZR_VM_MAX ? AUDIT_HV : index;
-}
 
 void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1)
 {
 	CHECK(vm == AUDIT_HV || vm < LZR_VM_MAX);
-	struct source *source = &sources[vm == AUDIT_HV ? LZR_VM_MAX : vm];
+	struct lzr_audit_ring *ring = &rings[vm == AUDIT_HV ? 0 : vm + 1];
 
 	spin_lock(&lock);
-	refill(source, vm);
-	if (source->used < BURST) {
-		add(vm, event, arg0, arg1);
-		source->used++;
-	} else {
-		source->lost++;
-	}
-	spin_unlock(&lock);
-}
+	struct lzr_audit_record *record = &ring->records[ring->head.next % LZR_AUDIT_SLOTS];
+	uint64_t now = time_ns();
 
-uint64_t audit_next(void)
-{
-	spin_lock(&lock);
-	for (unsigned i = 0; i <= LZR_VM_MAX; i++)
-		if (sources[i].lost)
-			refill(&sources[i], source_vm(i));
-	uint64_t number = next;
-
+	if (record->event && now - record->time_ns < KEEP_NS)
+		ring->head.lost++;
+	else
+		*record = (struct lzr_audit_record){
+			.sequence = ring->head.next++, .time_ns = now, .vm = vm, .event = event,
+			.arg0 = arg0, .arg1 = arg1,
+		};
 	spin_unlock(&lock);
-	return number;
 }
 
 /* The hypervisor's own records are about the whole machine: for those who may read of every VM. */
 void audit_read(uint64_t readable, uint64_t offset, uint64_t out[4])
 {
-	if (offset % 32 || offset >= sizeof(ring))
+	uint64_t ring = offset / sizeof(rings[0]);
+
+	if (offset % 32 || ring > machine.vm_count)
+		return;
+	if (ring == 0 ? ~readable << (64 - machine.vm_count) != 0 : !(readable >> (ring - 1) & 1))
 		return;
 	spin_lock(&lock);
-	uint32_t vm = ring[offset / sizeof(ring[0])].vm;
-
-	if (vm == AUDIT_HV ? !(~readable << (64 - machine.vm_count)) : readable >> vm & 1)
-		memcpy(out, (const uint8_t *)ring + offset, 32);
+	memcpy(out, (const uint8_t *)rings + offset, 32);
 	spin_unlock(&lock);
 }

@@ -18,6 +18,7 @@ struct link_end {
 	unsigned pair;                  /* [I] */
 	struct link_slot *slots;        /* [d] LZR_VIRTIO_QUEUE_MAX of them, used when raw and the peer is a service */
 	unsigned outstanding;           /* [d] slots in use */
+	uint64_t drops;                 /* [d] of what it transmitted */
 	bool awaited;                   /* [d] the peer waits for receive chains here */
 	uint32_t told;                  /* [d] service: the peer's generation it knows to be up; 0: none */
 	uint64_t told_instance;         /* [d] service: and the instance */
@@ -26,7 +27,6 @@ struct link_end {
 struct link {
 	unsigned number;                /* [I] in machine.links */
 	struct link_end end[2];         /* [I] */
-	uint64_t drops;                 /* [d] of both VMs */
 };
 
 extern struct link links[LZR_LINK_MAX];

@@ -31,7 +31,7 @@ static uint32_t header_length(const struct link_end *end)
 /* Audited at each power of two: complete enough to notice, too rare to fill the log. */
 static void link_drop(struct link_end *from)
 {
-	uint64_t drops = ++from->link->drops;
+	uint64_t drops = ++from->drops;
 
 	if ((drops & (drops - 1)) == 0)
 		audit(from->vdev->vm->number, LZR_AUDIT_LINK_DROP, from->link->number, drops);

@@ -74,11 +74,8 @@ void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2
 #define CHECK(x) do { if (!(x)) panic("%s:%u: %s", __FILE__, (unsigned)__LINE__, #x); } while (0)
 
 #define AUDIT_HV 0xffffffffu
-/* Adds a record, counted against the VM's quota; raises nothing, never blocks. */
+/* Adds a record to the ring of `vm`, if there is room; raises nothing, never blocks. */
 void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1);
-/* Around each change of what the platform or VM records show; short, and nothing waits for them. */
-void epoch_begin(void);
-void epoch_end(void);
 
 /* --- records (records.c) ------------------------------------------------------------------------------------------ */
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The platform and VM records and the boot's files as byte streams.  Records are made when they are read, from state
- * that is atomic or read-only; a reader that sees the same epoch before and after has a consistent set: the epoch
- * rises behind each change, and while one is under way no reader gets the same epoch twice.
+ * that is atomic or read-only.  Of what changes a reader gets only what is about VMs that it may read of.
  */
 #include <string.h>
 
@@ -20,25 +19,6 @@ static uint8_t seeds[SEED_MAX][32];
 static HV_SEALED uint32_t seed_count;
 static uint32_t seed_next;
 static uint64_t sealed_ns;
-static uint64_t epoch;
-static uint32_t changes;                /* under way */
-
-void epoch_begin(void)
-{
-	__atomic_fetch_add(&changes, 1, __ATOMIC_SEQ_CST);
-}
-
-void epoch_end(void)
-{
-	__atomic_fetch_add(&epoch, 1, __ATOMIC_SEQ_CST);
-	__atomic_fetch_sub(&changes, 1, __ATOMIC_SEQ_CST);
-}
-
-static uint64_t epoch_now(void)
-{
-	return __atomic_load_n(&changes, __ATOMIC_SEQ_CST) ? __atomic_add_fetch(&epoch, 1, __ATOMIC_SEQ_CST)
-							   : __atomic_load_n(&epoch, __ATOMIC_SEQ_CST);
-}
 
 HV_BOOT void records_files(const struct handoff *handoff, const struct lzr_boot_file *policy,
 	const struct lzr_boot_file *key, bool development_key)
@@ -100,10 +80,7 @@ static void platform_record(struct lzr_platform_record *r)
 	*r = (struct lzr_platform_record){
 		.version = LZR_ABI_VERSION,
 		.flags = platform_flags,
-		.epoch = epoch_now(),
 		.vm_count = machine.vm_count,
-		.audit_slots = AUDIT_SLOTS,
-		.audit_next = audit_next(),
 		.policy_version = machine.policy_version,
 		.log_length = log_blob.length,
 		.policy_length = policy_blob.length,
@@ -140,9 +117,10 @@ static void vm_record(uint32_t number, struct lzr_vm_record *r)
 		.state = __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE),
 		.reason = __atomic_load_n(&vm->reason, __ATOMIC_ACQUIRE),
 		.instance = __atomic_load_n(&vm->instance, __ATOMIC_ACQUIRE),
-		.starts = __atomic_load_n(&vm->starts, __ATOMIC_ACQUIRE),
 		.label = config->label,
+		.epoch = __atomic_load_n(&vm->epoch, __ATOMIC_ACQUIRE),
 	};
+	r->starts = (uint32_t)r->instance;
 	memcpy(r->name, config->name, LZR_NAME_MAX);
 	memcpy(r->measurement, config->image->measurement, LZR_DIGEST_SIZE);
 	memcpy(r->dma, dma_digests[number], LZR_DIGEST_SIZE);

@@ -19,8 +19,6 @@ void records_add_seed(const uint8_t seed[32]);
 void records_sealed(uint64_t ns);
 
 /* audit.c: for the streams. */
-uint64_t audit_next(void);
 void audit_read(uint64_t readable, uint64_t offset, uint64_t out[4]);
-#define AUDIT_SLOTS 4096u
 
 #endif

@@ -9,7 +9,6 @@
 HV_SEALED const struct cpu_backend *cpu_backend;
 struct vm vms[LZR_VM_MAX];
 struct vm_private vm_privates[LZR_VM_MAX];
-static uint64_t last_instance;
 
 /* --- guest memory ------------------------------------------------------------------------------------------------- */
 
@@ -30,6 +29,20 @@ bool guest_write(struct vm *vm, gpa_t address, const void *in, uint64_t length)
 		return false;
 	__builtin_memcpy(to, in, length);
 	return true;
+}
+
+/* --- what its record shows ---------------------------------------------------------------------------------------- */
+
+/* Behind each change: no two are under way for one VM, since each belongs to one phase. */
+static void vm_changed(struct vm *vm)
+{
+	__atomic_fetch_add(&vm->epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+static void set_state(struct vm *vm, enum lzr_vm_state state)
+{
+	__atomic_store_n(&vm->state, state, __ATOMIC_RELAXED);
+	vm_changed(vm);
 }
 
 /* --- starting ----------------------------------------------------------------------------------------------------- */
@@ -85,10 +98,11 @@ static bool load_step(struct vm *vm)
 static enum hv_err launch(struct vm *vm)
 {
 	struct vm_private *private = vm_private(vm);
-	uint64_t instance = __atomic_add_fetch(&last_instance, 1, __ATOMIC_ACQ_REL);
+	uint64_t instance = __atomic_add_fetch(&vm->instance, 1, __ATOMIC_SEQ_CST);
 	uint32_t vcpus = vm->image->vcpus;
 	enum hv_err err;
 
+	vm_changed(vm);
 	private->start_ns = time_ns();
 	private->seeded = false;
 	private->restart_wanted = 0; /* a control call may have come too late for the instance it was about */
@@ -99,22 +113,14 @@ static enum hv_err launch(struct vm *vm)
 		vcpu_reset(vm->vcpus[i]);
 	__atomic_store_n(&private->to_leave, vcpus, __ATOMIC_RELAXED);
 	__atomic_store_n(&private->asleep, vcpus - 1, __ATOMIC_RELAXED);
-	epoch_begin();
-	__atomic_store_n(&vm->instance, instance, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&vm->starts, 1, __ATOMIC_RELAXED);
-	epoch_end();
 	err = devices_vm_started(vm);
 	if (err) {
 		say("%s: its devices do not start (error %u): it stays off", vm->config->name, (unsigned)err);
-		epoch_begin();
-		__atomic_store_n(&vm->state, LZR_VM_DEAD, __ATOMIC_RELAXED);
-		epoch_end();
+		set_state(vm, LZR_VM_DEAD);
 		return err;
 	}
 	links_vm_started(vm);
-	epoch_begin();
-	__atomic_store_n(&vm->state, LZR_VM_RUNNING, __ATOMIC_RELAXED);
-	epoch_end();
+	set_state(vm, LZR_VM_RUNNING);
 	audit(vm->number, LZR_AUDIT_VM_START, instance, 0);
 	__atomic_store_n(&private->run_word, RUN_WORD(instance, PHASE_RUN), __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < vcpus; i++)
@@ -151,9 +157,8 @@ void vm_stop(struct vm *vm, enum lzr_stop_reason reason, uint64_t detail)
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return;
 	__atomic_store_n(&private->stop_detail, detail, __ATOMIC_RELAXED);
-	epoch_begin();
 	__atomic_store_n(&vm->reason, reason, __ATOMIC_RELAXED);
-	epoch_end();
+	vm_changed(vm);
 	__atomic_store_n(&private->run_word, RUN_WORD(RUN_INSTANCE(word), PHASE_STOPPING), __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < vm->image->vcpus; i++)
 		vcpu_attention(vm->vcpus[i], ATTENTION_STOP);
@@ -161,7 +166,7 @@ void vm_stop(struct vm *vm, enum lzr_stop_reason reason, uint64_t detail)
 
 static bool has_restarts_left(const struct vm *vm)
 {
-	return __atomic_load_n(&vm->starts, __ATOMIC_RELAXED) <= vm->config->max_restarts;
+	return __atomic_load_n(&vm->instance, __ATOMIC_RELAXED) <= vm->config->max_restarts;
 }
 
 static bool is_ended_as_told(enum lzr_stop_reason reason)
@@ -185,9 +190,7 @@ static void end_instance(struct vm *vm)
 
 	devices_vm_stopped(vm);
 	links_vm_stopped(vm);
-	epoch_begin();
-	__atomic_store_n(&vm->state, is_ended_as_told(reason) ? LZR_VM_STOPPED : LZR_VM_DEAD, __ATOMIC_RELAXED);
-	epoch_end();
+	set_state(vm, is_ended_as_told(reason) ? LZR_VM_STOPPED : LZR_VM_DEAD);
 	audit(vm->number, LZR_AUDIT_VM_STOP, reason, private->stop_detail);
 	say("%s: stopped, reason %u, detail %lx%s", vm->config->name, (unsigned)reason, private->stop_detail,
 	    again ? ", starts again" : "");

@@ -26,10 +26,10 @@ struct vm {
 	struct vdev *vdevs[LZR_VDEV_MAX];       /* [I] same index as image->vdevs; NULL: not linked, not on the bus */
 	struct assigned *assigned[LZR_VDEV_MAX];        /* [I] same index as image->assigns; NULL: empty place */
 	struct spinlock lock;                   /* device lock: vdevs, configuration space, links */
-	uint64_t instance;                      /* [a] */
+	uint64_t instance;                      /* [a] how often it was started */
 	uint32_t state;                         /* [a] enum lzr_vm_state */
 	uint32_t reason;                        /* [a] enum lzr_stop_reason */
-	uint32_t starts;                        /* [a] */
+	uint64_t epoch;                         /* [a] rises behind each change of one of these */
 };
 
 extern struct vm vms[LZR_VM_MAX];
@@ -58,7 +58,7 @@ void vcpu_post_irq(struct vcpu *vcpu, uint8_t vector);
 
 /* Creates every VM of `machine` (RAM, nested tables, vCPUs) without starting any; before the seal. */
 HV_MUST_CHECK enum hv_err vms_create(void);
-/* Loads pristine segments, gives a new instance number and makes the vCPUs runnable; at boot and for each restart. */
+/* Loads pristine segments, counts a new instance and makes the vCPUs runnable; at boot and for each restart. */
 HV_MUST_CHECK enum hv_err vm_start(struct vm *vm);
 /* The scheduler of this CPU; each CPU ends its start-up here. */
 void sched_run(void) __attribute__((noreturn));

@@ -7,8 +7,11 @@
 #include "../control.h"
 
 extern struct fixture *fake_machine;
-extern unsigned int fake_epoch_rises;   /* so many snapshots are disturbed */
-extern struct lzr_audit_record fake_audit[64];
+extern unsigned int fake_changes;       /* so many readings of the VM records are disturbed */
+#define FAKE_HV 0xffffffffu             /* the hypervisor itself */
+extern struct lzr_audit_ring fake_audit[VM_COUNT + 1];
+/* Records of this VM until the ring has had so many. */
+void fake_audit_fill(uint32_t vm, uint64_t next);
 
 /* Port n is VM n's; port 3 the attestor's own.  A result counts if it is signed and names VM, instance and nonce. */
 extern struct key *fake_verifier_key;

@@ -6,8 +6,17 @@
 #include <string.h>
 
 struct fixture *fake_machine;
-unsigned int fake_epoch_rises;
-struct lzr_audit_record fake_audit[64];
+unsigned int fake_changes;
+struct lzr_audit_ring fake_audit[VM_COUNT + 1];
+
+void fake_audit_fill(uint32_t vm, uint64_t next)
+{
+	struct lzr_audit_ring *ring = &fake_audit[vm == FAKE_HV ? 0 : vm + 1];
+
+	for (; ring->head.next < next; ring->head.next++)
+		ring->records[ring->head.next % LZR_AUDIT_SLOTS] =
+			(struct lzr_audit_record){ .sequence = ring->head.next, .vm = vm };
+}
 
 static struct bytes stream(uint64_t number)
 {
@@ -49,9 +58,9 @@ struct hypercall_result hypercall(enum lzr_call call, uint64_t first, uint64_t s
 	}
 	if (second < b.length)
 		memcpy(r.value, b.data + second, b.length - second < 32 ? b.length - second : 32);
-	if (first == LZR_STREAM_VMS && second == 0 && fake_epoch_rises) {
-		fake_epoch_rises--;
-		fake_machine->now.platform.epoch++;
+	if (first == LZR_STREAM_VMS && second == 0 && fake_changes) {
+		fake_changes--;
+		fake_machine->now.vms[VM_RED].epoch++;
 	}
 	return r;
 }

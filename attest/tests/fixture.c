@@ -202,9 +202,7 @@ static void fill_records(struct fixture *x)
 	*p = (struct lzr_platform_record){
 		.version = LZR_ABI_VERSION,
 		.flags = LZR_PLATFORM_MEASURED | LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP,
-		.epoch = 12,
 		.vm_count = VM_COUNT,
-		.audit_slots = 64,
 		.policy_version = 7,
 		.log_length = x->log_length,
 		.policy_length = x->policy_length,
@@ -215,7 +213,9 @@ static void fill_records(struct fixture *x)
 	for (uint32_t vm = 0; vm < VM_COUNT; vm++) {
 		struct lzr_vm_record *r = &x->now.vms[vm];
 
-		*r = (struct lzr_vm_record){ .vm = vm, .state = LZR_VM_RUNNING, .instance = vm + 1, .starts = 1 };
+		*r = (struct lzr_vm_record){
+			.vm = vm, .state = LZR_VM_RUNNING, .instance = vm + 1, .starts = 1, .epoch = 2 + vm,
+		};
 		r->label.level = vm_level[vm];
 		memcpy(r->name, vm_name[vm], strlen(vm_name[vm]));
 		memcpy(r->measurement, x->manifest[vm], 48);
@@ -247,7 +247,7 @@ void fixture_fill_claims(struct fixture *x)
 			e->port = (struct evidence_port){ .number = vm, .state = LZR_PORT_QUARANTINED };
 			memset(e->port.nonce, 0xa0 + (int)vm, sizeof(e->port.nonce));
 		}
-		e->epoch = x->now.platform.epoch;
+		e->epoch = r->epoch;
 		e->starts = r->starts;
 		sha384(e->audit_root, NULL, 0);
 		e->policy_version = x->now.platform.policy_version;

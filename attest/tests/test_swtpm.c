@@ -240,10 +240,10 @@ static void evidence_for_the_network(void **state)
 
 	(void)state;
 	random_fill(nonce, sizeof(nonce));
-	fake_epoch_rises = 2;
+	fake_changes = 2;
 	fake_machine->now.vms[VM_RED].reason = fake_machine->now.vms[VM_VISITOR].reason = LZR_STOP_RESET;
 	n = make_bundle(RELEASE_NETWORK, 0, nonce, (struct bytes){ NULL, 0 }, bundle);
-	assert_int_equal(fake_epoch_rises, 0);
+	assert_int_equal(fake_changes, 0);
 	assert_int_equal(appraise((struct bytes){ bundle, n }, RELEASE_NETWORK, nonce, report), FAULT_GOOD);
 	assert_int_equal(report->vm_count, VM_COUNT);
 	assert_int_equal(report->vm[VM_RED].fault.code, FAULT_GOOD);
@@ -327,7 +327,8 @@ static void evidence_for_a_channel(void **state)
 	assert_int_equal(b->vms[VM_RED].instance, 0);
 	assert_int_equal(b->vms[VM_RED].starts, 0);
 	assert_int_equal(b->vms[VM_VISITOR].instance, VM_VISITOR + 1);
-	assert_int_equal(b->platform.audit_next, 0);
+	assert_int_equal(b->vms[VM_RED].epoch, 0);
+	assert_int_equal(b->vms[VM_VISITOR].epoch, VM_VISITOR + 2);
 	/* Not good as evidence for the network. */
 	assert_int_equal(appraise((struct bytes){ bytes, n }, RELEASE_NETWORK, nonce, report), FAULT_GOOD);
 	assert_int_equal(report->vm[0].fault.code, FAULT_RELEASE);
@@ -346,24 +347,26 @@ static void audit_by_label(void **state)
 	struct fault f = { 0 };
 
 	(void)state;
-	for (uint64_t i = 0; i < 10; i++)
-		fake_audit[i] = (struct lzr_audit_record){ .sequence = i,
-							   .vm = i < 4	 ? 0xffffffff
-								 : i < 7 ? VM_RED
-									 : VM_BLUE };
-	fake_machine->now.platform.audit_next = 10;
-	a->now.platform.audit_next = 10;
-	a->now.platform.audit_slots = 64;
+	fake_audit_fill(FAKE_HV, 4);
+	fake_audit_fill(VM_RED, 3);
+	fake_audit_fill(VM_BLUE, 3);
 	assert_true(agent_drain_audit(a, &f));
 	assert_int_equal(a->network_audit.log.size, 7);
 	assert_int_equal(a->vm_audit[VM_RED].log.size, 10);
 	assert_int_equal(a->vm_audit[VM_BLUE].log.size, 7);
 	assert_int_equal(a->vm_audit[VM_VISITOR].log.size, 4);
-	/* The ring ran over: said, not hidden. */
-	a->now.platform.audit_next = 200;
+	/* A ring that ran over, one that had no room, a record that goes while it is read: said to whom it is about. */
+	fake_audit_fill(VM_RED, 140);
+	fake_audit[VM_RED + 1].head.lost = 5;
+	fake_audit[VM_BLUE + 1].head.next++;
 	assert_true(agent_drain_audit(a, &f));
-	assert_int_equal(a->network_audit.lost, 190);
-	a->now.platform.audit_next = fake_machine->now.platform.audit_next = 200;
+	assert_int_equal(a->vm_audit[VM_RED].lost, 140 - 128 - 3 + 5 + 1);
+	assert_int_equal(a->vm_audit[VM_RED].log.size, 10 + 128);
+	assert_int_equal(a->network_audit.lost, 1);
+	assert_int_equal(a->vm_audit[VM_BLUE].lost, 1);
+	assert_int_equal(a->vm_audit[VM_VISITOR].lost, 0);
+	assert_true(agent_drain_audit(a, &f));
+	assert_int_equal(a->vm_audit[VM_RED].lost, 140 - 128 - 3 + 5 + 1);
 }
 
 static int listen_loopback(uint16_t *port)

@@ -10,7 +10,7 @@
 #include <lazaret/boot.h>
 #include <lazaret/label.h>
 
-#define LZR_ABI_VERSION 1u
+#define LZR_ABI_VERSION 2u
 
 /* Call numbers: append only. */
 enum lzr_call {
@@ -18,8 +18,8 @@ enum lzr_call {
 	LZR_CALL_READ = 1,      /* RDI = enum lzr_stream, RSI = byte offset, multiple of 32
 	                         * -> RBX, RCX, RDX, RSI = the 32 bytes there, zero past the end.  Right: attests, or
 	                         * reads-audit for LZR_STREAM_AUDIT.  What is about a VM that the right does not name
-	                         * reads as zeros, and so do audit records of the hypervisor itself unless the right
-	                         * names every VM; the epoch and audit_next tell that something happened to some VM */
+	                         * reads as zeros, and so does the audit ring of the hypervisor itself unless the right
+	                         * names every VM */
 	LZR_CALL_SEED = 2,      /* -> 32 bytes of secret, fresh for each instance, once: the second call is LZR_DENIED.
 	                         * Right: service VM */
 	LZR_CALL_CLOCK = 3,     /* -> RBX = nanoseconds since hypervisor start; never goes back, the same on all CPUs */
@@ -46,9 +46,9 @@ enum lzr_status {
 
 /* What LZR_CALL_READ can read.  A stream is a byte sequence made of the structures below. */
 enum lzr_stream {
-	LZR_STREAM_PLATFORM = 1,        /* one struct lzr_platform_record; changes with each epoch */
+	LZR_STREAM_PLATFORM = 1,        /* one struct lzr_platform_record; the same for as long as the machine runs */
 	LZR_STREAM_VMS = 2,             /* struct lzr_vm_record per VM, in VM number order */
-	LZR_STREAM_AUDIT = 3,           /* ring of struct lzr_audit_record: record n at (n % audit_slots) * 64 */
+	LZR_STREAM_AUDIT = 3,           /* struct lzr_audit_ring of the hypervisor, then one per VM */
 	LZR_STREAM_LOG = 4,             /* TCG event log as handed over by the loader, log_length bytes */
 	LZR_STREAM_POLICY = 5,          /* the policy as verified, policy_length bytes */
 	LZR_STREAM_KEY = 6,             /* the signer key file, key_length bytes */
@@ -64,10 +64,8 @@ enum lzr_stream {
 struct lzr_platform_record {
 	uint32_t version;               /* LZR_ABI_VERSION */
 	uint32_t flags;                 /* LZR_PLATFORM_* */
-	uint64_t epoch;                 /* rises whenever a record of PLATFORM or VMS changes; read before and after */
 	uint32_t vm_count;
-	uint32_t audit_slots;           /* records the audit ring holds */
-	uint64_t audit_next;            /* sequence number of the next record; the ring holds the ones before it */
+	uint32_t reserved0;
 	uint64_t policy_version;
 	uint64_t log_length;
 	uint64_t policy_length;
@@ -76,7 +74,7 @@ struct lzr_platform_record {
 	uint64_t seal_ns;               /* hypervisor clock when the machine was sealed */
 	uint8_t policy[LZR_DIGEST_SIZE];        /* SHA-384 of the policy */
 	uint8_t flow[LZR_DIGEST_SIZE];          /* SHA-384 of the policy's networks, channels and rights */
-	uint8_t reserved[16];
+	uint8_t reserved[32];
 };
 _Static_assert(sizeof(struct lzr_platform_record) == 192, "platform record layout");
 
@@ -108,14 +106,16 @@ struct lzr_vm_record {
 	uint32_t flags;                 /* LZR_VM_* */
 	uint32_t state;                 /* enum lzr_vm_state */
 	uint32_t reason;                /* enum lzr_stop_reason of the last stop */
-	uint64_t instance;              /* of the present or last start; unique within a boot, from 1 */
+	uint64_t instance;              /* number of the present or last start: this VM's first is 1 */
 	uint32_t starts;                /* how often it was started */
 	uint32_t restores;              /* how often from saved state; 0 until there is such a thing */
 	struct lzr_label label;
 	char name[LZR_NAME_MAX];
 	uint8_t measurement[LZR_DIGEST_SIZE];
 	uint8_t dma[LZR_DIGEST_SIZE];   /* SHA-384 of the DMA map and interrupt-remap entries; zero: no device */
-	uint8_t reserved[16];
+	uint64_t epoch;                 /* rises with each change of this record: who reads the stream twice and finds
+	                                 * no difference has seen all of it at one moment */
+	uint8_t reserved[8];
 };
 _Static_assert(sizeof(struct lzr_vm_record) == 208, "vm record layout");
 _Static_assert(offsetof(struct lzr_vm_record, dma) == 144, "vm record layout");
@@ -128,8 +128,7 @@ enum lzr_audit_event {
 	LZR_AUDIT_PORT_UNCLAIMED = 5,   /* arg0 = port; once per VM instance and port, bounded */
 	LZR_AUDIT_HYPERCALL_DENIED = 6, /* arg0 = call */
 	LZR_AUDIT_DMA_FAULT = 7,        /* arg0 = source id, arg1 = address */
-	LZR_AUDIT_GAP = 8,              /* arg0 = records this VM lost to its quota */
-	LZR_AUDIT_LINK_DROP = 9,        /* arg0 = link, arg1 = messages dropped so far; at each power of two */
+	LZR_AUDIT_LINK_DROP = 9,        /* arg0 = link, arg1 = its messages dropped so far; at each power of two */
 	LZR_AUDIT_RING_FAULT = 10,      /* arg0 = PCI slot << 16 | queue, arg1 = enum lzr_ring_fault; needs reset */
 };
 
@@ -149,8 +148,15 @@ enum lzr_ring_fault {
 	LZR_RING_CHANGED = 11,          /* an unanswered chain's writable part shrank */
 };
 
+struct lzr_audit_head {
+	uint64_t next;                  /* number of the next record: so many there have been */
+	uint64_t lost;                  /* and so many more for which there was no room: a record stays for a minute */
+	uint64_t reserved[6];
+};
+_Static_assert(sizeof(struct lzr_audit_head) == 64, "audit head layout");
+
 struct lzr_audit_record {
-	uint64_t sequence;
+	uint64_t sequence;              /* in its ring, from 0, without holes */
 	uint64_t time_ns;               /* hypervisor clock */
 	uint32_t vm;                    /* 0xffffffff: the hypervisor */
 	uint32_t event;                 /* enum lzr_audit_event */
@@ -159,5 +165,12 @@ struct lzr_audit_record {
 	uint64_t reserved[3];
 };
 _Static_assert(sizeof(struct lzr_audit_record) == 64, "audit record layout");
+
+/* What the hypervisor noted of itself (ring 0) or of VM n (ring n + 1).  No ring tells of another. */
+#define LZR_AUDIT_SLOTS 128u
+struct lzr_audit_ring {
+	struct lzr_audit_head head;
+	struct lzr_audit_record records[LZR_AUDIT_SLOTS];       /* record n at n % LZR_AUDIT_SLOTS */
+};
 
 #endif

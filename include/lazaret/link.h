@@ -48,7 +48,7 @@ struct lzr_msg {
 	uint16_t reserved;      /* zero */
 	uint32_t link;          /* link number, from the policy's order */
 	uint32_t peer;          /* VM number of the other end */
-	uint64_t instance;      /* of the peer VM; rises at each start, never repeats within a boot */
+	uint64_t instance;      /* of the peer VM; rises at each of its starts */
 	uint32_t generation;    /* of the peer's device; rises at each DRIVER_OK */
 	uint32_t token;         /* REQUEST, COMPLETE: the chain; else 0 */
 	uint32_t length;        /* payload bytes that follow this header */

@@ -61,10 +61,10 @@ struct lzr_msg channel_answer(enum lzr_msg_type type, uint32_t length)
 void channel_refuses(struct lzr_msg msg, uint32_t bytes)
 {
 	static uint8_t zeros[8192];
-	uint64_t drops = links[1].drops;
+	uint64_t drops = rig_drops(1);
 
 	service_send(&ports.queues[1], 0, msg, zeros, bytes);
 	assert_true(driver_used(&ports.queues[1], NULL, NULL));
 	assert_false(driver_used(&red_chan.queues[0], NULL, NULL));
-	assert_int_equal(links[1].drops, drops + 1);
+	assert_int_equal(rig_drops(1), drops + 1);
 }

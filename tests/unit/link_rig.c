@@ -43,6 +43,11 @@ void vm_msi(struct vm *vm, uint64_t address, uint32_t data)
 	rig_vector[vm->number] = (uint8_t)data;
 }
 
+uint64_t rig_drops(unsigned link)
+{
+	return links[link].end[0].drops + links[link].end[1].drops;
+}
+
 void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1)
 {
 	assert_true(vm < VM_COUNT);

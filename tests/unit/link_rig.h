@@ -59,6 +59,8 @@ extern unsigned rig_msis[VM_COUNT];             /* interrupts delivered */
 extern uint8_t rig_vector[VM_COUNT];            /* the last one's vector */
 extern unsigned rig_audits[32];                 /* by event */
 extern uint64_t rig_fault;                      /* enum lzr_ring_fault of the last such record */
+/* Of both ends of a link. */
+uint64_t rig_drops(unsigned link);
 extern unsigned rig_says;
 extern bool rig_no_memory;
 extern uint8_t *rig_ram[VM_COUNT];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The audit ring's quota and gaps, and the streams that are read in pieces of 32 bytes. */
+/* The audit rings, and the streams that are read in pieces of 32 bytes. */
 #include <string.h>
 
 #include "plat.h"
@@ -11,8 +11,6 @@ struct machine_config machine;
 struct vm vms[LZR_VM_MAX];
 static struct image_config image;
 static struct handoff handoff;
-static uint64_t readable = ~0ull;        /* with LZR_VM_MAX VMs: all of them */
-
 static void read_stream(enum lzr_stream stream, void *out, uint64_t length)
 {
 	uint64_t piece[4];
@@ -24,95 +22,100 @@ static void read_stream(enum lzr_stream stream, void *out, uint64_t length)
 	}
 }
 
-static struct lzr_audit_record record(uint64_t number)
+/* What somebody sees who may read of these VMs. */
+static const struct lzr_audit_ring *ring_of(uint32_t vm, uint64_t readable)
 {
-	struct lzr_audit_record r;
-	uint64_t piece[4];
+	static struct lzr_audit_ring ring;
+	uint64_t at = (vm == AUDIT_HV ? 0 : vm + 1) * sizeof(ring);
 
-	for (unsigned half = 0; half < 2; half++) {
-		assert_true(records_read(LZR_STREAM_AUDIT, readable, number % AUDIT_SLOTS * 64 + 32 * half, piece));
-		memcpy((uint8_t *)&r + 32 * half, piece, 32);
-	}
-	return r;
+	for (uint64_t done = 0; done < sizeof(ring); done += 32)
+		assert_true(records_read(LZR_STREAM_AUDIT, readable, at + done, (uint64_t *)(void *)&ring + done / 8));
+	return &ring;
 }
 
-static void test_quota(void **state)
+/* A flood: the ring takes what it holds, the rest is counted, and nobody else's ring shows it. */
+static void test_flood(void **state)
 {
-	uint64_t first = audit_next();
+	const struct lzr_audit_ring *ring = ring_of(4, ~0ull);
+	struct lzr_audit_ring others = *ring;
 
 	(void)state;
-	machine.vm_count = LZR_VM_MAX;
 	fake_now = 200000000000;
-	for (unsigned i = 0; i < 100; i++)
-		audit(3, LZR_AUDIT_PORT_UNCLAIMED, i, 0);
-	audit(4, LZR_AUDIT_VM_START, 7, 0);
-	audit(AUDIT_HV, LZR_AUDIT_SEALED, 0, 0);
-	assert_int_equal(audit_next(), first + 34);
-	for (unsigned i = 0; i < 32; i++) {
-		struct lzr_audit_record r = record(first + i);
+	for (unsigned i = 0; i < LZR_AUDIT_SLOTS + 50; i++)
+		audit(3, LZR_AUDIT_PORT_UNCLAIMED, i, 7);
+	ring = ring_of(3, ~0ull);
+	assert_int_equal(ring->head.next, LZR_AUDIT_SLOTS);
+	assert_int_equal(ring->head.lost, 50);
+	for (unsigned i = 0; i < LZR_AUDIT_SLOTS; i++) {
+		const struct lzr_audit_record *r = &ring->records[i];
 
-		assert_int_equal(r.sequence, first + i);
-		assert_int_equal(r.vm, 3);
-		assert_int_equal(r.arg0, i);
-		assert_int_equal(r.time_ns, fake_now);
+		assert_int_equal(r->sequence, i);
+		assert_int_equal(r->time_ns, fake_now);
+		assert_int_equal(r->vm, 3);
+		assert_int_equal(r->event, LZR_AUDIT_PORT_UNCLAIMED);
+		assert_int_equal(r->arg0, i);
+		assert_int_equal(r->arg1, 7);
 	}
-	assert_int_equal(record(first + 32).vm, 4);
-	assert_int_equal(record(first + 33).vm, AUDIT_HV);
-	fake_now += 999999999;
-	assert_int_equal(audit_next(), first + 34);
-	fake_now += 1;
-	assert_int_equal(audit_next(), first + 35);     /* room for one: the gap, told without a new event */
-	struct lzr_audit_record gap = record(first + 34);
-
-	assert_int_equal(gap.event, LZR_AUDIT_GAP);
-	assert_int_equal(gap.vm, 3);
-	assert_int_equal(gap.arg0, 68);
-	audit(3, LZR_AUDIT_PORT_UNCLAIMED, 100, 0);
-	assert_int_equal(audit_next(), first + 35);     /* lost: the gap took the room */
-	fake_now += 3000000000;
-	audit(3, LZR_AUDIT_PORT_UNCLAIMED, 101, 0);
-	assert_int_equal(audit_next(), first + 37);
-	assert_int_equal(record(first + 35).event, LZR_AUDIT_GAP);
-	assert_int_equal(record(first + 35).arg0, 1);
-	assert_int_equal(record(first + 36).arg0, 101);
+	assert_memory_equal(ring_of(4, ~0ull), &others, sizeof(others));
+	audit(4, LZR_AUDIT_VM_START, 1, 0);
+	assert_int_equal(ring_of(4, ~0ull)->head.next, 1);
+	assert_int_equal(ring_of(4, ~0ull)->records[0].sequence, 0);
+	assert_panics(audit(LZR_VM_MAX, LZR_AUDIT_SEALED, 0, 0));
 }
 
-static void test_wrap(void **state)
+/* A record stays for a minute, then the next one takes its place. */
+static void test_room(void **state)
 {
+	const struct lzr_audit_ring *ring;
+
 	(void)state;
-	uint64_t first = audit_next();
-
-	for (unsigned i = 0; i < AUDIT_SLOTS + 5; i++) {
-		fake_now += 1000000000;
-		audit(i % LZR_VM_MAX, LZR_AUDIT_LINK_DROP, i, 1);
-	}
-	uint64_t next = audit_next();
-
-	assert_true(next >= first + AUDIT_SLOTS + 5);
-	for (uint64_t n = next - AUDIT_SLOTS; n < next; n++)
-		assert_int_equal(record(n).sequence, n);
-	assert_panics(audit(LZR_VM_MAX, LZR_AUDIT_SEALED, 0, 0));
+	for (unsigned i = 0; i < LZR_AUDIT_SLOTS; i++, fake_now += 1000)
+		audit(5, LZR_AUDIT_LINK_DROP, i, 0);
+	fake_now = 59999999999;
+	audit(5, LZR_AUDIT_VM_STOP, 1000, 0);
+	assert_int_equal(ring_of(5, ~0ull)->head.lost, 1);
+	fake_now++;
+	audit(5, LZR_AUDIT_VM_STOP, 1001, 0);
+	audit(5, LZR_AUDIT_VM_STOP, 1002, 0);           /* the second slot is a microsecond younger */
+	ring = ring_of(5, ~0ull);
+	assert_int_equal(ring->head.next, LZR_AUDIT_SLOTS + 1);
+	assert_int_equal(ring->head.lost, 2);
+	assert_int_equal(ring->records[0].sequence, LZR_AUDIT_SLOTS);
+	assert_int_equal(ring->records[0].arg0, 1001);
+	assert_int_equal(ring->records[1].sequence, 1);
+	fake_now += 1ull << 40;
+	for (unsigned i = 0; i < 3 * LZR_AUDIT_SLOTS; i++, fake_now += 1000000000)
+		audit(5, LZR_AUDIT_LINK_DROP, i, 0);
+	ring = ring_of(5, ~0ull);
+	assert_int_equal(ring->head.next, 4 * LZR_AUDIT_SLOTS + 1);
+	assert_int_equal(ring->head.lost, 2);
+	for (uint64_t n = ring->head.next - LZR_AUDIT_SLOTS; n < ring->head.next; n++)
+		assert_int_equal(ring->records[n % LZR_AUDIT_SLOTS].sequence, n);
 }
 
 static void test_readable(void **state)
 {
-	uint64_t first = audit_next();
+	static const struct lzr_audit_ring none;
 
 	(void)state;
-	fake_now += 100000000000;
 	machine.vm_count = 3;
+	fake_now = 1ull << 50;
 	audit(0, LZR_AUDIT_VM_START, 1, 0);
 	audit(2, LZR_AUDIT_VM_START, 2, 0);
 	audit(AUDIT_HV, LZR_AUDIT_SEALED, 3, 0);
-	readable = 4;
-	assert_int_equal(record(first).event, 0);
-	assert_int_equal(record(first).sequence, 0);
-	assert_int_equal(record(first + 1).arg0, 2);
-	assert_int_equal(record(first + 2).arg0, 0);
-	readable = 7;
-	assert_int_equal(record(first).arg0, 1);
-	assert_int_equal(record(first + 2).arg0, 3);
-	readable = ~0ull;
+	for (uint64_t readable = 0; readable < 8; readable++) {
+		assert_int_equal(ring_of(AUDIT_HV, readable)->head.next, readable == 7);
+		assert_int_equal(ring_of(0, readable)->head.next, readable & 1);
+		assert_int_equal(ring_of(2, readable)->records[0].arg0, readable & 4 ? 2 : 0);
+		assert_memory_equal(ring_of(1, readable), &none, sizeof(none));
+	}
+	assert_memory_equal(ring_of(0, 6), &none, sizeof(none));
+	assert_memory_equal(ring_of(AUDIT_HV, 6), &none, sizeof(none));
+	assert_memory_equal(ring_of(3, ~0ull), &none, sizeof(none));    /* no such VM */
+	assert_int_equal(ring_of(AUDIT_HV, 7)->records[0].arg0, 3);
+	machine.vm_count = LZR_VM_MAX;
+	assert_int_equal(ring_of(AUDIT_HV, ~0ull)->head.next, 1);
+	assert_int_equal(ring_of(AUDIT_HV, ~0ull >> 1)->head.next, 0);
 }
 
 static void set_machine(void)
@@ -140,7 +143,7 @@ static void set_machine(void)
 		machine.vms[i].image = &image;
 		machine.vms[i].name[0] = (char)('a' + i);
 		vms[i].instance = 100 + i;
-		vms[i].starts = i;
+		vms[i].epoch = 7 + i;
 	}
 	machine.vms[1].flags = VM_SERVICE | VM_FIREWALL_BYPASS;
 	machine.vms[2].label.level = 2;
@@ -162,33 +165,17 @@ static void test_streams(void **state)
 	assert_int_equal(p.flags, LZR_PLATFORM_MEASURED | LZR_PLATFORM_SECURE_BOOT | LZR_PLATFORM_DEVELOPMENT_KEY |
 		LZR_PLATFORM_IOMMU);
 	assert_int_equal(p.vm_count, 3);
-	assert_int_equal(p.audit_slots, AUDIT_SLOTS);
-	assert_int_equal(p.audit_next, audit_next());
 	assert_int_equal(p.policy_version, 9);
 	assert_int_equal(p.seal_ns, 12345);
 	assert_int_equal(p.wall_clock, 1700000000);
 	assert_int_equal(records_wall_clock(), 1700000000);
 	assert_int_equal(p.flow[47], 0x33);
-	uint64_t before = p.epoch;
-
-	epoch_begin();
-	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));
-	assert_int_not_equal(piece[1], before);
-	before = piece[1];
-	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));        /* half changed: never twice the same */
-	assert_int_not_equal(piece[1], before);
-	before = piece[1];
-	epoch_end();
-	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));
-	assert_int_not_equal(piece[1], before);
-	before = piece[1];
-	assert_true(records_read(LZR_STREAM_PLATFORM, ~0ull, 0, piece));
-	assert_int_equal(piece[1], before);
 	read_stream(LZR_STREAM_VMS, records, sizeof(records));
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(records[i].vm, i);
 		assert_int_equal(records[i].instance, 100 + i);
-		assert_int_equal(records[i].starts, i);
+		assert_int_equal(records[i].starts, 100 + i);
+		assert_int_equal(records[i].epoch, 7 + i);
 		assert_int_equal(records[i].name[0], 'a' + i);
 		assert_int_equal(records[i].measurement[0], 0x44);
 	}
@@ -246,7 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_readable, fake_reset),
-		cmocka_unit_test_setup(test_quota, fake_reset), cmocka_unit_test_setup(test_wrap, fake_reset),
+		cmocka_unit_test_setup(test_flood, fake_reset), cmocka_unit_test_setup(test_room, fake_reset),
 		cmocka_unit_test(test_streams), cmocka_unit_test(test_seeds),
 	};
 

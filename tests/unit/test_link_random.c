@@ -102,11 +102,11 @@ static void honest_traffic_matches_the_model(void **state)
 			}
 			assert_int_equal(n, length);
 			skipped += (uint16_t)(message - next);
-			assert_true(skipped <= links[0].drops);
+			assert_true(skipped <= rig_drops(0));
 			next = (uint16_t)(message + 1);
 		}
 		/* Everything given back was received or counted. */
-		assert_int_equal((uint16_t)(received + links[0].drops), tx->next_used);
+		assert_int_equal((uint16_t)(received + rig_drops(0)), tx->next_used);
 	}
 	assert_true(received > 1000);
 	assert_int_equal(rig_audits[LZR_AUDIT_RING_FAULT], 0);

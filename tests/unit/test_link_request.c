@@ -39,7 +39,7 @@ static void request_and_complete(void **state)
 	/* once */
 	service_send(&ports.queues[1], 0, channel_answer(LZR_MSG_COMPLETE, 1), "x", 1);
 	assert_false(driver_used(&red_chan.queues[1], NULL, NULL));
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 	/* and not for a later chain with the same head */
 	red_chan.queues[1].next_desc = head;
 	{
@@ -49,7 +49,7 @@ static void request_and_complete(void **state)
 		assert_int_not_equal(got.token, old.token);
 		service_send(&ports.queues[1], 0, old, "x", 1);
 		assert_false(driver_used(&red_chan.queues[1], NULL, NULL));
-		assert_int_equal(links[1].drops, 2);
+		assert_int_equal(rig_drops(1), 2);
 	}
 }
 
@@ -125,11 +125,11 @@ static void reset_voids_requests(void **state)
 	driver_start(&red_chan, rig_vdev(RED, 1), QUEUE_SIZE);
 	service_send(&ports.queues[1], 0, old, "late", 4);
 	assert_false(driver_used(&red_chan.queues[1], NULL, NULL));
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 	old.generation++;
 	service_send(&ports.queues[1], 0, old, "late", 4);
 	assert_false(driver_used(&red_chan.queues[1], NULL, NULL));
-	assert_int_equal(links[1].drops, 2);
+	assert_int_equal(rig_drops(1), 2);
 }
 
 static void service_reset_fails_requests(void **state)
@@ -191,22 +191,22 @@ static void hello_brings_up_again(void **state)
 	old = channel_answer(LZR_MSG_COMPLETE, 1);
 	bad.token = 1;
 	service_send(&ports.queues[1], 0, bad, "", 0);
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 	service_send(&ports.queues[1], 0, hello, "", 0);
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 	assert_true(driver_used(&red_chan.queues[1], NULL, NULL));
 	assert_true(service_receive(&ports.queues[0], spare_buffer[1], 0));
 	assert_int_equal(got.type, LZR_MSG_UP);
 	assert_int_equal(got.generation, 1);
 	service_send(&ports.queues[1], 0, old, "x", 1);
-	assert_int_equal(links[1].drops, 2);
+	assert_int_equal(rig_drops(1), 2);
 	driver_send(&red_chan.queues[1], "on", 2);
 	assert_true(service_receive(&ports.queues[0], spare_buffer[2], 0));
 	assert_int_equal(got.type, LZR_MSG_DATA);
 	/* Before the peer is up it changes nothing. */
 	io_write(red_chan.vdev, 0x14, 1, 0);
 	service_send(&ports.queues[1], 0, hello, "", 0);
-	assert_int_equal(links[1].drops, 2);
+	assert_int_equal(rig_drops(1), 2);
 }
 
 static void broken_service_fails_its_guests_requests(void **state)
@@ -222,7 +222,7 @@ static void broken_service_fails_its_guests_requests(void **state)
 	links_poll(&vms[SVC]);
 	assert_true(driver_used(&red_chan.queues[1], NULL, NULL));
 	driver_send(&red_chan.queues[1], "x", 1);
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 }
 
 int main(void)

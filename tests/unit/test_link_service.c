@@ -47,7 +47,7 @@ static void raw_to_service_and_back(void **state)
 	assert_true(driver_used(&red_chan.queues[0], NULL, &length));
 	assert_int_equal(length, 6);
 	assert_memory_equal(rig_ram[RED] + at, "answer", 6);
-	assert_int_equal(links[1].drops, 0);
+	assert_int_equal(rig_drops(1), 0);
 }
 
 static void service_never_waits_for_a_guest(void **state)
@@ -56,7 +56,7 @@ static void service_never_waits_for_a_guest(void **state)
 	channel_start(0);
 	service_send(&ports.queues[1], 0, channel_answer(LZR_MSG_DATA, 1), "x", 1);
 	assert_true(driver_used(&ports.queues[1], NULL, NULL));
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 }
 
 static void guest_waits_for_a_service(void **state)
@@ -71,7 +71,7 @@ static void guest_waits_for_a_service(void **state)
 	assert_memory_equal(got_payload, "one", 3);
 	assert_true(driver_used(&red_chan.queues[1], NULL, NULL));
 	assert_false(driver_used(&red_chan.queues[1], NULL, NULL));
-	assert_int_equal(links[1].drops, 0);
+	assert_int_equal(rig_drops(1), 0);
 }
 
 static void up_comes_before_anything_else(void **state)
@@ -163,7 +163,7 @@ static void service_restart_hears_up_again(void **state)
 	links_vm_stopped(&vms[SVC]);
 	driver_send(&red_chan.queues[1], "x", 1);
 	assert_true(driver_used(&red_chan.queues[1], NULL, NULL));
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 }
 
 static void stale_or_false_messages_are_dropped(void **state)
@@ -195,7 +195,7 @@ static void stale_or_false_messages_are_dropped(void **state)
 	channel_refuses(WITH(type, LZR_MSG_COMPLETE), 4);
 	channel_refuses(WITH(token, 0), 3);
 	driver_send(&ports.queues[1], &good, sizeof(good) - 1);
-	assert_int_equal(links[1].drops, 20);
+	assert_int_equal(rig_drops(1), 20);
 	/* The same message, right, still counts; not after the guest's reset. */
 	service_send(&ports.queues[1], 0, good, "good", 4);
 	assert_true(driver_used(&red_chan.queues[0], NULL, NULL));
@@ -216,7 +216,7 @@ static void oversized_payload_to_a_service_drops(void **state)
 	(void)state;
 	channel_start(1);
 	driver_send(&red_chan.queues[1], bytes, sizeof(bytes));
-	assert_int_equal(links[1].drops, 1);
+	assert_int_equal(rig_drops(1), 1);
 	driver_send(&red_chan.queues[1], bytes, sizeof(bytes) - 1);
 	assert_true(service_receive(&ports.queues[0], spare_buffer[0], 0));
 	assert_int_equal(got.length, LZR_MSG_PAYLOAD_MAX);
@@ -258,7 +258,7 @@ static void service_to_service(void **state)
 	/* No requests between services. */
 	to_peer.type = LZR_MSG_COMPLETE;
 	service_send(&ctl.queues[1], PREFIX, to_peer, "abc", 3);
-	assert_int_equal(links[3].drops, 1);
+	assert_int_equal(rig_drops(3), 1);
 }
 
 static void pairs_are_separate(void **state)
@@ -280,7 +280,7 @@ static void pairs_are_separate(void **state)
 	driver_post(&blue_chan.queues[0], 100);
 	driver_post(&red_chan.queues[0], 100);
 	service_send(&ports.queues[3], 0, channel_answer(LZR_MSG_DATA, 1), "x", 1);
-	assert_int_equal(links[2].drops, 1);
+	assert_int_equal(rig_drops(2), 1);
 	assert_false(driver_used(&blue_chan.queues[0], NULL, NULL));
 	/* A flood on one pair leaves the other alone. */
 	for (unsigned i = 0; i < 40; i++)
