@@ -2,6 +2,10 @@
 /*
  * COM1, output only.  Every line starts with a prefix that the hypervisor writes: "hv: " for its own, "[name] " for a
  * VM's. A VM's characters reach the port only as whole lines of printable ASCII, so no VM can forge another's line.
+ *
+ * Lines wait in a queue, and the schedulers give the port what it takes at once: nobody waits for the port after the
+ * seal. Each VM, and the hypervisor, has the same share of the queue.  Who fills it loses lines, up to the moment when
+ * all its earlier ones have left; then a line says how many.
  * Locks: a VM's line, then console, the innermost of all locks.
  */
 #include <arch_x86.h>
@@ -20,13 +24,22 @@
 #define UART_MCR_DTR_RTS 0x03
 #define UART_LSR (COM1 + 5)
 #define UART_LSR_THRE 0x20
+#define UART_FIFO 16u                   /* characters that an empty transmitter takes */
 #define UART_SPIN_LIMIT 100000u         /* a port that never gets ready must not stop the machine */
 
-#define LINE_MAX 240u
+#define LINES 16384u                    /* divides 2^32 */
+#define SHARE (LINES / (LZR_VM_MAX + 1))
+#define FEED_MAX 1024u                  /* characters at once, to a port that is always ready, as an emulator's is */
+#define SAY_MAX 240u
 #define VM_LINE_MAX 200u
+#define HV LZR_VM_MAX                   /* as a source */
 
-static struct spinlock console_lock;
-static struct { struct spinlock lock; uint32_t length; char text[VM_LINE_MAX]; } vm_lines[LZR_VM_MAX];
+bool console_fed;
+static struct line { uint8_t source, length; char text[254]; } lines[LINES];
+static uint32_t first, next;            /* [first, next) wait */
+static struct { uint32_t waiting, lost; } sources[LZR_VM_MAX + 1];
+static struct spinlock console_lock;    /* of all these; the first line's text belongs to whoever feeds */
+static struct { struct spinlock lock; uint32_t length; char text[VM_LINE_MAX + 1]; } vm_lines[LZR_VM_MAX];
 
 void console_init(void)
 {
@@ -39,51 +52,88 @@ void console_init(void)
 	arch_out8(UART_MCR, UART_MCR_DTR_RTS);
 }
 
-static void write_char(char c)
-{
-	for (unsigned spin = 0; !(arch_in8(UART_LSR) & UART_LSR_THRE) && spin < UART_SPIN_LIMIT; spin++)
-		arch_pause();
-	arch_out8(UART_DATA, (uint8_t)c);
-}
-
-static void write_text(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		write_char(text[i]);
-}
-
 /* Text that came from files or firmware may hold anything: only printable characters leave. */
-static void write_line(const char *prefix, const char *text, size_t length)
+static void add(unsigned source, const char *format, ...)
 {
-	for (; *prefix; prefix++)
-		write_char(*prefix);
+	struct line *line = &lines[next % LINES];
+	va_list args;
+
+	va_start(args, format);
+	size_t length = print_format(line->text, sizeof(line->text) - 2, format, args);
+	va_end(args);
 	for (size_t i = 0; i < length; i++)
-		write_char(text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?');
-	write_text("\r\n", 2);
+		if (line->text[i] < 0x20 || line->text[i] >= 0x7f)
+			line->text[i] = '?';
+	line->text[length++] = '\r';
+	line->text[length++] = '\n';
+	line->source = (uint8_t)source;
+	line->length = (uint8_t)length;
+	sources[source].waiting++;
+	__atomic_store_n(&next, next + 1, __ATOMIC_RELEASE);
+}
+
+static void offer(unsigned source, const char *format, const char *name, const char *text)
+{
+	spin_lock(&console_lock);
+	if (sources[source].lost || sources[source].waiting == SHARE)
+		sources[source].lost++;
+	else
+		add(source, format, name, text);
+	spin_unlock(&console_lock);
+}
+
+static void first_has_left(unsigned source)
+{
+	spin_lock(&console_lock);
+	__atomic_store_n(&first, first + 1, __ATOMIC_RELAXED);
+	if (!--sources[source].waiting && sources[source].lost) {
+		add(source, "hv: console: %u lines of %s are lost", sources[source].lost,
+			source == HV ? "hv" : machine.vms[source].name);
+		sources[source].lost = 0;
+	}
+	spin_unlock(&console_lock);
+}
+
+static bool lines_wait(void)
+{
+	return __atomic_load_n(&first, __ATOMIC_RELAXED) != __atomic_load_n(&next, __ATOMIC_ACQUIRE);
+}
+
+static bool port_is_ready(void)
+{
+	return arch_in8(UART_LSR) & UART_LSR_THRE;
+}
+
+bool console_feed(void)
+{
+	static uint32_t feeding, sent;
+
+	if (!lines_wait() || __atomic_exchange_n(&feeding, 1, __ATOMIC_ACQUIRE))
+		return lines_wait();
+	for (unsigned i = 0; i < FEED_MAX && lines_wait() && (i % UART_FIFO || port_is_ready()); i++) {
+		const struct line *line = &lines[first % LINES];
+
+		arch_out8(UART_DATA, (uint8_t)line->text[sent++]);
+		if (sent == line->length) {
+			sent = 0;
+			first_has_left(line->source);
+		}
+	}
+	__atomic_store_n(&feeding, 0, __ATOMIC_RELEASE);
+	return lines_wait();
 }
 
 void say(const char *format, ...)
 {
-	char line[LINE_MAX];
+	char line[SAY_MAX];
 	va_list args;
 
 	va_start(args, format);
-	size_t length = print_format(line, sizeof(line), format, args);
+	print_format(line, sizeof(line), format, args);
 	va_end(args);
-	spin_lock(&console_lock);
-	write_line("hv: ", line, length);
-	spin_unlock(&console_lock);
-}
-
-static void vm_line_flush(unsigned vm)
-{
-	spin_lock(&console_lock);
-	write_text("[", 1);
-	for (const char *name = machine.vms[vm].name; *name; name++)
-		write_char(*name);
-	write_line("] ", vm_lines[vm].text, vm_lines[vm].length);
-	spin_unlock(&console_lock);
-	vm_lines[vm].length = 0;
+	offer(HV, "%s: %s", "hv", line);
+	for (unsigned spin = 0; !console_fed && console_feed() && spin < UART_SPIN_LIMIT; spin++)
+		arch_pause();
 }
 
 void say_vm(unsigned vm, char c)
@@ -96,24 +146,40 @@ void say_vm(unsigned vm, char c)
 	spin_lock(&vm_lines[vm].lock);
 	if (c != '\n')
 		vm_lines[vm].text[vm_lines[vm].length++] = c;
-	if (c == '\n' || vm_lines[vm].length == VM_LINE_MAX)
-		vm_line_flush(vm);
+	if (c == '\n' || vm_lines[vm].length == VM_LINE_MAX) {
+		vm_lines[vm].text[vm_lines[vm].length] = 0;
+		vm_lines[vm].length = 0;
+		offer(vm, "[%s] %s", machine.vms[vm].name, vm_lines[vm].text);
+	}
 	spin_unlock(&vm_lines[vm].lock);
 }
 
-/* Says why and halts every CPU for good.  No lock: whoever holds it may be what failed. */
+static void write_now(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		for (unsigned spin = 0; !port_is_ready() && spin < UART_SPIN_LIMIT; spin++)
+			arch_pause();
+		arch_out8(UART_DATA, (uint8_t)text[i]);
+	}
+}
+
+/* Says what the hypervisor had to say and why, and halts every CPU for good.  No lock: its holder may have failed. */
 void panic(const char *format, ...)
 {
 	static uint32_t panicking;
-	char line[LINE_MAX];
+	char line[SAY_MAX];
 	va_list args;
 
 	if (!__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL)) {
 		apic_nmi_others();
 		va_start(args, format);
-		size_t length = print_format(line, sizeof(line), format, args);
+		print_format(line, sizeof(line), format, args);
 		va_end(args);
-		write_line("\r\nhv: PANIC: ", line, length);
+		add(HV, "hv: PANIC: %s", line);
+		write_now("\r\n", 2);
+		for (; first != next; first++)
+			if (lines[first % LINES].source == HV)
+				write_now(lines[first % LINES].text, lines[first % LINES].length);
 	}
 	arch_halt_forever();
 	__builtin_unreachable();

@@ -16,6 +16,7 @@ size_t print_format(char *out, size_t capacity, const char *format, va_list args
 
 /* --- console.c --- */
 void console_init(void);
+extern bool console_fed;                                /* by the schedulers; before that, say() waits for the port */
 void panic_nmi(void) __attribute__((noreturn));         /* another CPU panics, or the hardware does */
 
 /* --- address.c --- */

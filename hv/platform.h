@@ -65,10 +65,12 @@ const void *acpi_table(const char signature[4], uint32_t *length);
 
 /* --- telling (console.c, audit.c) --------------------------------------------------------------------------------- */
 
-/* One line on COM1, prefixed "hv: ".  %s %u %x %lu %lx %c only. */
+/* One line for COM1, prefixed "hv: ".  %s %u %x %lu %lx %c only. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A character of a VM's console: line-buffered, control characters stripped, prefixed with the VM's name. */
 void say_vm(unsigned vm, char c);
+/* Gives the port what it takes at once; false when no line waits any more. */
+bool console_feed(void);
 void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* Our own invariants only, never input. */
 #define CHECK(x) do { if (!(x)) panic("%s:%u: %s", __FILE__, (unsigned)__LINE__, #x); } while (0)

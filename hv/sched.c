@@ -16,6 +16,7 @@
 #define SLICE_NS 2000000ull
 #define TICK_NS 5000000ull              /* alone on its CPU: devices are polled at least this often */
 #define SHADOW_TICK_NS 50000ull
+#define FEED_NS 1000000ull              /* console lines wait: a FIFO of 16 at 115200 baud lasts for 1.4 ms */
 #define CPU_VCPUS_MAX (LZR_VM_MAX * LZR_VCPU_MAX)
 
 struct cpu_queue {
@@ -317,7 +318,7 @@ void sched_run(void)
 
 	if (!queue)
 		for (;;)
-			cpu_idle(UINT64_MAX);
+			cpu_idle(console_feed() ? time_ns() + FEED_NS : UINT64_MAX);
 	xstate_cpu_init();
 	if (cpu_backend->cpu_init())
 		panic("CPU %u: %s could not be switched on", cpu_current(), cpu_backend->name);
@@ -328,6 +329,8 @@ void sched_run(void)
 		vcpu = choose(queue, now, &alone);
 		if (vcpu)
 			turn(queue, vcpu, now, alone);
+		if (console_feed() && now + FEED_NS < queue->wake_ns)
+			queue->wake_ns = now + FEED_NS;
 		if (queue->starting) {
 			start_some(queue);
 		} else if (!vcpu) {

@@ -6,6 +6,7 @@
 #include <arch_x86.h>
 
 #include "paging.h"
+#include "plat.h"
 #include "records.h"
 #include "vm.h"
 
@@ -35,6 +36,7 @@ void seal_finish(void *context)
 	for (unsigned i = 0; i < machine.vm_count; i++)
 		if (vm_start(&vms[i]) != HV_OK)
 			say("%s: not started", machine.vms[i].name);
+	console_fed = true;
 	__atomic_store_n(&sealed, 1, __ATOMIC_RELEASE);
 	sched_run();
 }

@@ -19,6 +19,7 @@ static uint8_t snapshot[LARGE_PAGE_SIZE];
 /* --- what the seal's last step calls ------------------------------------------------------------------------------ */
 
 uint64_t time_ns(void) { return 5000000; }
+bool console_fed;
 void say(const char *format, ...) { (void)format; }
 void sched_run(void) { longjmp(scheduled, 1); }
 

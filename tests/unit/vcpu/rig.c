@@ -15,7 +15,7 @@ uint64_t rig_now, rig_audit_arg0, rig_readable, rig_cr4, rig_efer;
 unsigned rig_kicks[LZR_CPU_MAX], rig_audits[32], rig_says, rig_idles, rig_cpu, rig_windows, rig_flushes;
 char rig_console[256];
 uint8_t rig_tpr, rig_window;
-bool rig_event, rig_seed_left;
+bool rig_event, rig_seed_left, rig_feeding;
 int rig_injected_irq, rig_injected_exception;
 void (*rig_run)(struct vcpu *vcpu, struct vcpu_exit *exit);
 void (*rig_idle)(uint64_t deadline);
@@ -85,6 +85,8 @@ void cpu_idle(uint64_t deadline)
 }
 
 void say(const char *format, ...) { (void)format; rig_says++; }
+
+bool console_feed(void) { return rig_feeding; }
 
 void say_vm(unsigned vm, char c)
 {
@@ -308,6 +310,7 @@ int rig_setup(void **state)
 	rig_injected_irq = rig_injected_exception = -1;
 	rig_run = NULL;
 	rig_idle = NULL;
+	rig_feeding = false;
 	rig_seed_left = true;
 	return 0;
 }

@@ -23,7 +23,7 @@ extern uint8_t rig_tpr;
 extern bool rig_event;                          /* an event waits for the next entry */
 extern int rig_injected_irq, rig_injected_exception;    /* last one, -1: none */
 extern uint8_t rig_window;
-extern bool rig_seed_left;
+extern bool rig_seed_left, rig_feeding;
 
 /* What the backend's run() does; NULL: nothing but EXIT_INTERRUPT. */
 extern void (*rig_run)(struct vcpu *vcpu, struct vcpu_exit *exit);

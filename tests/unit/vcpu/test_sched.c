@@ -81,6 +81,31 @@ static void nothing_to_do_is_sleep(void **state)
 	assert_int_equal(vms[0].vcpus[0]->state, VCPU_HALTED);
 }
 
+static void console_waits(uint64_t deadline)
+{
+	if (rig_idles == 2) {
+		assert_true(deadline == UINT64_MAX);
+		rig_leave();
+	}
+	assert_true(deadline <= rig_now + 1000000);
+	rig_now = deadline;
+	rig_feeding = false;
+}
+
+/* While console lines wait for the port, a CPU with nothing to do comes back for them soon. */
+static void sleep_is_short_while_the_console_is_fed(void **state)
+{
+	(void)state;
+	rig_create(2, 1, NULL);
+	reset(1);
+	rig_feeding = true;
+	rig_run = halt;
+	rig_idle = console_waits;
+	rig_schedule();
+	assert_int_equal(entries, 2);
+	assert_int_equal(rig_idles, 2);
+}
+
 static void wake_by_interrupt(uint64_t deadline)
 {
 	assert_true(deadline == UINT64_MAX);
@@ -323,6 +348,7 @@ int main(void)
 		TEST(spinning_vms_share_evenly),
 		TEST(a_waking_vm_goes_before_a_spinning_one),
 		TEST(nothing_to_do_is_sleep),
+		TEST(sleep_is_short_while_the_console_is_fed),
 		TEST(an_interrupt_wakes_its_vcpu),
 		TEST(a_dead_vm_is_out_and_starts_again_as_often_as_told),
 		TEST(a_start_clears_memory),
