@@ -7,9 +7,11 @@
  *   device            both ways between it and its VM; between devices of one IOMMU group (they reach each other past
  *                     the IOMMU); between devices that share an interrupt line (when they raise it is seen by both)
  *   channel           both ways between it and each end; the switch's control channel is one too
- *   introspects "b"   from b to the holder.  Not only what a trusted b lets out: all of its memory
+ *   introspects "b"   from b to the holder, likewise reads-audit "b" and attests "b"
  *   controls "b"      to b (stop, start), and back (whether it runs)
- *   reads-audit "b"   from b to the holder, likewise attests "b"
+ *
+ * None of these rights asks b, however trusted: what is read of it is at its high end, that it stops is seen at its low
+ * end.  hv/flow.c has the same rules, and tests/unit/test_policy_agree.c compares the two.
  *
  * Rules of the firewall take nothing away here: what they let through in one direction is answered in the other.
  */
@@ -137,22 +139,32 @@ static void add_channels(struct flows *flows)
 	}
 }
 
-/* What one that introspects the VM sees; a node of its own only where that is more than the VM lets out. */
-static uint32_t memory_of(struct flows *flows, unsigned vm, uint32_t *memories)
+/*
+ * The end of a VM's range that a right over it reaches, past what the VM itself lets through: who looks inside sees all
+ * that it holds; that it is stopped shows at the lowest label that it serves.
+ */
+static uint32_t end_of(struct flows *flows, unsigned vm, enum right which, uint32_t *ends)
 {
-	if (!flows->policy->vms[vm].trusted)
+	const struct policy_vm *object = &flows->policy->vms[vm];
+	bool low = which == RIGHT_CONTROLS;
+	uint32_t *end = &ends[2 * vm + low];
+
+	if (!object->trusted)
 		return vm;
-	if (!memories[vm]) {
-		memories[vm] = add_fixed(flows, THING_MEMORY, vm, &flows->policy->vms[vm].high);
-		flow_edge_add(&flows->graph, vm, memories[vm], add_cause(flows, CAUSE_MEMORY, vm, 0, 0));
+	if (!*end) {
+		uint32_t cause = add_cause(flows, low ? CAUSE_RUN_STATE : CAUSE_INSIDE, vm, 0, 0);
+		*end = add_fixed(flows, low ? THING_RUN_STATE : THING_INSIDE, vm, low ? &object->low : &object->high);
+		flow_edge_add(&flows->graph, vm, *end, cause);
+		if (low)
+			flow_edge_add(&flows->graph, *end, vm, cause);
 	}
-	return memories[vm];
+	return *end;
 }
 
 static void add_rights(struct flows *flows)
 {
 	const struct policy *policy = flows->policy;
-	uint32_t *memories = memory_get(policy->vm_count * sizeof(*memories));
+	uint32_t *ends = memory_get(2 * policy->vm_count * sizeof(*ends));
 
 	for (unsigned holder = 0; holder < policy->vm_count; holder++)
 		for (unsigned which = 0; which < RIGHT_COUNT; which++) {
@@ -162,14 +174,13 @@ static void add_rights(struct flows *flows)
 				if (object == holder)
 					continue;
 				uint32_t cause = add_cause(flows, CAUSE_RIGHT, holder, which, i);
-				if (which == RIGHT_INTROSPECTS)
-					object = memory_of(flows, object, memories);
-				flow_edge_add(&flows->graph, object, holder, cause);
+				uint32_t end = end_of(flows, object, which, ends);
+				flow_edge_add(&flows->graph, end, holder, cause);
 				if (which == RIGHT_CONTROLS)
-					flow_edge_add(&flows->graph, holder, object, cause);
+					flow_edge_add(&flows->graph, holder, end, cause);
 			}
 		}
-	free(memories);
+	free(ends);
 }
 
 void flows_make(struct flows *flows, const struct policy *policy)
@@ -212,8 +223,11 @@ const char *flows_name(const struct flows *flows, uint32_t node, char out[FLOWS_
 	case THING_CONTROL:
 		snprintf(out, FLOWS_TEXT, "control channel");
 		break;
-	case THING_MEMORY:
-		snprintf(out, FLOWS_TEXT, "memory of %s", policy->vms[index].name);
+	case THING_INSIDE:
+		snprintf(out, FLOWS_TEXT, "inside of %s", policy->vms[index].name);
+		break;
+	case THING_RUN_STATE:
+		snprintf(out, FLOWS_TEXT, "run state of %s", policy->vms[index].name);
 		break;
 	case THING_IOMMU_GROUP:
 		snprintf(out, FLOWS_TEXT, "IOMMU group %u", index);
@@ -291,9 +305,12 @@ const char *flows_reason(const struct flows *flows, uint32_t edge, char out[FLOW
 		break;
 	case CAUSE_RIGHT:
 		return right_reason(flows, cause, flows->graph.edges[edge].to == cause->a, out);
-	case CAUSE_MEMORY:
-		snprintf(out, FLOWS_TEXT, "\"%s\" is trusted not to let out all that it holds; its memory is all of it",
+	case CAUSE_INSIDE:
+		snprintf(out, FLOWS_TEXT, "\"%s\" is trusted not to let out all that it holds; inside, all of it is",
 			 policy->vms[a].name);
+		break;
+	case CAUSE_RUN_STATE:
+		snprintf(out, FLOWS_TEXT, "whether \"%s\" runs is seen by all that it serves", policy->vms[a].name);
 		break;
 	case CAUSE_IOMMU_GROUP:
 		snprintf(out, FLOWS_TEXT, "device \"%s\" is in the group: its devices reach each other past the IOMMU",
@@ -329,8 +346,10 @@ struct place flows_place(const struct flows *flows, uint32_t edge)
 		return where_of(cause->b ? policy->fabric.node : policy->fabric.control, "vm");
 	case CAUSE_RIGHT:
 		return right_place(&policy->vms[a].rights[cause->b], cause->c);
-	case CAUSE_MEMORY:
+	case CAUSE_INSIDE:
 		return where_of(policy->vms[a].node, "trusted-high");
+	case CAUSE_RUN_STATE:
+		return where_of(policy->vms[a].node, "trusted-low");
 	case CAUSE_IOMMU_GROUP:
 		return where_of(policy->devices[a].node, "iommu-group");
 	case CAUSE_INTERRUPT_LINE:

@@ -15,7 +15,8 @@ enum thing_kind {
 	THING_DEVICE,
 	THING_CHANNEL,
 	THING_CONTROL,          /* the control channel of the switch */
-	THING_MEMORY,           /* of a trusted VM, as one that introspects it sees it: all that it ever received */
+	THING_INSIDE,           /* of a trusted VM: all that it ever received; its memory, and what is noted of it */
+	THING_RUN_STATE,        /* of a trusted VM: whether it runs, which shows at all labels that it serves */
 	THING_IOMMU_GROUP,      /* index: the declared number */
 	THING_INTERRUPT_LINE,
 };
@@ -28,7 +29,8 @@ enum cause_kind {
 	CAUSE_CHANNEL,          /* a: of channels[]; b: 0 at the client's end, 1 at the service's */
 	CAUSE_CONTROL,          /* b: 0 at the one who asks, 1 at the switch */
 	CAUSE_RIGHT,            /* a: of vms[], its holder; b: which; c: index in its list of VMs */
-	CAUSE_MEMORY,           /* a: of vms[] */
+	CAUSE_INSIDE,           /* a: of vms[] */
+	CAUSE_RUN_STATE,        /* a: of vms[] */
 	CAUSE_IOMMU_GROUP,      /* a: of devices[] */
 	CAUSE_INTERRUPT_LINE,
 };

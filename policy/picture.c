@@ -127,7 +127,7 @@ static void add_links(struct picture *picture)
 
 /* --- shapes ------------------------------------------------------------------------------------------------------- */
 
-/* Channels are lines; what devices share is drawn where there are two of them; memory is where its VM is. */
+/* Channels are lines; what devices share is drawn where there are two; a VM's inside and run state are where it is. */
 static void choose_shapes(struct picture *picture)
 {
 	const struct flows *flows = picture->flows;
@@ -141,7 +141,7 @@ static void choose_shapes(struct picture *picture)
 		picture->shape[n] = n;
 		if (kind == THING_CHANNEL || kind == THING_CONTROL || (shared && edges_to[n] < 2))
 			picture->shape[n] = NONE;
-		else if (kind == THING_MEMORY)
+		else if (kind == THING_INSIDE || kind == THING_RUN_STATE)
 			picture->shape[n] = flows->things[n].index;
 	}
 	free(edges_to);

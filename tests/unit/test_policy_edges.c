@@ -271,7 +271,7 @@ static void rights(void **unused)
 		  { { "\"high\";", "high (H) -> v (M): \"v\" introspects \"high\"" } } },
 		{ { { 'V', VM("v", "label = \"M\"; introspects = \"multi\";") } },
 		  "H flows down to M",
-		  { { "\"multi\"; };", "memory of multi (H) -> v (M): \"v\" introspects \"multi\"" } } },
+		  { { "\"multi\"; };", "inside of multi (H) -> v (M): \"v\" introspects \"multi\"" } } },
 		{ { { 'V', VM("v", "label = \"H\"; controls = \"high\", \"low\";") } },
 		  "H flows down to L",
 		  { { "\"low\"; };", "v (H) -> low (L): \"v\" controls \"low\": stops and starts it" } } },
@@ -281,7 +281,7 @@ static void rights(void **unused)
 		{ { { 'V', VM("v", "label = \"H\"; reads-audit = \"*\";") } },
 		  "M a flows across to H",
 		  { { "\"*\"", "alpha (M a) -> v (H): \"v\" reads the audit records of \"alpha\"" } } },
-		{ { { 'V', VM("v", "label = \"M\"; attests = \"middle\", \"multi\", \"beta\";") } },
+		{ { { 'V', VM("v", "label = \"M\"; attests = \"middle\", \"beta\";") } },
 		  "M b flows down to M",
 		  { { "\"beta\"; };", "beta (M b) -> v (M): \"v\" attests \"beta\"" } } },
 	};
@@ -296,9 +296,9 @@ static void what_does_not_flow_down_is_allowed(void **unused)
 		{ { 'V',
 		    VM("v",
 		       "label = \"H\", \"a\", \"b\"; introspects = \"*\"; reads-audit = \"*\"; attests = \"*\";") } },
-		{ { 'V',
-		    VM("v",
-		       "label = \"L\"; reads-audit = \"multi\"; attests = \"low\", \"sw\"; controls = \"low\";") } },
+		{ { 'V', VM("v", "label = \"L\"; reads-audit = \"low\"; attests = \"low\"; controls = \"multi\";") } },
+		{ { 'V', VM("v", "label = \"H\"; trusted-low = \"L\"; trusted-high = \"H\"; introspects = \"sw\"; "
+			       "reads-audit = \"multi\"; attests = \"sw\"; controls = \"multi\", \"sw\";") } },
 		{ { 'V', VM("v", "guard { from = \"in\"; to = \"out\"; };") },
 		  { 'C', "\t\tin { vm = \"high\"; device = \"x\"; service = \"v\"; service-device = \"y\"; };\n"
 			 "\t\tout { vm = \"v\"; device = \"x\"; service = \"low\"; service-device = \"y\"; };\n" } },
