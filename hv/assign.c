@@ -150,6 +150,36 @@ static enum hv_err first_reset(struct assigned *device)
 	return err ? assign_refuse(device, err, "it cannot be reset") : HV_OK;
 }
 
+/* Down from bus 0, as the firmware numbered the buses; that no other bridge leads there assign_group_check() sees. */
+static enum hv_err locate(struct device_config *config)
+{
+	for (unsigned i = 0; i < config->steps; i++) {
+		struct pci_address bridge = { config->bus, config->device, config->function };
+		uint8_t below = i ? (uint8_t)pci_get(bridge, PCI_BRIDGE_SECONDARY, 1) : 0;
+
+		if (i && ((pci_get(bridge, PCI_HEADER, 1) & PCI_HEADER_TYPE) != PCI_HEADER_BRIDGE ||
+			  below <= bridge.bus)) {
+			say("%s: refused: no bridge at %x:%x.%x, step %u of its location, leads further", config->name,
+			    bridge.bus, bridge.device, bridge.function, i);
+			return HV_BAD_INPUT;
+		}
+		config->bus = below;
+		config->device = config->location[i] >> 3;
+		config->function = config->location[i] & 7;
+	}
+	return HV_OK;
+}
+
+static enum hv_err check_once(const struct assigned *device)
+{
+	for (unsigned i = 0; i < assigned_count; i++)
+		if (assigned_devices[i].present && pci_same(assigned_devices[i].at, device->at)) {
+			say("%s and %s are the same device", device->config->name, assigned_devices[i].config->name);
+			return assign_refuse(device, HV_CONFLICT, "it is given twice");
+		}
+	return HV_OK;
+}
+
 static enum hv_err create_function(struct assigned *device)
 {
 	static const char *const methods[] = { "FLR", "AF FLR", "bus reset" };
@@ -158,7 +188,9 @@ static enum hv_err create_function(struct assigned *device)
 	device->present = true;
 	device->at = (struct pci_address){ device->config->bus, device->config->device, device->config->function };
 	device->source = pci_source(device->at);
-	err = check_function(device);
+	err = check_once(device);
+	if (!err)
+		err = check_function(device);
 	if (!err && device->pm)
 		pci_change16(device->at, device->pm + PCI_PM_CONTROL, 3, 0);    /* D0 */
 	if (!err)
@@ -212,10 +244,13 @@ static enum hv_err create_platform(struct assigned *device)
 	return err;
 }
 
-static enum hv_err create(const struct device_config *config)
+static enum hv_err create(struct device_config *config)
 {
 	struct assigned *device = &assigned_devices[assigned_count];
-	enum hv_err err;
+	enum hv_err err = locate(config);
+
+	if (err)
+		return err;
 
 	CHECK(config->vm < machine.vm_count && assigned_count < LZR_DEVICE_MAX);
 	device->config = config;
@@ -240,7 +275,7 @@ enum hv_err devices_create(void)
 		return HV_UNSUPPORTED;
 	}
 	for (unsigned i = 0; !err && i < machine.device_count; i++) {
-		const struct device_config *config = &machine.devices[i];
+		struct device_config *config = &machine.devices[i];
 
 		if (confined || config->mmio)
 			err = create(config);

@@ -89,7 +89,8 @@ struct vm_config {
 struct device_config {
 	char name[LZR_NAME_MAX];                        /* the manifest's assign@ or mmio@ node in `vm` */
 	bool mmio;
-	uint8_t bus, device, function;
+	uint8_t steps, location[LZR_LOCATION_MAX];      /* lazaret/policy.h; 0 steps: the policy gives what follows */
+	uint8_t bus, device, function;                  /* else assign.c finds them */
 	uint16_t vendor_id, device_id;
 	uint64_t base, length;                          /* mmio */
 	uint8_t vm;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads the signed policy (include/lazaret/policy.h) into `machine`.  Its compiler has checked what it means; what is
- * checked here again is what isolation rests on: every number in range, everything named exists once, no device and no
- * queue pair given twice.  What may flow where is flow.c's.
+ * checked here again is what isolation rests on: every number in range, everything named exists once, no place for a
+ * device and no queue pair given twice; that no PCI function is, assign.c looks.  What may flow where is flow.c's.
  */
 #include <string.h>
 
@@ -181,14 +181,15 @@ static bool read_device(const struct dt *dt, int node)
 	struct {
 		struct device_config d;
 		uint32_t pci[3], id[2], mmio[4], vm;
-		struct dt_blob reset;
+		struct dt_blob reset, location;
 	} f = { 0 };
-	enum { PCI, ID, MMIO, RESET };
+	enum { PCI, ID, MMIO, RESET, LOCATION };
 	static const struct dt_field fields[] = {
 		[PCI] = { "pci", DT_CELLS, true, offsetof(__typeof__(f), pci), 3 },
 		[ID] = { "id", DT_CELLS, true, offsetof(__typeof__(f), id), 2 },
 		[MMIO] = { "mmio", DT_CELLS, true, offsetof(__typeof__(f), mmio), 4 },
 		[RESET] = { "reset", DT_TEXT, true, offsetof(__typeof__(f), reset), 0 },
+		[LOCATION] = { "location", DT_BLOB, true, offsetof(__typeof__(f), location), LZR_LOCATION_MAX },
 		DT_FIELD("vm", DT_U32, __typeof__(f), vm), DT_FIELD("name", DT_NAME, __typeof__(f), d.name),
 		DT_FIELD("label", DT_LABEL, __typeof__(f), d.label),
 		DT_FIELD("bypasses-firewall", DT_FLAG, __typeof__(f), d.bypasses_firewall),
@@ -199,16 +200,22 @@ static bool read_device(const struct dt *dt, int node)
 		return dt_refuse(dt, node, NULL, "more than %u devices", LZR_DEVICE_MAX);
 	if (!dt_is_leaf(dt, node) || !dt_read(dt, node, fields, ARRAY_LENGTH(fields), &f, &present))
 		return false;
-	present &= 1u << PCI | 1u << ID | 1u << MMIO | 1u << RESET;
+	present &= 1u << PCI | 1u << ID | 1u << MMIO | 1u << RESET | 1u << LOCATION;
 	f.d.mmio = present == 1u << MMIO;
-	if (!f.d.mmio && present != (1u << PCI | 1u << ID | 1u << RESET))
-		return dt_refuse(dt, node, NULL, "expected either pci, id and reset, or mmio");
+	if (!f.d.mmio && present != (1u << PCI | 1u << ID | 1u << RESET) &&
+	    present != (1u << LOCATION | 1u << ID | 1u << RESET))
+		return dt_refuse(dt, node, NULL, "expected either pci or location, id and reset, or mmio");
+	if (present & 1u << LOCATION && !f.location.length)
+		return dt_refuse(dt, node, "location", "expected up to %u steps, found none", LZR_LOCATION_MAX);
 	if (f.pci[0] > 255 || f.pci[1] > 31 || f.pci[2] > 7 || f.id[0] > 0xffff || f.id[1] > 0xffff)
 		return dt_refuse(dt, node, "pci", "bus, device, function or id out of range");
 	if (f.vm >= machine.vm_count)
 		return dt_refuse(dt, node, "vm", "VM %u of %u", f.vm, machine.vm_count);
 	if (!check_label(dt, node, "label", &f.d.label))
 		return false;
+	f.d.steps = (uint8_t)f.location.length;
+	for (unsigned i = 0; i < f.d.steps; i++)
+		f.d.location[i] = f.location.data[i];
 	f.d.bus = (uint8_t)f.pci[0];
 	f.d.device = (uint8_t)f.pci[1];
 	f.d.function = (uint8_t)f.pci[2];
@@ -376,11 +383,8 @@ static bool check_device(const struct dt *dt, uint32_t number)
 	d->place = (uint8_t)i;
 	for (uint32_t j = 0; j < number; j++) {
 		const struct device_config *e = &machine.devices[j];
-		bool same = d->mmio && e->mmio ? d->base < e->base + e->length && e->base < d->base + d->length
-					       : !d->mmio && !e->mmio && d->bus == e->bus && d->device == e->device &&
-							 d->function == e->function;
 
-		if (same)
+		if (d->mmio && e->mmio && d->base < e->base + e->length && e->base < d->base + d->length)
 			return dt_refuse(dt, 0, "devices", "%s and %s are the same device", d->name, e->name);
 		if (d->vm == e->vm && !strcmp(d->name, e->name))
 			return dt_refuse(dt, 0, "devices", "two devices for place %s of VM %s", d->name, vm->name);

@@ -160,6 +160,16 @@ static void vm_node(struct writer *w, const struct policy *policy, const struct 
 	end(w);
 }
 
+static void location(struct writer *w, const struct policy_device *device)
+{
+	uint8_t *steps = memory_get(device->hop_count);
+
+	for (unsigned i = 0; i < device->hop_count; i++)
+		steps[i] = (uint8_t)(device->hops[i][0] << 3 | device->hops[i][1]);
+	bytes(w, "location", steps, device->hop_count);
+	free(steps);
+}
+
 static void device_node(struct writer *w, const struct policy_device *device, unsigned number)
 {
 	begin_unit(w, device->name, number);
@@ -168,7 +178,10 @@ static void device_node(struct writer *w, const struct policy_device *device, un
 				      (uint32_t)(device->length >> 32), (uint32_t)device->length };
 		cells(w, "mmio", range, 4);
 	} else {
-		cells(w, "pci", device->pci, 3);
+		if (device->has_pci)
+			cells(w, "pci", device->pci, 3);
+		else
+			location(w, device);
 		cells(w, "id", device->id, 2);
 		text(w, "reset", device->flr ? "flr" : "bus");
 		flag(w, "bypasses-firewall", device->bypasses_firewall);

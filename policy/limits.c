@@ -94,24 +94,19 @@ static void check_boot_list(const struct policy *policy, struct report *report)
 	table_free(&files);
 }
 
-static void cannot(struct report *report, struct node *node, const char *property, const char *what)
-{
-	complain(report, where_of(node, property), "%s: %s", property, what);
-}
-
 static void check_devices(const struct policy *policy, struct report *report)
 {
 	for (unsigned i = 0; i < policy->device_count; i++)
-		if (policy->devices[i].hop_count)
-			cannot(report, policy->devices[i].node, "location",
-			       "expected pci, since this hypervisor finds devices by bus, device and function only");
+		limit(report, where_of(policy->devices[i].node, "location"), policy->devices[i].hop_count,
+		      LZR_LOCATION_MAX, "location: steps");
 }
 
 static void check_platform(const struct policy *policy, struct report *report)
 {
 	if (policy->platform.signer)
-		cannot(report, policy->platform.node, "signer",
-		       "expected none, since the machine records who may sign, and next-signer says who may follow");
+		complain(report, where_of(policy->platform.node, "signer"),
+			 "signer: expected none, since the machine records who may sign, and next-signer says who may "
+			 "follow");
 }
 
 /* Who inspects is not inspected: else two VMs that nobody has admitted would be each other's. */

@@ -15,9 +15,8 @@
 
 enum format {
 	FORMAT_RAW, FORMAT_TEXT, FORMAT_ORDER, FORMAT_FLAG, FORMAT_NUMBER, FORMAT_SIZE, FORMAT_US, FORMAT_LABEL,
-	FORMAT_RANGE,
-	FORMAT_BYTES, FORMAT_CELLS, FORMAT_VM, FORMAT_DEVICE, FORMAT_NETWORK, FORMAT_PCI, FORMAT_ID, FORMAT_MMIO,
-	FORMAT_SKIP,
+	FORMAT_RANGE, FORMAT_BYTES, FORMAT_CELLS, FORMAT_VM, FORMAT_DEVICE, FORMAT_NETWORK, FORMAT_PCI, FORMAT_LOCATION,
+	FORMAT_ID, FORMAT_MMIO, FORMAT_SKIP,
 };
 
 struct shape {
@@ -63,6 +62,7 @@ static const struct shape device_shapes[] = {
 	{ "label", FORMAT_LABEL, JUDGE_ANY, 0 },
 	{ "name", FORMAT_TEXT, JUDGE_ANY, 0 },
 	{ "pci", FORMAT_PCI, JUDGE_ANY, 0 },
+	{ "location", FORMAT_LOCATION, JUDGE_ANY, 0 },
 	{ "id", FORMAT_ID, JUDGE_ANY, 0 },
 	{ "mmio", FORMAT_MMIO, JUDGE_ANY, 0 },
 	{ "reset", FORMAT_TEXT, JUDGE_ANY, 0 },
@@ -200,6 +200,17 @@ static char *raw_value(const uint8_t *value, int length)
 	return text;
 }
 
+static char *location_value(const uint8_t *steps, int count)
+{
+	char *text = text_of("%s", ""), step[8];
+
+	for (int i = 0; i < count; i++) {
+		snprintf(step, sizeof(step), "%02x.%x", steps[i] >> 3, steps[i] & 7);
+		text = text_add(text, "/", step);
+	}
+	return text;
+}
+
 static uint64_t number_value(const uint8_t *value, int length)
 {
 	return length == 4 ? cell(value, 0) : length == 8 ? (uint64_t)cell(value, 0) << 32 | cell(value, 1) : 0;
@@ -245,6 +256,7 @@ static char *value_text(const struct reader *r, enum format format, const uint8_
 	case FORMAT_DEVICE: return name_text(&r->devices, cell(value, 0));
 	case FORMAT_NETWORK: return name_text(&r->networks, cell(value, 0));
 	case FORMAT_PCI: return text_of("%02x:%02x.%x", cell(value, 0), cell(value, 1), cell(value, 2));
+	case FORMAT_LOCATION: return location_value(value, length);
 	case FORMAT_ID: return text_of("%04x:%04x", cell(value, 0), cell(value, 1));
 	case FORMAT_MMIO: {
 		uint64_t base = number_value(value, 8), size = number_value(value + 8, 8);

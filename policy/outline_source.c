@@ -181,10 +181,10 @@ static char *device_address(const struct policy_device *device)
 		return text_of("mmio 0x%" PRIx64 " to 0x%" PRIx64, device->base, device->base + device->length - 1);
 	if (device->has_pci)
 		return text_of("pci %02x:%02x.%x", device->pci[0], device->pci[1], device->pci[2]);
-	char *text = text_of("%s", "");
+	char *text = text_of("location");
 	for (unsigned i = 0; i < device->hop_count; i++) {
 		snprintf(hop, sizeof(hop), "%02x.%x", device->hops[i][0], device->hops[i][1]);
-		text = text_add(text, "/", hop);
+		text = text_add(text, i ? "/" : " ", hop);
 	}
 	return text;
 }

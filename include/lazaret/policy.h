@@ -38,6 +38,8 @@
  *                  label = <3>;
  *                  bypasses-firewall; };       name: the manifest's assign@ node
  *          tpm@1 { mmio = <u64 base u64 length>; vm = <n>; name = "tpm"; label = <3>; };
+ *          disk@2 { location = [10 00]; .. };  in place of pci: a byte, device << 3 | function, for each step down from
+ *                                              bus 0; all but the last are bridges
  *      };
  *      links {
  *          link@0 { a = <vm>; a-device = "net0"; a-pair = <u32>;
@@ -60,6 +62,7 @@
 #define LZR_LINK_MAX 128u
 #define LZR_NETWORK_MAX 32u
 #define LZR_DEVICE_MAX 16u
+#define LZR_LOCATION_MAX 8u             /* steps */
 #define LZR_CPU_MAX 16u
 #define LZR_SERVICE_STARTS_MAX 256u     /* of all service VMs together, restarts included */
 #define LZR_DEVICE_VECTORS 16u          /* interrupts that an assigned PCI function may have at most */

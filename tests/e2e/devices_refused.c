@@ -70,6 +70,19 @@ static void shared_group(void **state)
 	refused("refused_group", (struct rig_config){ 0 }, "ahci: refused: 0:1f.0 is in its isolation group");
 }
 
+static void no_such_location(void **state)
+{
+	(void)state;
+	refused("refused_location", (struct rig_config){ 0 },
+		"edu: refused: no bridge at 0:4.0, step 1 of its location, leads further");
+}
+
+static void given_twice(void **state)
+{
+	(void)state;
+	refused("refused_twice", (struct rig_config){ 0 }, "ahci and nvme0 are the same device");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -79,6 +92,8 @@ int main(void)
 		cmocka_unit_test_teardown(another_device, machine_end),
 		cmocka_unit_test_teardown(no_such_reset, machine_end),
 		cmocka_unit_test_teardown(shared_group, machine_end),
+		cmocka_unit_test_teardown(no_such_location, machine_end),
+		cmocka_unit_test_teardown(given_twice, machine_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,15 +118,14 @@ static bool vm_holds(uint32_t number)
 static bool device_holds(uint32_t number)
 {
 	const struct device_config *d = &machine.devices[number];
-	bool good = d->vm < machine.vm_count && d->device < 32 && d->function < 8 &&
+	bool good = d->vm < machine.vm_count && d->device < 32 && d->function < 8 && d->steps <= LZR_LOCATION_MAX &&
 		    d->place < machine.vms[d->vm].image->assign_count &&
 		    machine.vms[d->vm].image->assigns[d->place].mmio == d->mmio;
 
 	for (uint32_t i = 0; good && i < number; i++) {
 		const struct device_config *e = &machine.devices[i];
 
-		good = (d->vm != e->vm || d->place != e->place) &&
-		       (d->mmio || e->mmio || d->bus != e->bus || d->device != e->device || d->function != e->function);
+		good = d->vm != e->vm || d->place != e->place;
 	}
 	return good;
 }

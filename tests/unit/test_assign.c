@@ -114,6 +114,101 @@ static void refuses_what_is_not_as_the_policy_says(void **state)
 	nvme->present = true;
 }
 
+static void locate(struct device_config *config, unsigned steps, const uint8_t location[])
+{
+	config->bus = config->device = config->function = 0;
+	config->steps = (uint8_t)steps;
+	memcpy(config->location, location, steps);
+}
+
+#define AT(device, function) ((device) << 3 | (function))
+
+/* The card twice: behind its root port, and behind a root port, a switch's upstream port and a downstream port. */
+static void finds_devices_by_location(void **state)
+{
+	struct sim_function *up, *down;
+
+	(void)state;
+	use_nvme();
+	use_card();
+	locate(&machine.devices[0], 1, (const uint8_t[]){ AT(5, 0) });
+	locate(&machine.devices[1], 2, (const uint8_t[]){ AT(3, 0), AT(0, 0) });
+	assert_int_equal(create(), HV_OK);
+	assert_int_equal(assigned_devices[0].source, AT(5, 0));
+	assert_int_equal(assigned_devices[1].source, 1 << 8);
+	assert_int_equal(machine.devices[1].bus, 1);            /* for reports of faults */
+
+	assign_setup(NULL);
+	use_card();
+	port->config[PCI_BRIDGE_SECONDARY] = 7;                 /* the firmware numbers otherwise the next time */
+	port->config[PCI_BRIDGE_SUBORDINATE] = 9;
+	up = sim_root_port(7, 0, 8, 9);
+	sim_put(up, 0x56, 2, 0x52);
+	down = sim_root_port(8, 17, 9, 9);
+	sim_put(down, 0x56, 2, 0x62);
+	card->at.bus = 9;
+	locate(&machine.devices[0], 4, (const uint8_t[]){ AT(3, 0), AT(0, 0), AT(17, 0), AT(0, 0) });
+	assert_int_equal(create(), HV_OK);
+	assert_int_equal(assigned_devices[0].source, 9 << 8);
+	assert_int_equal(assigned_devices[0].bridge_count, 3);
+}
+
+static void refuses_locations_that_lead_nowhere(void **state)
+{
+	struct device_config *config = &machine.devices[0];
+
+	(void)state;
+	use_card();
+	locate(config, 1, (const uint8_t[]){ AT(9, 0) });
+	expect_refusal(HV_BAD_INPUT, "nic0 (0:9.0): refused: there is no device");
+	locate(config, 2, (const uint8_t[]){ AT(3, 0), AT(0, 1) });
+	expect_refusal(HV_BAD_INPUT, "nic0 (1:0.1): refused: there is no device");
+	locate(config, 2, (const uint8_t[]){ AT(9, 0), AT(0, 0) });
+	expect_refusal(HV_BAD_INPUT, "nic0: refused: no bridge at 0:9.0, step 1 of its location, leads further");
+	locate(config, 3, (const uint8_t[]){ AT(3, 0), AT(0, 0), AT(0, 0) });
+	expect_refusal(HV_BAD_INPUT, "no bridge at 1:0.0, step 2 ");
+	locate(config, 1, (const uint8_t[]){ AT(3, 0) });
+	expect_refusal(HV_BAD_INPUT, "nic0: expected device 8086:10d3, found 1b36:c");
+	locate(config, 2, (const uint8_t[]){ AT(3, 0), AT(0, 0) });
+	config->device_id++;
+	expect_refusal(HV_BAD_INPUT, "nic0: expected device 8086:10d4, found 8086:10d3");
+	config->device_id--;
+	port->config[PCI_BRIDGE_SECONDARY] = 0;                 /* a bridge that the firmware did not number */
+	expect_refusal(HV_BAD_INPUT, "no bridge at 0:3.0, step 1 ");
+	port->config[PCI_BRIDGE_SECONDARY] = 1;
+	sim_root_port(1, 4, 1, 1);                              /* one that leads to itself, another that leads back */
+	locate(config, 3, (const uint8_t[]){ AT(3, 0), AT(4, 0), AT(0, 0) });
+	expect_refusal(HV_BAD_INPUT, "no bridge at 1:4.0, step 2 ");
+	sim_root_port(1, 5, 0, 1);
+	locate(config, 3, (const uint8_t[]){ AT(3, 0), AT(5, 0), AT(5, 0) });
+	expect_refusal(HV_BAD_INPUT, "no bridge at 1:5.0, step 2 ");
+}
+
+static void expect_twice(bool first, bool second)
+{
+	const uint8_t location[] = { AT(5, 0) };
+
+	assign_setup(NULL);
+	use_nvme();
+	grant("nic0", 0, 5, 0x00101b36, true);
+	image.assigns[1].class_code = 0x010802;
+	for (unsigned i = 0; i < 2; i++)
+		if (i ? second : first)
+			locate(&machine.devices[i], 1, location);
+	assert_int_equal(create(), HV_CONFLICT);
+	assert_true(sim_heard("nic0 and nvme0 are the same device"));
+	assert_int_equal(assigned_count, 1);
+}
+
+static void gives_no_function_twice(void **state)
+{
+	(void)state;
+	expect_twice(false, false);
+	expect_twice(false, true);
+	expect_twice(true, false);
+	expect_twice(true, true);
+}
+
 static void refuses_what_the_iommu_cannot_confine(void **state)
 {
 	(void)state;
@@ -287,6 +382,9 @@ int main(void)
 		TEST(grants_the_tpm_page_only),
 		TEST(refuses_without_an_iommu),
 		TEST(refuses_what_is_not_as_the_policy_says),
+		TEST(finds_devices_by_location),
+		TEST(refuses_locations_that_lead_nowhere),
+		TEST(gives_no_function_twice),
 		TEST(refuses_what_the_iommu_cannot_confine),
 		TEST(refuses_shared_groups),
 		TEST(refuses_what_cannot_be_reset),

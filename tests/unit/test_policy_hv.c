@@ -197,9 +197,9 @@ static void test_devices(void **state)
 	tree_text(NIC, "reset", "pm");
 	refused("reset: expected flr or bus, found pm");
 	tree_drop(NIC, "reset");
-	refused("expected either pci, id and reset, or mmio");
+	refused("expected either pci or location, id and reset, or mmio");
 	tree_cells(NIC, "mmio", 4, 0, 0, 0, 0x1000);
-	refused("expected either pci, id and reset, or mmio");
+	refused("expected either pci or location, id and reset, or mmio");
 	tree_text(NIC, "name", "nvme0");
 	refused("nvme0: image switch has no place for it");
 	tree_cells(TPM, "vm", 1, 1);
@@ -212,14 +212,6 @@ static void test_devices(void **state)
 	refused("is not whole pages");
 	tree_cells(TPM, "label", 3, 5, 0, 0);
 	refused("label: level 5 of 2");
-	tree_node("/devices/second@2");
-	tree_cells("/devices/second@2", "pci", 3, 1, 2, 3);
-	tree_cells("/devices/second@2", "id", 2, 0x8086, 0x10d3);
-	tree_cells("/devices/second@2", "vm", 1, 0);
-	tree_text("/devices/second@2", "name", "nvme0");
-	tree_text("/devices/second@2", "reset", "flr");
-	tree_cells("/devices/second@2", "label", 3, 1, 0, 1);
-	refused("are the same device");
 	strcpy(policy_rig_image[1].assigns[1].name, "tpm");
 	policy_rig_image[1].assigns[1] = policy_rig_image[0].assigns[1];
 	policy_rig_image[1].assign_count = 2;
@@ -229,6 +221,35 @@ static void test_devices(void **state)
 	tree_text("/devices/second@2", "name", "tpm");
 	tree_cells("/devices/second@2", "label", 3, 1, 0, 1);
 	refused("tpm and tpm are the same device");
+}
+
+static void test_locations(void **state)
+{
+	static const uint8_t steps[] = { 0x10, 0xff, 0, 4, 5, 6, 7, 8, 9 };
+
+	(void)state;
+	tree_drop(NIC, "pci");
+	tree_bytes(NIC, "location", steps, 8);
+	assert_true(policy_read("p.dtb", tree, tree_end()));
+	assert_int_equal(machine.devices[0].steps, 8);
+	assert_memory_equal(machine.devices[0].location, steps, 8);
+	assert_int_equal(machine.devices[0].bus | machine.devices[0].device | machine.devices[0].function, 0);
+	assert_int_equal(machine.devices[0].vendor_id, 0x8086);
+	policy_rig_build();
+	tree_bytes(NIC, "location", steps, 1);
+	refused("expected either pci or location, id and reset, or mmio");
+	tree_drop(NIC, "pci");
+	tree_bytes(NIC, "location", steps, 9);
+	refused("location: expected at most 8 bytes, found 9");
+	tree_drop(NIC, "pci");
+	tree_flag(NIC, "location");
+	refused("location: expected up to 8 steps, found none");
+	tree_drop(NIC, "pci");
+	tree_bytes(NIC, "location", steps, 2);
+	tree_drop(NIC, "id");
+	refused("expected either pci or location, id and reset, or mmio");
+	tree_bytes(TPM, "location", steps, 2);
+	refused("expected either pci or location, id and reset, or mmio");
 }
 
 static void test_rights(void **state)
@@ -364,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_root, set_up),
 		cmocka_unit_test_setup(test_vms, set_up), cmocka_unit_test_setup(test_devices, set_up),
+		cmocka_unit_test_setup(test_locations, set_up),
 		cmocka_unit_test_setup(test_bypass, set_up), cmocka_unit_test_setup(test_bypass_by_class, set_up),
 		cmocka_unit_test_setup(test_rights, set_up), cmocka_unit_test_setup(test_links, set_up),
 		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_damaged, set_up),
