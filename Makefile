@@ -3,9 +3,9 @@
 
 O := build
 CC := gcc
-HOST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -MMD -MP \
+HOST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MMD -MP \
 	-ffile-prefix-map=$(CURDIR)=.
-UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -MMD -MP \
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MMD -MP \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # Folders add to these: what `make all` builds, unit test programs, end-to-end test programs, root-mode sources.

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <libfdt.h>
+#include "fdt_whole.h"
 
 static bool refuse(struct fault *f, const char *where, const char *expected)
 {
@@ -189,10 +189,7 @@ bool policyview_read(struct bytes policy, struct policyview *v, struct fault *f)
 
 	memset(v, 0, sizeof(*v));
 	v->attestor = v->firewall = POLICYVIEW_NONE;
-	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
-	if (policy.length > LZR_POLICY_MAX || (uintptr_t)fdt % 8 != 0 || policy.length < sizeof(struct fdt_header) ||
-	    fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION || fdt_check_full(fdt, policy.length) != 0 ||
-	    fdt_totalsize(fdt) != policy.length)
+	if (policy.length > LZR_POLICY_MAX || (uintptr_t)fdt % 8 != 0 || fdt_whole(fdt, policy.length) != 0)
 		return refuse(f, "bytes", "one whole flattened device tree");
 	if (!get_string(fdt, 0, "compatible", compatible) || strcmp(compatible, LZR_POLICY_COMPATIBLE) != 0)
 		return refuse(f, "compatible", LZR_POLICY_COMPATIBLE);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dt.h"
+#include "fdt_whole.h"
 #include "handoff.h"
 #include "plat.h"
 
@@ -30,23 +31,10 @@ bool dt_refuse(const struct dt *dt, int node, const char *property, const char *
 bool dt_open(struct dt *dt, const char *file, const char *name, void *fdt, uint64_t length)
 {
 	*dt = (struct dt){ .file = file, .name = name, .fdt = fdt };
-	int wrong = length < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : 0;
+	int wrong = fdt_whole(fdt, length);
 
-	/*
-	 * No older version: fdt_check_full() takes the name of such a tree's root node without asking whether it has
-	 * one.
-	 */
-	if (!wrong)
-		wrong = fdt_magic(fdt) == FDT_MAGIC && fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION
-				? -FDT_ERR_BADVERSION
-				: fdt_check_full(fdt, length);
-	if (wrong)
-		return dt_refuse(dt, -1, NULL, "expected a flattened device tree of %lu bytes, found %s", length,
-			fdt_strerror(wrong));
-	if (fdt_totalsize(fdt) != length)
-		return dt_refuse(dt, -1, NULL, "expected a flattened device tree of %lu bytes, found one of %u", length,
-			fdt_totalsize(fdt));
-	return true;
+	return !wrong || dt_refuse(dt, -1, NULL, "expected a flattened device tree of %lu bytes, found %s", length,
+				   fdt_strerror(wrong));
 }
 
 static bool check_size(const struct dt *dt, int node, const struct dt_field *field, const uint8_t *data,

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <libfdt.h>
-
+#include "fdt_whole.h"
 #include "policy.h"
 
 static bool get_name(const void *fdt, int node, const char *property, char out[LZR_NAME_MAX])
@@ -101,10 +100,7 @@ bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, siz
 	int node;
 
 	*out = (struct facts){ 0 };
-	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
-	if (size < sizeof(struct fdt_header) || fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION ||
-	    fdt_check_full(fdt, size) != 0 || fdt_totalsize(fdt) != size ||
-	    fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0) {
+	if (fdt_whole(fdt, size) != 0 || fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0) {
 		snprintf(why, why_size, "expected a manifest (compatible \"%s\")", LZR_MANIFEST_COMPATIBLE);
 		return false;
 	}

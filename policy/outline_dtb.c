@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libfdt.h>
-
+#include "fdt_whole.h"
 #include "outline.h"
 
 #define NAMES_MAX 4096u
@@ -387,12 +386,26 @@ static void read_other(const struct reader *r)
 	}
 }
 
+/* Whether a node gives one of its properties twice, as dtc and libfdt never write it and the hypervisor refuses it. */
+static bool says_twice(const void *dtb)
+{
+	int node = 0, property;
+	bool twice = false;
+
+	for (; node >= 0 && !twice; node = fdt_next_node(dtb, node, NULL))
+		fdt_for_each_property_offset(property, dtb, node) {
+			const char *name;
+			const void *value = fdt_getprop_by_offset(dtb, property, &name, NULL);
+
+			twice = twice || !value || fdt_getprop(dtb, node, name, NULL) != value;
+		}
+	return twice;
+}
+
 bool outline_dtb(struct outline *outline, const void *dtb, size_t size)
 {
-	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
-	if (size < sizeof(struct fdt_header) || fdt_magic(dtb) != FDT_MAGIC ||
-	    fdt_version(dtb) != FDT_LAST_SUPPORTED_VERSION || fdt_check_full(dtb, size) != 0 ||
-	    fdt_totalsize(dtb) != size || fdt_node_check_compatible(dtb, 0, LZR_POLICY_COMPATIBLE) != 0)
+	if (fdt_whole(dtb, size) != 0 || says_twice(dtb) ||
+	    fdt_node_check_compatible(dtb, 0, LZR_POLICY_COMPATIBLE) != 0)
 		return false;
 	struct reader *r = memory_get(sizeof(*r));
 	r->dtb = dtb;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <libfdt.h>
 
 #include "explain.h"
 #include "fabric.h"
@@ -317,6 +318,11 @@ static void test_bytes(void **state)
 		dtb[i] = was;
 	}
 	assert_true(listed > size / 4);
+	/* The same property twice is no compiled policy: the second takes the name of the first. */
+	size_t first = fdt_off_dt_struct(dtb) + 8, second = first + 12;
+	second += (fdt32_ld((fdt32_t *)(void *)(dtb + first + 4)) + 3) & ~3u;
+	memcpy(dtb + second + 8, dtb + first + 8, 4);
+	assert_false(outline_dtb(&outline, dtb, size));
 	free(dtb);
 	release(&c);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies: a good one in full, and a refusal for each thing that isolation rests on. */
+#include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -359,6 +360,24 @@ static void test_flips(void **state)
 	}
 }
 
+/* Of the first property: outside of the tree, and a sum that wraps back to where it was. */
+static void test_lengths(void **state)
+{
+	static const uint32_t lengths[] = { 0xffffffff, 0xfffffff4, 0xffffff00, 0x7fffffff, TREE_MAX };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		uint32_t size = tree_end();
+		uint8_t *length = (uint8_t *)tree + fdt_off_dt_struct(tree) + 12;
+
+		*(fdt32_t *)(void *)length = cpu_to_fdt32(lengths[i]);
+		assert_false(policy_read("p.dtb", tree, size));
+		assert_said("refused: policy p.dtb: header: expected a flattened device tree of");
+		fake_said[0] = 0;
+		policy_rig_build();
+	}
+}
+
 static void test_damaged(void **state)
 {
 	uint32_t length = tree_end(), damaged_length, taken = 0;
@@ -388,7 +407,8 @@ int main(void)
 		cmocka_unit_test_setup(test_locations, set_up),
 		cmocka_unit_test_setup(test_bypass, set_up), cmocka_unit_test_setup(test_bypass_by_class, set_up),
 		cmocka_unit_test_setup(test_rights, set_up), cmocka_unit_test_setup(test_links, set_up),
-		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_damaged, set_up),
+		cmocka_unit_test_setup(test_flips, set_up), cmocka_unit_test_setup(test_lengths, set_up),
+		cmocka_unit_test_setup(test_damaged, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <libfdt.h>
-
+#include "fdt_whole.h"
 #include "vmimage.h"
 
 static const void *property(const void *fdt, int node, const char *name, int size)
@@ -125,10 +124,7 @@ bool manifest_show(const struct blob *manifest, const char *path)
 	uint8_t sha[LZR_DIGEST_SIZE];
 	int node;
 
-	/* Only the present version: libfdt's fdt_check_full() crashes on older ones whose root node has no name. */
-	if (manifest->size < sizeof(struct fdt_header) ||
-	    fdt_version(fdt) != FDT_LAST_SUPPORTED_VERSION || fdt_check_full(fdt, manifest->size) != 0 ||
-	    fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0)
+	if (fdt_whole(fdt, manifest->size) != 0 || fdt_node_check_compatible(fdt, 0, LZR_MANIFEST_COMPATIBLE) != 0)
 		return refuse("%s: expected a manifest (flattened device tree, compatible \"%s\")", path,
 			    LZR_MANIFEST_COMPATIBLE);
 	if (!sha384(manifest->data, manifest->size, sha))
