@@ -64,6 +64,7 @@ help:
 	@echo "make e2e      end-to-end tests in QEMU"
 	@echo "make tests    build every test program, run none"
 	@echo "make bench    benchmarks"
-	@echo "make fuzz     fuzzers, FUZZ_S=seconds each (60)"
+	@echo "make fuzz     fuzzers under libFuzzer and AFL++, FUZZ_S=seconds each (60)"
+	@echo "              FUZZ_ENGINE=libfuzzer or afl: only that one; FUZZ_TARGETS=\"policy source ..\": only these"
 	@echo "make tcb      lines of code in root mode and per part"
 	@echo "make clean    remove build/"

@@ -102,8 +102,8 @@ void policy_rig_build(void)
 static bool vm_holds(uint32_t number)
 {
 	const struct vm_config *v = &machine.vms[number];
-	bool good = v->image >= policy_rig_image && v->image < policy_rig_image + 2 && !v->name[LZR_NAME_MAX - 1] &&
-		    v->name[0] && v->budget_us && v->budget_us <= v->period_us &&
+	bool good = v->image >= machine.images && v->image < machine.images + machine.image_count &&
+		    !v->name[LZR_NAME_MAX - 1] && v->name[0] && v->budget_us && v->budget_us <= v->period_us &&
 		    lzr_label_dominates(&v->range_high, &v->label) && lzr_label_dominates(&v->label, &v->range_low);
 
 	for (unsigned i = 0; good && i < v->image->vcpus; i++)
