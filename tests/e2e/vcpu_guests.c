@@ -31,7 +31,7 @@ static int boot(void **state)
 static void hypercalls_answer_and_refuse(void **state)
 {
 	(void)state;
-	machine_said("[hello] abi 1");
+	machine_said("[hello] abi 2");
 	machine_said("[hello] vm 0");
 	machine_said("[hello] clock rises");
 	machine_said("[hello] unknown call 1");

@@ -73,7 +73,7 @@ void time_arm(uint64_t deadline) { (void)deadline; }
 void spin_lock(struct spinlock *lock) { assert_int_equal(lock->owner++, 0); }
 void spin_unlock(struct spinlock *lock) { lock->owner--; }
 void host_interrupt_window(void) { rig_windows++; }
-uint64_t records_wall_clock(void) { return 1700000000; }
+__attribute__((weak)) uint64_t records_wall_clock(void) { return 1700000000; }
 
 void cpu_idle(uint64_t deadline)
 {
@@ -103,7 +103,7 @@ void panic(const char *format, ...)
 	abort();
 }
 
-void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1)
+__attribute__((weak)) void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1)
 {
 	(void)vm;
 	(void)arg1;
@@ -111,7 +111,7 @@ void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1
 	rig_audit_arg0 = arg0;
 }
 
-bool records_read(enum lzr_stream stream, uint64_t readable, uint64_t offset, uint64_t bytes[4])
+__attribute__((weak)) bool records_read(enum lzr_stream stream, uint64_t readable, uint64_t offset, uint64_t bytes[4])
 {
 	rig_readable = readable;
 	for (unsigned i = 0; i < 4; i++)
@@ -119,7 +119,7 @@ bool records_read(enum lzr_stream stream, uint64_t readable, uint64_t offset, ui
 	return stream >= LZR_STREAM_PLATFORM && stream <= LZR_STREAM_KEY;
 }
 
-bool records_seed(uint64_t bytes[4])
+__attribute__((weak)) bool records_seed(uint64_t bytes[4])
 {
 	bytes[0] = bytes[1] = bytes[2] = bytes[3] = 0x5eed;
 	return rig_seed_left;
@@ -270,6 +270,16 @@ void rig_schedule(void)
 {
 	if (!setjmp(out))
 		sched_run();
+}
+
+void rig_settle(void)
+{
+	for (unsigned cpu = 0; cpu < LZR_CPU_MAX; cpu++) {
+		for (unsigned i = 0; queues[cpu] && i < queues[cpu]->count; i++)
+			(void)is_running(queues[cpu], queues[cpu]->vcpus[i]);
+		while (queues[cpu] && queues[cpu]->starting)
+			start_some(queues[cpu]);
+	}
 }
 
 void rig_create(unsigned count, unsigned vcpus, const uint8_t *placed)

@@ -31,6 +31,8 @@ extern void (*rig_idle)(uint64_t deadline);
 /* Leaves rig_schedule(). */
 void rig_leave(void) __attribute__((noreturn));
 void rig_schedule(void);
+/* What the scheduler does about VMs that stop or start, without running any. */
+void rig_settle(void);
 
 /* One image for all; change it before rig_create. */
 extern struct image_config rig_image;
