@@ -83,6 +83,19 @@ static bool get_names(const void *fdt, int node, const char *property, char (*ou
 	return true;
 }
 
+static bool get_introspects(const void *fdt, int node, uint64_t *vms)
+{
+	int length = 0;
+	const fdt32_t *p = fdt_getprop(fdt, node, "introspects", &length);
+
+	for (int i = 0; p && i < length / 4; i++) {
+		if (fdt32_ld(&p[i]) >= LZR_VM_MAX)
+			return false;
+		*vms |= 1ull << fdt32_ld(&p[i]);
+	}
+	return !p || (length && length % 4 == 0);
+}
+
 static bool read_vm(const void *fdt, int node, struct policyview_vm *vm)
 {
 	int length;
@@ -90,7 +103,7 @@ static bool read_vm(const void *fdt, int node, struct policyview_vm *vm)
 	const void *measurement = fdt_getprop(fdt, node, "measurement", &length);
 
 	if (!name || !copy_name(vm->name, name, strcspn(name, "@")) || !get_string(fdt, node, "image", vm->image) ||
-	    !get_label(fdt, node, &vm->label))
+	    !get_label(fdt, node, &vm->label) || !get_introspects(fdt, node, &vm->introspects))
 		return false;
 	vm->attests = has(fdt, node, "attests");
 	vm->service = has(fdt, node, "service");

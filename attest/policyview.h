@@ -22,6 +22,7 @@ struct policyview_vm {
 	char image[LZR_NAME_MAX];
 	struct lzr_label label;
 	bool attests, service, bypasses_firewall;
+	uint64_t introspects;           /* bit n: reads VM n's memory */
 	bool has_measurement;           /* otherwise: measure-only */
 	uint8_t measurement[SHA384_SIZE];
 };

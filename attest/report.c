@@ -45,7 +45,16 @@ static void print_hex(FILE *out, const char *label, const uint8_t *data, size_t 
 	fputc('\n', out);
 }
 
-static void print_vm(FILE *out, const struct vm_report *vm)
+/* Another VM whose memory right reaches this one, from number `from` on; vm_count: none. */
+static size_t next_reader(const struct verify_report *report, const struct vm_report *vm, size_t from)
+{
+	while (from < report->policy.vm_count &&
+	       (from == vm->evidence.vm || !(report->policy.vm[from].introspects >> vm->evidence.vm & 1)))
+		from++;
+	return from;
+}
+
+static void print_vm(FILE *out, const struct verify_report *report, const struct vm_report *vm)
 {
 	const struct evidence *e = &vm->evidence;
 
@@ -61,6 +70,8 @@ static void print_vm(FILE *out, const struct vm_report *vm)
 			report_port_state(e->port.state), e->port.lease_left_ns / 1000000);
 	if (e->firewall_bypassed)
 		fprintf(out, "    firewall not on path\n");
+	for (size_t i = 0; (i = next_reader(report, vm, i)) < report->policy.vm_count; i++)
+		fprintf(out, "    %-12sread by %s\n", "memory", report->policy.vm[i].name);
 }
 
 void report_print(FILE *out, const struct verify_report *report, const struct reference *reference)
@@ -81,7 +92,7 @@ void report_print(FILE *out, const struct verify_report *report, const struct re
 		if (reference->pcr[i].unchecked)
 			fprintf(out, "    PCR %u       not compared (reference says unchecked)\n", i);
 	for (size_t i = 0; i < report->vm_count; i++)
-		print_vm(out, &report->vm[i]);
+		print_vm(out, report, &report->vm[i]);
 }
 
 void report_json_string(FILE *out, const char *text)
@@ -122,7 +133,7 @@ static void json_hex(FILE *out, const char *name, const uint8_t *data, size_t le
 	fputc('"', out);
 }
 
-static void json_vm(FILE *out, const struct vm_report *vm)
+static void json_vm(FILE *out, const struct verify_report *report, const struct vm_report *vm)
 {
 	const struct evidence *e = &vm->evidence;
 
@@ -149,6 +160,8 @@ static void json_vm(FILE *out, const struct vm_report *vm)
 		if (e->has_port)
 			fprintf(out, ",\"port\":%u,\"port_state\":\"%s\",\"lease_left_ns\":%" PRIu64, e->port.number,
 				report_port_state(e->port.state), e->port.lease_left_ns);
+		if (next_reader(report, vm, 0) < report->policy.vm_count)
+			fprintf(out, ",\"introspected\":true");
 		if (e->has_port)
 			json_hex(out, "port_nonce", e->port.nonce, sizeof(e->port.nonce));
 	}
@@ -171,7 +184,7 @@ void report_print_json(FILE *out, const struct verify_report *report, const stru
 	fprintf(out, "],\"vms\":[");
 	for (size_t i = 0; i < report->vm_count; i++) {
 		fprintf(out, "%s", i ? "," : "");
-		json_vm(out, &report->vm[i]);
+		json_vm(out, report, &report->vm[i]);
 	}
 	fprintf(out, "]}\n");
 }

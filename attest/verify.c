@@ -215,7 +215,10 @@ static bool check_platform(const struct bundle *b, const struct policyview *view
 	return true;
 }
 
-/* Everything else rests on the attestor's and the service VMs' images: they must be named by reference values. */
+/*
+ * Everything else rests on the images of the attestor, of the service VMs, and of those that read others' memory, keys
+ * and all: they must be named by reference values.
+ */
 static bool check_services(const struct verify_request *request, const struct verify_report *report, struct fault *f)
 {
 	const struct policyview *view = &report->policy;
@@ -226,7 +229,7 @@ static bool check_services(const struct verify_request *request, const struct ve
 		const struct policyview_vm *vm = &view->vm[i];
 		const struct bootlog_manifest *m = bootlog_find(&report->log, vm->image);
 
-		if (!vm->service && !vm->attests)
+		if (!vm->service && !vm->attests && !vm->introspects)
 			continue;
 		if (!m)
 			return fault_set(f, FAULT_LOG_GRAMMAR, vm->name, "a manifest event for its image", "none");

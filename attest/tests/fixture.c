@@ -131,6 +131,8 @@ static void fdt_label(void *fdt, uint8_t level)
 	assert(fdt_property(fdt, "label", cells, sizeof(cells)) == 0);
 }
 
+int fixture_reader = VM_COUNT;
+
 static void fdt_vm(void *fdt, int vm, const uint8_t measurement[48])
 {
 	char node[32];
@@ -147,6 +149,8 @@ static void fdt_vm(void *fdt, int vm, const uint8_t measurement[48])
 		fdt_property(fdt, "service", NULL, 0);
 	if (vm == VM_ATTESTOR)
 		fdt_property(fdt, "attests", NULL, 0);
+	if (vm == fixture_reader)
+		fdt_property_u32(fdt, "introspects", VM_ATTESTOR);
 	fdt_end_node(fdt);
 }
 

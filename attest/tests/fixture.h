@@ -83,6 +83,8 @@ void fixture_pack(struct fixture *x);
 /* All of them after the log or the records changed. */
 void fixture_rebuild(struct fixture *x);
 
+/* Makes VM `reader` (none: VM_COUNT) introspect the attestor in policies written from now on. */
+extern int fixture_reader;
 void fixture_refer(struct fixture *x);          /* reference values = what is there */
 void fixture_event_hash(struct fixture_event *e);
 size_t fixture_write_policy(uint8_t *out, size_t size, const uint8_t (*manifest)[48]);

@@ -2,11 +2,14 @@
 /* What a good platform says about its VMs: claims that lie, and layers of two machines or boots in one bundle. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "../report.h"
 
 /* The right nonce at the leaf, an older one in a statement. */
 static void eat_with_other_nonce(void **state)
@@ -159,6 +162,44 @@ static void swapped_boots(void **state)
 	fixture_free(y);
 }
 
+static struct fixture *machine_with_reader(int reader)
+{
+	fixture_reader = reader;
+	struct fixture *x = fixture_new(1);
+
+	fixture_reader = VM_COUNT;
+	return x;
+}
+
+/* Who reads the attestor's memory has its key: such an image is one of those that the verdict rests on. */
+static void introspection(void **state)
+{
+	struct fixture *x = machine_with_reader(VM_RED), *y = machine_with_reader(VM_VISITOR);
+	char *text;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(fixture_verify(x), FAULT_GOOD);
+	assert_int_equal(x->report.vm[VM_ATTESTOR].fault.code, FAULT_GOOD);
+	for (unsigned json = 0; json < 2; json++) {
+		FILE *out = open_memstream(&text, &size);
+
+		(json ? report_print_json : report_print)(out, &x->report, &x->reference);
+		fclose(out);
+		const char *needle = json ? "\"introspected\":true" : "    memory      read by red\n";
+		const char *said = strstr(text, needle);
+
+		assert_non_null(said);
+		assert_true(said > strstr(text, "attestor"));
+		assert_null(strstr(said + 1, needle));
+		free(text);
+	}
+	assert_int_equal(fixture_verify(y), FAULT_REFERENCE_MISSING);   /* visitor has no reference value */
+	assert_non_null(strstr(y->report.platform.component, "visitor"));
+	fixture_free(x);
+	fixture_free(y);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +212,7 @@ int main(void)
 		CASE(release_of_another_way),
 		CASE(swapped_layers),
 		CASE(swapped_boots),
+		CASE(introspection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
