@@ -5,7 +5,8 @@
  *     lzr-ask: ok bytes=N nonce=HEX echoed=yes sha384=HEX
  *     lzr-ask: refused TEXT
  *     lzr-ask: failed TEXT
- * and with --out FILE keeps the bundle for a verifier.  Exit status 0 only for the first with the nonce inside.
+ * and with --out FILE keeps the bundle for a verifier.  Exit status 0 only for the first with the nonce inside, 2 for
+ * wrong arguments.
  */
 #define _GNU_SOURCE
 #include "session.h"
@@ -134,11 +135,16 @@ int main(int argc, char **argv)
 	size_t length = 0;
 	int fd;
 
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--channel") == 0)
-			channel = argv[i + 1];
-		else if (strcmp(argv[i], "--out") == 0)
-			out = argv[i + 1];
+	for (int i = 1; i < argc; i += 2) {
+		const char **value = strcmp(argv[i], "--channel") == 0 ? &channel
+				     : strcmp(argv[i], "--out") == 0   ? &out
+								       : NULL;
+
+		if (!value || i + 1 == argc) {
+			fputs("usage: lzr-ask [--channel TTY] [--out FILE]\n", stderr);
+			return 2;
+		}
+		*value = argv[i + 1];
 	}
 	fd = open_channel(channel);
 	if (fd < 0 || !buffer)

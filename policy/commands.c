@@ -366,5 +366,5 @@ int command_keygen(const struct arguments *a)
 {
 	return key_generate(a->values[OPTION_OUT], a->values[OPTION_DEVELOPMENT] != NULL)
 		       ? 0
-		       : command_error(EXIT_REFUSED, key_error(), NULL);
+		       : command_error(EXIT_USAGE, key_error(), NULL);
 }
