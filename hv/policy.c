@@ -392,17 +392,21 @@ static bool check_device(const struct dt *dt, uint32_t number)
 	return true;
 }
 
-/* Also a network card that is no network's uplink, whatever the author says; assign.c sees that its class is true. */
-static bool goes_round_firewall(uint32_t number)
+/* A card beside the switch only where the author says so; assign.c sees that its class is true. */
+static bool check_bypass(const struct dt *dt, uint32_t number)
 {
 	const struct device_config *d = &machine.devices[number];
+	struct vm_config *vm = &machine.vms[d->vm];
 
-	if (d->mmio || machine.vms[d->vm].image->assigns[d->place].class_code >> 16 != PCI_CLASS_NETWORK)
-		return d->bypasses_firewall;
+	if (d->bypasses_firewall)
+		vm->flags |= VM_FIREWALL_BYPASS;
+	if (d->bypasses_firewall || d->mmio || vm->image->assigns[d->place].class_code >> 16 != PCI_CLASS_NETWORK)
+		return true;
 	for (uint32_t i = 0; i < machine.network_count; i++)
 		if (machine.networks[i].uplink == number)
-			return d->bypasses_firewall;
-	return true;
+			return true;
+	return dt_refuse(dt, 0, "devices", "%s: a network card that is no network's uplink: expected "
+			 "bypasses-firewall, found none", d->name);
 }
 
 static bool check_machine(const struct dt *dt)
@@ -420,12 +424,9 @@ static bool check_machine(const struct dt *dt)
 			if (machine.vm_count < 64 && machine.vms[i].rights[r] >> machine.vm_count)
 				return dt_refuse(dt, 0, "vms", "%s %s a VM that is not there", machine.vms[i].name,
 						 vm_fields[VM_RIGHTS + r].name);
-	for (uint32_t i = 0; i < machine.device_count; i++) {
-		if (!check_device(dt, i))
+	for (uint32_t i = 0; i < machine.device_count; i++)
+		if (!check_device(dt, i) || !check_bypass(dt, i))
 			return false;
-		if (goes_round_firewall(i))
-			machine.vms[machine.devices[i].vm].flags |= VM_FIREWALL_BYPASS;
-	}
 	for (uint32_t i = 0; i < machine.image_count; i++) {
 		uint32_t vm = 0;
 

@@ -7,6 +7,8 @@
 
 #include "check.h"
 
+#define PCI_CLASS_NETWORK 2u
+
 static void check_port_device(const struct policy *policy, const struct policy_port *port, struct report *report)
 {
 	const struct policy_vm *vm = &policy->vms[port->vm];
@@ -107,6 +109,20 @@ static void check_uplink(const struct policy *policy, const struct policy_networ
 			 network->name);
 }
 
+/* The hypervisor refuses it, too. */
+static void check_card(const struct policy *policy, const struct policy_device *device, struct report *report)
+{
+	const struct policy_vm *vm = device->vm == NONE ? NULL : &policy->vms[device->vm];
+	const struct fact_device *place = vm && vm->facts ? facts_device(vm->facts, device->place) : NULL;
+
+	if (place && place->kind == FACT_ASSIGN && place->class_code >> 16 == PCI_CLASS_NETWORK &&
+	    !device->bypasses_firewall)
+		complain(report, device->node->where,
+			 "device \"%s\" is a network card and no network's uplink: expected flag "
+			 "\"bypasses-firewall\", found none",
+			 device->name);
+}
+
 /* A network that nothing is on does nothing. */
 static void check_empty(const struct policy *policy, struct report *report)
 {
@@ -145,6 +161,9 @@ static void check_networks(const struct policy *policy, struct report *report)
 		taken[network->uplink] = i + 1;
 		check_uplink(policy, network, report);
 	}
+	for (unsigned i = 0; i < policy->device_count; i++)
+		if (!taken[i])
+			check_card(policy, &policy->devices[i], report);
 	free(taken);
 }
 

@@ -55,7 +55,7 @@ static bool parse_vdev(const void *fdt, int node, struct fact_device *device)
 
 static bool parse_device(const void *fdt, int node, const char *name, struct fact_device *device)
 {
-	uint64_t slot;
+	uint64_t slot, class_code;
 
 	*device = (struct fact_device){ 0 };
 	if (!get_name(fdt, node, "name", device->name))
@@ -68,9 +68,10 @@ static bool parse_device(const void *fdt, int node, const char *name, struct fac
 		       get_number(fdt, node, "length", 8, &device->length);
 	}
 	device->kind = FACT_ASSIGN;
-	if (!get_number(fdt, node, "slot", 4, &slot))
+	if (!get_number(fdt, node, "slot", 4, &slot) || !get_number(fdt, node, "class", 4, &class_code))
 		return false;
 	device->slot = (unsigned)slot;
+	device->class_code = (unsigned)class_code;
 	return true;
 }
 

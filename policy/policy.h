@@ -175,6 +175,7 @@ struct fact_device {            /* a device or a place in a manifest */
 	bool has_mac;
 	uint8_t mac[6];
 	uint64_t gpa, length;   /* FACT_MMIO */
+	unsigned class_code;    /* FACT_ASSIGN */
 };
 
 struct facts {                  /* what a manifest says */

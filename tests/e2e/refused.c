@@ -198,6 +198,9 @@ static const struct refuse_case cases[] = {
 	  .says = { "policy refused.dtb: / compatible: expected \"lazaret,policy-1\", found \"lazaret,policy-2\"" } },
 	{ "policy_with_an_unknown_word", ON_ALL, .damage = policy_with_an_unknown_word,
 	  .says = { "policy refused.dtb: /vms/hello@0 trust-me: unknown property" } },
+	{ "policy_with_a_card_past_the_switch", ON_ALL, .damage = policy_with_a_hidden_card,
+	  .says = { "policy refused.dtb: / devices: nic0: a network card that is no network's uplink: expected "
+		    "bypasses-firewall, found none" } },
 	{ "policy_names_an_absent_image", ON_ALL, .damage = policy_of_another_image,
 	  .says = { "policy refused.dtb: /vms/hello@0 image: expected manifest absent in the boot list, found none" } },
 	{ "image_missing", ON_ALL, .damage = list_without, .file = "spin",

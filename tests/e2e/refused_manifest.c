@@ -151,6 +151,24 @@ static bool unknown_word(void *fdt)
 	return fdt_setprop_u32(fdt, fdt_path_offset(fdt, "/vms/hello@0"), "trust-me", 1) == 0;
 }
 
+static bool hidden_card(void *fdt)
+{
+	static const struct {
+		const char *name;
+		uint32_t cells[3];
+		int count;
+	} values[] = { { "pci", { 1, 0, 0 }, 3 }, { "id", { 0x8086, 0x10d3 }, 2 }, { "vm", { 2 }, 1 },
+		       { "label", { 0 }, 3 } };
+	int node = fdt_add_subnode(fdt, fdt_path_offset(fdt, "/devices"), "nic0@0");
+	bool good = node >= 0;
+
+	for (size_t i = 0; good && i < sizeof(values) / sizeof(values[0]); i++)
+		for (int j = 0; good && j < values[i].count; j++)
+			good = fdt_appendprop_u32(fdt, node, values[i].name, values[i].cells[j]) == 0;
+	return good && fdt_setprop_string(fdt, node, "reset", "bus") == 0 &&
+	       fdt_setprop_string(fdt, node, "name", "nic0") == 0;
+}
+
 bool policy_of_another_version(const struct refuse_volume *v, const struct refuse_case *c)
 {
 	(void)c;
@@ -167,4 +185,10 @@ bool policy_with_an_unknown_word(const struct refuse_volume *v, const struct ref
 {
 	(void)c;
 	return bend_policy(v, unknown_word);
+}
+
+bool policy_with_a_hidden_card(const struct refuse_volume *v, const struct refuse_case *c)
+{
+	(void)c;
+	return bend_policy(v, hidden_card);
 }
