@@ -9,6 +9,8 @@
 #include "fabric.h"
 #include "graph.h"
 
+#define SWITCH_FILE_MAX (4u << 20)
+
 bool source_policy_read(struct source_policy *source, const char *path, const struct arguments *a)
 {
 	*source = (struct source_policy){ 0 };
@@ -245,23 +247,63 @@ static bool is_compiled(const uint8_t *bytes, size_t size)
 	return size >= sizeof(magic) && !memcmp(bytes, magic, sizeof(magic));
 }
 
-static int diff_compiled(const struct arguments *a, uint8_t *const bytes[2], const size_t sizes[2])
+/* What one side of a comparison of compiled policies is made of. */
+struct compiled {
+	uint8_t *dtb, *block;           /* block: the switch's configuration, or NULL */
+	size_t dtb_size, block_size;
+	struct outline outline;
+	struct policy policy;           /* what the configuration says */
+};
+
+static bool compiled_read(struct compiled *c, const struct arguments *a, unsigned side)
 {
-	struct outline outlines[2] = { 0 };
+	if (!outline_dtb(&c->outline, c->dtb, c->dtb_size)) {
+		command_error(0, a->files[side], "expected a compiled policy, as \"lzr-policy build\" writes it");
+		return false;
+	}
+	if (a->file_count != 4)
+		return true;
+	c->block = load(a->files[2 + side], SWITCH_FILE_MAX, &c->block_size);
+	if (!c->block)
+		return false;
+	const char *wrong = switch_read(&c->policy, c->block, c->block_size, c->dtb);
+	if (wrong) {
+		fprintf(stderr, "lzr-policy: %s: expected the switch configuration of %s: %s\n", a->files[2 + side],
+			a->files[side], wrong);
+		return false;
+	}
+	outline_fabric(&c->outline, &c->policy);
+	return true;
+}
+
+static bool has_networks(const struct compiled *c)
+{
+	struct dtb_names names = { 0 };
+
+	dtb_names_read(&names, c->dtb, "/networks");
+	free(names.text);
+	return names.count != 0;
+}
+
+static int diff_compiled(const struct arguments *a, struct compiled sides[2])
+{
 	struct diff diff = { .out = stdout };
 	int status = EXIT_USAGE;
-	unsigned i = 0;
 
-	while (i < 2 && outline_dtb(&outlines[i], bytes[i], sizes[i]))
-		i++;
-	if (i < 2) {
-		command_error(0, a->files[i], "expected a compiled policy, as \"lzr-policy build\" writes it");
-	} else {
-		diff_outlines(&diff, &outlines[0], &outlines[1]);
+	if (compiled_read(&sides[0], a, 0) && compiled_read(&sides[1], a, 1)) {
+		diff_outlines(&diff, &sides[0].outline, &sides[1].outline);
+		if (sides[0].block)
+			diff_flows(&diff, &sides[0].policy, &sides[1].policy);
 		status = diff_end(&diff);
+		if (!sides[0].block && (has_networks(&sides[0]) || has_networks(&sides[1])))
+			printf("not compared: rules, addresses, limits and quarantine, which compiled policies do not "
+			       "have; give both switches' configurations too, or compare the sources\n");
 	}
-	outline_free(&outlines[0]);
-	outline_free(&outlines[1]);
+	for (unsigned i = 0; i < 2; i++) {
+		outline_free(&sides[i].outline);
+		policy_free(&sides[i].policy);
+		free(sides[i].block);
+	}
 	return status;
 }
 
@@ -289,22 +331,27 @@ static int diff_sources(const struct arguments *a)
 
 int command_diff(const struct arguments *a)
 {
-	uint8_t *bytes[2] = { 0 };
-	size_t sizes[2];
+	struct compiled sides[2] = { 0 };
 	int status = EXIT_USAGE;
 
+	if (a->file_count == 3)
+		return command_error(EXIT_USAGE, "diff",
+				     "expected both switches' configurations behind the policies, found one");
 	for (unsigned i = 0; i < 2; i++)
-		bytes[i] = load(a->files[i], 4u << 20, &sizes[i]);
-	if (bytes[0] && bytes[1]) {
-		bool compiled = is_compiled(bytes[0], sizes[0]);
-		if (compiled != is_compiled(bytes[1], sizes[1]))
+		sides[i].dtb = load(a->files[i], 4u << 20, &sides[i].dtb_size);
+	if (sides[0].dtb && sides[1].dtb) {
+		bool compiled = is_compiled(sides[0].dtb, sides[0].dtb_size);
+		if (compiled != is_compiled(sides[1].dtb, sides[1].dtb_size))
 			command_error(0, a->files[1],
-				"expected two sources or two compiled policies, found one of each");
+				      "expected two sources or two compiled policies, found one of each");
+		else if (!compiled && a->file_count == 4)
+			command_error(0, a->files[2],
+				      "expected no switch's configuration: sources have the rules themselves");
 		else
-			status = compiled ? diff_compiled(a, bytes, sizes) : diff_sources(a);
+			status = compiled ? diff_compiled(a, sides) : diff_sources(a);
 	}
-	free(bytes[0]);
-	free(bytes[1]);
+	free(sides[0].dtb);
+	free(sides[1].dtb);
 	return status;
 }
 

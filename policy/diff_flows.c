@@ -390,7 +390,7 @@ static void compare_fixed(const struct comparison *c, const struct end *fixed, b
 		pending_say(c, &pending[way], way);
 }
 
-static void compare_texts(const struct comparison *c)
+static void compare_texts(const struct comparison *c, char mark, const char *what)
 {
 	char *texts[2];
 
@@ -398,8 +398,7 @@ static void compare_texts(const struct comparison *c)
 		texts[side] = c->networks[side] == NONE ? text_of("%s", "")
 							: rules_text(c->policies[side], c->networks[side]);
 	if (strcmp(texts[0], texts[1]))
-		diff_line(c->diff, '!', "rules of network %s changed (they cannot be compared flow by flow)",
-			c->network_name);
+		diff_line(c->diff, mark, "rules of network %s %s", c->network_name, what);
 	free(texts[0]);
 	free(texts[1]);
 }
@@ -408,6 +407,8 @@ static void compare_network(struct diff *diff, const struct policy *const polici
 			    const struct fabric *const fabrics[2], const char *name)
 {
 	struct comparison c = { .diff = diff, .network_name = name };
+	static const char unknown[] = "changed (they cannot be compared flow by flow)";
+	unsigned said = diff->changes;
 	uint64_t outside = 0, ports;
 
 	for (unsigned side = 0; side < 2; side++) {
@@ -416,7 +417,7 @@ static void compare_network(struct diff *diff, const struct policy *const polici
 		c.networks[side] = find_network(policies[side], name);
 	}
 	if (!fabrics[0] || !fabrics[1]) {
-		compare_texts(&c);
+		compare_texts(&c, '!', unknown);
 		return;
 	}
 	add_ports(&c, 0);
@@ -426,12 +427,14 @@ static void compare_network(struct diff *diff, const struct policy *const polici
 	outside = c.end_count - ports;
 	add_services(&c);
 	if ((ports * ports + 2 * ports * outside) * c.piece_count > WORK_MAX) {
-		compare_texts(&c);
+		compare_texts(&c, '!', unknown);
 	} else {
 		for (unsigned i = 0; i < ports; i++) {
 			compare_fixed(&c, &c.ends[i], true);
 			compare_fixed(&c, &c.ends[i], false);
 		}
+		if (diff->changes == said)
+			compare_texts(&c, ' ', "are written otherwise, and let through the same");
 	}
 	free(c.ends);
 	free(c.pieces);

@@ -57,10 +57,12 @@ static const struct command commands[] = {
 	{ "show", "F.dtb", 1, 1, 0, 0, "list what a compiled policy says",
 	  "Names stand for numbers, in the order of the file.  What is not known is listed as it is.  The\n"
 	  "signature is not looked at.\n", command_show },
-	{ "diff", "OLD NEW", 2, 2, BIT(OPTION_KEYS), 0, "explain what changed between two policies",
-	  "Both are sources, or both compiled.  A line that begins with ! widens authority, or may; one with -\n"
-	  "narrows it; one with a blank does neither.  Status 0: no difference, 1: differences, 3: some of them\n"
-	  "widen, 2: could not compare.\n", command_diff },
+	{ "diff", "OLD NEW [OLD.switch NEW.switch]", 2, 4, BIT(OPTION_KEYS), 0,
+	  "explain what changed between two policies",
+	  "Both are sources, or both compiled.  Rules, addresses, limits and quarantine are not in compiled policies\n"
+	  "but in the switches' configurations, which are compared when they are given too.  A line\n"
+	  "that begins with ! widens authority, or may; one with - narrows it; one with a blank does neither.\n"
+	  "Status 0: no difference, 1: differences, 3: some of them widen, 2: could not compare.\n", command_diff },
 	{ "graph", "SOURCE", 1, 1, BIT(OPTION_KEYS), BIT(OPTION_OUT), "draw what flows where in a policy",
 	  "--out names an .svg, which graphviz' dot makes, or any other file for graphviz' own language.  If\n"
 	  "something flows down, the shortest path along which it does is red and told on standard error, with\n"

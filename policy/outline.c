@@ -81,6 +81,16 @@ struct outline_subject *outline_add(struct outline *outline, char *key, char *ti
 	return subject;
 }
 
+struct outline_subject *outline_find(struct outline *outline, char *title)
+{
+	unsigned found = table_find_text(&outline->by_key, title);
+
+	if (found == NONE)
+		return outline_add(outline, NULL, title, JUDGE_PRESENT);
+	free(title);
+	return &outline->subjects[found];
+}
+
 struct outline_line *outline_say(struct outline_subject *subject, const char *name, enum judge judge, char *value)
 {
 	struct outline_line *line = ARRAY_ADD(subject->lines, subject->count, subject->room);

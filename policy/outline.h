@@ -5,6 +5,7 @@
  *   outline.c         building and freeing the list, values as text
  *   outline_source.c  from a policy's model
  *   outline_dtb.c     from a compiled policy; what is not known there is listed byte for byte
+ *   switchread.c      from the switch's configuration: back to a model, for outline_source.c
  *
  * Each value says which changes of it widen authority.  A change for which nothing better is known widens.
  */
@@ -66,6 +67,8 @@ char *text_add(char *text, const char *separator, const char *more);
  * The key is the title when NULL; a key that is there already gets a number, so that nothing is lost.
  */
 struct outline_subject *outline_add(struct outline *outline, char *key, char *title, enum judge judge);
+/* The subject of that title, or a new one whose existence widens; the title becomes the outline's. */
+struct outline_subject *outline_find(struct outline *outline, char *title);
 struct outline_line *outline_say(struct outline_subject *subject, const char *name, enum judge judge, char *value);
 void outline_number(struct outline_subject *subject, const char *name, enum judge judge, enum phrase phrase,
 		    uint64_t number, char *value);
@@ -76,8 +79,24 @@ void outline_free(struct outline *outline);
 
 void show_outline(FILE *out, const struct outline *outline);
 void outline_source(struct outline *outline, const struct policy *policy);
+void outline_fabric(struct outline *outline, const struct policy *policy);      /* networks, switch, ports only */
 /* False when the bytes are not a compiled policy. */
 bool outline_dtb(struct outline *outline, const void *dtb, size_t size);
+
+/* Names of the nodes below one of a compiled policy that outline_dtb accepts, in order, without their numbers. */
+struct dtb_names {
+	unsigned count, room;
+	char (*text)[LZR_NAME_MAX];
+};
+void dtb_names_read(struct dtb_names *names, const void *dtb, const char *path);
+
+/*
+ * The networks, ports, endpoints, rules and keys that the switch's configuration has, as a model that emit_switch would
+ * turn into the same bytes, so that nothing in them is left out.  Ports have their VM's names.  `dtb`: the compiled
+ * policy that the configuration belongs to, which must outlive *policy.  policy_free either way; NULL: all is well,
+ * else what is wrong with it.
+ */
+const char *switch_read(struct policy *policy, const void *block, size_t size, const void *dtb);
 
 /*
  * What changed, a line each, with what widens marked; 0 nothing, 1 something, 3 something that widens.  `more` adds

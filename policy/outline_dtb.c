@@ -10,8 +10,6 @@
 #include "fdt_whole.h"
 #include "outline.h"
 
-#define NAMES_MAX 4096u
-
 enum format {
 	FORMAT_RAW, FORMAT_TEXT, FORMAT_ORDER, FORMAT_FLAG, FORMAT_NUMBER, FORMAT_SIZE, FORMAT_US, FORMAT_LABEL,
 	FORMAT_RANGE, FORMAT_BYTES, FORMAT_CELLS, FORMAT_VM, FORMAT_DEVICE, FORMAT_NETWORK, FORMAT_PCI, FORMAT_LOCATION,
@@ -86,17 +84,12 @@ static const struct shape link_shapes[] = {
 };
 static const struct shape no_shapes[] = { { NULL, 0, 0, 0 } };
 
-struct names {
-	unsigned count;
-	char text[NAMES_MAX][LZR_NAME_MAX];
-};
-
 struct reader {
 	const void *dtb;
 	struct outline *outline;
 	const char *levels, *categories;
 	int levels_length, categories_length;
-	struct names vms, devices, networks;
+	struct dtb_names vms, devices, networks;
 };
 
 static uint32_t cell(const uint8_t *value, unsigned index)
@@ -112,16 +105,15 @@ static void copy_name(char out[LZR_NAME_MAX], const char *node)
 	snprintf(out, LZR_NAME_MAX, "%.*s", at ? (int)(at - node) : LZR_NAME_MAX - 1, node);
 }
 
-static void read_names(const void *dtb, const char *path, struct names *names)
+void dtb_names_read(struct dtb_names *names, const void *dtb, const char *path)
 {
 	int parent = fdt_path_offset(dtb, path), node;
 
 	fdt_for_each_subnode(node, dtb, parent)
-		if (names->count < NAMES_MAX)
-			copy_name(names->text[names->count++], fdt_get_name(dtb, node, NULL));
+		copy_name(*ARRAY_ADD(names->text, names->count, names->room), fdt_get_name(dtb, node, NULL));
 }
 
-static char *name_text(const struct names *names, uint32_t number)
+static char *name_text(const struct dtb_names *names, uint32_t number)
 {
 	return number < names->count ? text_of("%s", names->text[number]) : text_of("number %u, which is not there",
 		number);
@@ -412,9 +404,9 @@ bool outline_dtb(struct outline *outline, const void *dtb, size_t size)
 	r->outline = outline;
 	r->levels = fdt_getprop(dtb, 0, "levels", &r->levels_length);
 	r->categories = fdt_getprop(dtb, 0, "categories", &r->categories_length);
-	read_names(dtb, "/vms", &r->vms);
-	read_names(dtb, "/devices", &r->devices);
-	read_names(dtb, "/networks", &r->networks);
+	dtb_names_read(&r->vms, dtb, "/vms");
+	dtb_names_read(&r->devices, dtb, "/devices");
+	dtb_names_read(&r->networks, dtb, "/networks");
 	read_lines(r, 0, root_shapes, outline_add(outline, NULL, text_of("policy"), JUDGE_ANY));
 	read_group(r, "/vms", "VM", vm_shapes);
 	read_rights(r);
@@ -422,6 +414,9 @@ bool outline_dtb(struct outline *outline, const void *dtb, size_t size)
 	read_group(r, "/networks", "network", network_shapes);
 	read_group(r, "/links", "link", link_shapes);
 	read_other(r);
+	free(r->vms.text);
+	free(r->devices.text);
+	free(r->networks.text);
 	free(r);
 	return true;
 }

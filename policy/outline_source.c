@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a policy's source says.  Rules are left out but for their order's effect: what they let through is compared flow
- * by flow (flows.c), since that is what a reviewer must know.
+ * by flow (diff_flows.c), since that is what a reviewer must know.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -221,13 +221,17 @@ static char *ipv4_text(const uint8_t ip[4])
 	return text_of("%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
 }
 
+/* Of a compiled policy, label and uplink are there already. */
 static void network_subject(struct outline *outline, const struct policy *policy, const struct policy_network *network)
 {
-	struct outline_subject *s = outline_add(outline, NULL, text_of("network %s", network->name), JUDGE_PRESENT);
+	struct outline_subject *s = outline_find(outline, text_of("network %s", network->name));
 
-	say_label(s, policy, &network->label);
-	if (network->uplink != NONE)
+	if (!outline_line(s, "label"))
+		say_label(s, policy, &network->label);
+	if (network->uplink != NONE && !outline_line(s, "uplink"))
 		say_text(s, "uplink", JUDGE_PRESENT, policy->devices[network->uplink].name);
+	if (network->uplink != NONE && policy->fabric.vm == NONE)
+		outline_say(s, "uplink's slot", JUDGE_ANY, text_of("%u", policy->devices[network->uplink].slot));
 	if (network->has_gateway)
 		outline_say(s, "gateway", JUDGE_PRESENT, ipv4_text(network->gateway));
 	say_limit(s, "frame-rate", network->frame_rate, "frames/s");
@@ -288,7 +292,8 @@ static void port_subject(struct outline *outline, const struct policy *policy, u
 
 	say_text(s, "vm", JUDGE_ANY, vm_name(policy, port->vm));
 	s->lines[s->count - 1].phrase = PHRASE_MOVES;
-	say_text(s, "device", JUDGE_ANY, port->device);
+	if (port->device[0])            /* else a link of the compiled policy tells */
+		say_text(s, "device", JUDGE_ANY, port->device);
 	outline_say(s, "mac", JUDGE_ANY,
 		    text_of("%02x:%02x:%02x:%02x:%02x:%02x", port->mac[0], port->mac[1], port->mac[2], port->mac[3],
 			    port->mac[4], port->mac[5]));
@@ -316,12 +321,14 @@ static void switch_subject(struct outline *outline, const struct policy *policy)
 	if (!fabric->node)
 		return;
 	struct outline_subject *s = outline_add(outline, NULL, text_of("switch"), JUDGE_ANY);
-	say_text(s, "vm", JUDGE_ANY, vm_name(policy, fabric->vm));
-	say_text(s, "device", JUDGE_ANY, fabric->device);
-	say_quarantine(s, policy, &fabric->quarantine, &fabric->quarantine);
+	if (fabric->vm != NONE) {
+		say_text(s, "vm", JUDGE_ANY, vm_name(policy, fabric->vm));
+		say_text(s, "device", JUDGE_ANY, fabric->device);
+		say_quarantine(s, policy, &fabric->quarantine, &fabric->quarantine);
+	}
 	outline_number(s, "nonce-interval", JUDGE_LESS, PHRASE_RAISED, fabric->nonce_interval_ns,
 		       text_time(fabric->nonce_interval_ns));
-	if (fabric->has_control)
+	if (fabric->has_control && fabric->vm != NONE)
 		outline_say(s, "control", JUDGE_ANY,
 			    text_of("%s:%s", vm_name(policy, fabric->control_vm), fabric->control_device));
 	for (unsigned i = 0; i < policy->key_count; i++) {
@@ -341,6 +348,18 @@ static void channel_subject(struct outline *outline, const struct policy *policy
 	outline_say(s, "between", JUDGE_ANY,
 		    text_of("%s:%s and %s:%s", vm_name(policy, channel->vm), channel->device,
 			    vm_name(policy, channel->service), channel->service_device));
+	/* Without one of its own it has that of an end, whose lines tell. */
+	say_label(s, policy, &channel->label);
+	s->lines[s->count - 1].inherited = !take(channel->node, "label");
+}
+
+void outline_fabric(struct outline *outline, const struct policy *policy)
+{
+	for (unsigned i = 0; i < policy->network_count; i++)
+		network_subject(outline, policy, &policy->networks[i]);
+	switch_subject(outline, policy);
+	for (unsigned i = 0; i < policy->port_count; i++)
+		port_subject(outline, policy, i);
 }
 
 void outline_source(struct outline *outline, const struct policy *policy)
@@ -353,11 +372,7 @@ void outline_source(struct outline *outline, const struct policy *policy)
 		rights_of(outline, policy, &policy->vms[i]);
 	for (unsigned i = 0; i < policy->device_count; i++)
 		device_subject(outline, policy, &policy->devices[i]);
-	for (unsigned i = 0; i < policy->network_count; i++)
-		network_subject(outline, policy, &policy->networks[i]);
-	switch_subject(outline, policy);
-	for (unsigned i = 0; i < policy->port_count; i++)
-		port_subject(outline, policy, i);
+	outline_fabric(outline, policy);
 	for (unsigned i = 0; i < policy->channel_count; i++)
 		channel_subject(outline, policy, &policy->channels[i]);
 }
