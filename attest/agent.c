@@ -36,10 +36,13 @@ bool agent_open(struct agent *a, TSS2_TCTI_CONTEXT *tcti, struct fault *f)
 	return tpm_open(&a->tpm, tcti, f) && key_generate(&a->key, f) && key_point(&a->key, a->point);
 }
 
-/* What a VM caused is in the log only of those whose label covers that VM's. */
+/* What a VM caused is in the log only of those whose label covers that VM's; the machine's own, every VM's. */
 static bool may_see(const struct agent *a, const struct audit_view *view, uint32_t vm)
 {
-	return vm == NOBODY || (vm < a->view.vm_count && lzr_label_dominates(&view->label, &a->view.vm[vm].label));
+	for (size_t i = 0; i < a->view.vm_count; i++)
+		if ((vm == i || vm == NOBODY) && !lzr_label_dominates(&view->label, &a->view.vm[i].label))
+			return false;
+	return vm == NOBODY || vm < a->view.vm_count;
 }
 
 static void log_record(struct agent *a, const struct lzr_audit_record *r)
