@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define TICK_MS 200u
-#define HALF_MS (DIAL_SECOND_MS / 2)
+#define HEAR_MS 100u            /* guests, after the half of a second: who is heard then is done before it ends */
 #define REFRESH_MS 1000u
 #define RENEW_GAP_MS 1000u
 #define FIRST_CHANNEL 2u        /* eth0 network, eth1 switch, eth2.. guests */
@@ -119,7 +119,7 @@ static bool open_service(struct service *s, const char *endpoint, struct fault *
 /* What happens by the clock: dialling, port states, renewals. */
 static void tick(struct service *s, uint64_t now)
 {
-	dial_tick(&s->dial, &s->agent, now);
+	dial_tick(&s->dial, now);
 	if (now < s->refresh_ms)
 		return;
 	s->refresh_ms = now + REFRESH_MS;
@@ -129,10 +129,13 @@ static void tick(struct service *s, uint64_t now)
 		s->renew_ms = now + RENEW_GAP_MS;
 }
 
-/* Guests are heard in the second half of a second, one message a second: dial.h says why. */
+/* One message a second, at its half: dial.h says why. */
 static bool guests_are_heard(const struct service *s, uint64_t now)
 {
-	return now % DIAL_SECOND_MS >= HALF_MS && now / DIAL_SECOND_MS != s->served_second;
+	const uint64_t at = now % DIAL_SECOND_MS;
+
+	return at >= DIAL_HALF_MS && at < DIAL_HALF_MS + HEAR_MS && !dial_waits(&s->dial) &&
+	       now / DIAL_SECOND_MS != s->served_second;
 }
 
 static void serve_channels(struct service *s, const struct pollfd *p)
@@ -155,22 +158,20 @@ static void wait_and_serve(struct service *s)
 {
 	struct pollfd p[LZR_VM_MAX + 2];
 	const size_t n = s->channel_count;
-	const uint64_t now = now_ms(), to_half = HALF_MS - now % HALF_MS;
-	const short hear = guests_are_heard(s, now) ? POLLIN : 0;
+	const uint64_t now = now_ms(), to_half = DIAL_HALF_MS - now % DIAL_HALF_MS;
+	const short hear = guests_are_heard(s, now) ? POLLIN : 0, events = dial_events(&s->dial, now);
 
 	for (size_t i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .fd = hear || channel_pending(&s->channel[i]) ? s->channel[i].link.fd : -1,
 					.events = (short)(hear | (channel_pending(&s->channel[i]) ? POLLOUT : 0)) };
 	p[n] = (struct pollfd){ .fd = s->ports.control.link.fd, .events = POLLIN };
-	p[n + 1] = (struct pollfd){ .fd = s->dial.fd, .events = (short)(s->dial.connected ? POLLIN : POLLOUT) };
+	p[n + 1] = (struct pollfd){ .fd = events ? s->dial.fd : -1, .events = events };
 	if (poll(p, n + 2, (int)(to_half < TICK_MS ? to_half : TICK_MS)) <= 0)
 		return;
 	if (p[n].revents)
 		control_poll(&s->ports.control);
-	if (p[n + 1].revents && s->dial.connected)
-		dial_readable(&s->dial, &s->agent, now_ms());
-	else if (p[n + 1].revents)
-		dial_writable(&s->dial, &s->agent, now_ms());
+	if (p[n + 1].revents)
+		dial_ready(&s->dial, &s->agent, now_ms());
 	serve_channels(s, p);
 }
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The attestor's session with the verifier: dialled, kept, dialled again with growing pauses.
+ * The attestor's session with the verifier: dialled, kept, dialled again with growing pauses.  The network is hostile:
+ * it may be silent, slow, or say anything at any time; nothing here waits for it.
  *
- * Evidence leaves at whole seconds only.  The guests' requests are worked on in the second half of each second
- * (attestor.c), so that a guest cannot tell anything to the network by asking or not.
+ * Time is cut, so that a guest cannot tell anything to the network by asking or not.  What goes out, from the first
+ * connection to the last word, begins to leave at a whole second and never between; who is late waits for the next.
+ * The verifier is heard in the first half of a second, guests in the second (attestor.c), and not while something waits
+ * for the whole second.
  */
 #ifndef ATTEST_DIAL_H
 #define ATTEST_DIAL_H
@@ -14,19 +17,28 @@
 #include "session.h"
 
 #define DIAL_SECOND_MS 1000u
+#define DIAL_HALF_MS (DIAL_SECOND_MS / 2)
+#define DIAL_LATE_MS 100u               /* after a whole second: late */
+#define DIAL_PATIENCE_MS 30000u         /* for a connection, an answer, the rest of a frame, our words to leave */
+#define DIAL_RESULTS_MAX (2 * LZR_VM_MAX)
+
+enum dial_awaits { DIAL_NOTHING, DIAL_ENROL_OR_CHALLENGE, DIAL_CREDENTIAL, DIAL_CHALLENGE };
 
 struct dial {
 	struct sockaddr_in endpoint;
 	int fd;                         /* -1: none */
 	bool connected;
 	bool challenged;                /* in this session: before that there is nothing to renew */
-	bool renewing;                  /* a challenge was asked for and did not come yet */
-	uint64_t retry_ms, pause_ms;
+	enum dial_awaits awaits;
+	uint64_t second;                /* the last that was not missed */
+	uint64_t retry_ms, pause_ms, since_ms;
+	uint64_t answer_ms, frame_ms, out_ms;   /* patience ends; 0: none is needed */
+	unsigned int results_left;      /* that the verifier may send now; one more each second */
 	struct session_input in;
 	struct tpm_endorsement *endorsement;    /* while enrolling */
-	uint8_t *evidence;                      /* made, to be sent at evidence_ms; owned */
-	size_t evidence_length;
-	uint64_t evidence_ms;
+	uint8_t *out;                           /* one bundle and what else is said meanwhile */
+	size_t out_at, out_may, out_used;       /* has left, may leave, made */
+	char ending[200];                       /* why the session ends at the next whole second */
 	/* What the owner does about frames that concern the switch. */
 	void (*before_evidence)(void *owner);                   /* fetch port nonces */
 	void (*deliver)(void *owner, uint32_t port, const uint8_t result[LZR_RESULT_SIZE], uint64_t answer[5]);
@@ -35,15 +47,16 @@ struct dial {
 
 /* "a.b.c.d:port". */
 bool dial_init(struct dial *d, const char *endpoint, struct fault *f);
-/* Connects, and sends evidence, when it is time; call at each tick. */
-void dial_tick(struct dial *d, const struct agent *a, uint64_t now_ms);
-void dial_readable(struct dial *d, struct agent *a, uint64_t now_ms);
-/* The connection came about, or failed. */
-void dial_writable(struct dial *d, const struct agent *a, uint64_t now_ms);
-/*
- * Asks for a challenge; false if there is no session, or the last challenge is not answered yet: the verifier knows one
- * nonce at a time, and a second challenge would make the evidence for the first worthless.
- */
+void dial_free(struct dial *d);
+/* Whether something waits for the next whole second. */
+bool dial_waits(const struct dial *d);
+/* What to poll the socket for now; 0: nothing. */
+short dial_events(const struct dial *d, uint64_t now_ms);
+/* Call when the socket is ready for that. */
+void dial_ready(struct dial *d, struct agent *a, uint64_t now_ms);
+/* Connects, hangs up, lets words leave, when it is time; call often, and right after each whole second. */
+void dial_tick(struct dial *d, uint64_t now_ms);
+/* Asks for a challenge; false if there is no session, or the last one is not answered yet. */
 bool dial_renew(struct dial *d, uint64_t now_ms);
 
 #endif

@@ -60,14 +60,23 @@ static bool refused_before(const struct fault *f)
 	return f->code != FAULT_UNCHECKED && f->code != FAULT_GOOD;
 }
 
+/* What was found may be anybody's bytes: none of them reaches a terminal or a log as anything but a character. */
+static void copy_text(char *out, size_t size, const char *from)
+{
+	snprintf(out, size, "%s", from);
+	for (; *out; out++)
+		if (*out < 0x20 || *out > 0x7e)
+			*out = '?';
+}
+
 bool fault_set(struct fault *f, enum fault_code code, const char *component, const char *expected, const char *found)
 {
 	if (!f || refused_before(f))
 		return false;
 	f->code = code;
-	snprintf(f->component, sizeof(f->component), "%s", component);
-	snprintf(f->expected, sizeof(f->expected), "%s", expected);
-	snprintf(f->found, sizeof(f->found), "%s", found);
+	copy_text(f->component, sizeof(f->component), component);
+	copy_text(f->expected, sizeof(f->expected), expected);
+	copy_text(f->found, sizeof(f->found), found);
 	return false;
 }
 

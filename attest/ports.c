@@ -8,6 +8,14 @@
 #define PAUSE_FIRST_MS 10000u   /* of a port that was not admitted, doubled each time */
 #define PAUSE_MAX_MS 80000u
 
+#define SECOND_NS 1000000000u
+
+/* The network need not learn to the nanosecond when the switch was asked. */
+static uint64_t whole_seconds(uint64_t ns)
+{
+	return (ns / SECOND_NS + (ns % SECOND_NS >= SECOND_NS / 2)) * SECOND_NS;
+}
+
 static struct agent_port *port_of(struct ports *p, const struct lzr_control_message *m)
 {
 	return m->vm < p->agent->view.vm_count ? &p->agent->port[m->vm] : NULL;
@@ -22,6 +30,7 @@ static void note(struct ports *p, const struct lzr_control_message *m)
 		return;
 	port->known = true;
 	port->state = *m;
+	port->state.lease_left_ns = whole_seconds(m->lease_left_ns);
 }
 
 void ports_refresh(struct ports *p)
@@ -76,7 +85,7 @@ void ports_deliver(void *ports, uint32_t port, const uint8_t result[LZR_RESULT_S
 	answer[1] = r.vm;
 	answer[2] = reply.status;
 	answer[3] = reply.state;
-	answer[4] = reply.lease_left_ns;
+	answer[4] = whole_seconds(reply.lease_left_ns);
 	fprintf(stderr, "attestor: result %llu for VM %u: switch says %u, port state %u\n",
 		(unsigned long long)r.serial, r.vm, reply.status, reply.state);
 }
