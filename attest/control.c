@@ -3,20 +3,33 @@
 
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #define ANSWER_MS 1000
 #define RESULT_MS 10000         /* the switch verifies a signature */
+#define OLD_MAX 1000            /* messages that came unasked, dropped at once */
 #define TRIES 2                 /* a result is sent once: its nonce is used up when it counted */
 
-/* The answer to question `seq`, or nothing within the time. */
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The answer to question `seq`, or nothing within the time, whatever else comes. */
 static bool await(struct control *c, const struct lzr_control_message *question, struct lzr_control_message *answer,
 		  int milliseconds)
 {
 	uint8_t buffer[LZR_MSG_PAYLOAD_MAX];
 	struct pollfd p = { .fd = c->link.fd, .events = POLLIN };
+	const int64_t until = now_ms() + milliseconds;
 	struct bytes payload;
 
-	while (poll(&p, 1, milliseconds) == 1) {
+	for (int64_t left = milliseconds; left > 0; left = until - now_ms()) {
+		if (poll(&p, 1, (int)left) != 1)
+			continue;
 		if (link_receive(&c->link, buffer, &payload) != LINK_DATA || payload.length != sizeof(*answer))
 			continue;
 		memcpy(answer, payload.data, sizeof(*answer));
@@ -54,6 +67,6 @@ void control_poll(struct control *c)
 	struct pollfd p = { .fd = c->link.fd, .events = POLLIN };
 	struct bytes payload;
 
-	while (poll(&p, 1, 0) == 1)
+	for (int i = 0; i < OLD_MAX && poll(&p, 1, 0) == 1; i++)
 		link_receive(&c->link, buffer, &payload);
 }

@@ -62,6 +62,7 @@ bool file_write(const char *path, struct bytes content, struct fault *f)
 	if (!out)
 		return fault_set(f, FAULT_INPUT, temporary, "a file that can be written", strerror(errno));
 	ok = content.length == 0 || fwrite(content.data, 1, content.length, out) == content.length;
+	ok = ok && fflush(out) == 0 && fsync(fileno(out)) == 0;
 	ok = fclose(out) == 0 && ok;
 	if (ok && rename(temporary, path) == 0)
 		return true;

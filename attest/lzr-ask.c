@@ -79,6 +79,7 @@ static bool ask(int fd, const uint8_t nonce[NONCE_SIZE])
 static size_t receive(int fd, uint8_t *buffer, size_t size)
 {
 	struct session_header h = { 0 };
+	const time_t until = time(NULL) + TRY_SECONDS;
 	size_t used = 0;
 
 	while (used < sizeof(h) || used < sizeof(h) + h.length) {
@@ -86,10 +87,10 @@ static size_t receive(int fd, uint8_t *buffer, size_t size)
 		size_t want = used < sizeof(h) ? sizeof(h) - used : sizeof(h) + h.length - used;
 		ssize_t n;
 
-		if (poll(&p, 1, TRY_SECONDS * 1000) != 1)
+		if (time(NULL) >= until || poll(&p, 1, TRY_SECONDS * 1000) != 1)
 			return 0;
 		n = read(fd, buffer + used, want);
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return 0;
 		used += n > 0 ? (size_t)n : 0;
 		if (used < sizeof(h))

@@ -14,6 +14,8 @@
 
 #define TICK_MS 100
 #define NONCE_LIFE_SECONDS 120
+#define PATIENCE_SECONDS 120
+#define FRAMES_MAX 16u          /* from the attestor for each good evidence, and one for each result */
 
 struct server {
 	const struct serve_options *o;
@@ -22,6 +24,9 @@ struct server {
 	bool known;                     /* the attestor named an enrolled AK, or enrolled one */
 	uint8_t nonce[NONCE_MIN];
 	time_t nonce_until;             /* 0: none outstanding */
+	bool proven;                    /* good evidence came in this session */
+	time_t until;                   /* when the next good evidence must have come */
+	unsigned int frames_left;
 	struct verify_report report;
 };
 
@@ -31,6 +36,14 @@ static time_t now_seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec;
+}
+
+static void expect_evidence(struct server *s, uint64_t seconds)
+{
+	const unsigned int patience = s->o->patience_seconds;
+
+	s->until = now_seconds() + (time_t)(seconds + (patience ? patience : PATIENCE_SECONDS));
+	s->frames_left = FRAMES_MAX;
 }
 
 static bool refuse_peer(struct server *s, const struct fault *why)
@@ -121,7 +134,14 @@ static bool send_result(struct server *s, uint32_t port, const uint8_t result[LZ
 	size_t n = session_put_strings(payload, sizeof(payload),
 				       (struct bytes[]){ { number, 4 }, { result, LZR_RESULT_SIZE } }, 2);
 
+	s->frames_left++;
 	return session_send(s->out, SESSION_RESULT, (struct bytes){ payload, n }, f);
+}
+
+/* A claimed name that reads as one word of a line of events. */
+static const char *event_name(const struct vm_report *vm)
+{
+	return vm->decoded && !strpbrk(vm->evidence.name, " =") ? vm->evidence.name : "?";
 }
 
 /* A lease for a VM whose evidence is good, if its port takes one. */
@@ -136,7 +156,7 @@ static bool answer_vm(struct server *s, const struct vm_report *vm, struct fault
 
 	if (vm->fault.code != FAULT_GOOD) {
 		fault_print(&vm->fault, text, sizeof(text));
-		store_event(store, "vm=%s refused %s", vm->decoded ? e->name : "?", text);
+		store_event(store, "vm=%s refused %s", event_name(vm), text);
 		return true;
 	}
 	if (!e->has_port || e->port.state == LZR_PORT_INFRASTRUCTURE ||
@@ -218,6 +238,8 @@ static bool on_evidence(struct server *s, struct bytes bundle, struct fault *f)
 	ak.restart_count = s->report.quote.restart_count;
 	if (!store_save_ak(s->o->store, &ak, f))
 		return false;
+	s->proven = true;
+	expect_evidence(s, s->o->lease_ns / 1000000000u);
 	for (size_t i = 0; i < s->report.vm_count; i++)
 		if (!answer_vm(s, &s->report.vm[i], f))
 			return false;
@@ -246,6 +268,8 @@ static bool on_renew(struct server *s, struct bytes payload, struct fault *f)
 
 static bool on_frame(struct server *s, uint16_t type, struct bytes payload, struct fault *f)
 {
+	if (s->frames_left-- == 0)
+		return fault_set(f, FAULT_PROTOCOL, "session", "fewer frames for one evidence", "one more");
 	switch (type) {
 	case SESSION_HELLO:
 		return on_hello(s, payload, f);
@@ -264,28 +288,44 @@ static bool on_frame(struct server *s, uint16_t type, struct bytes payload, stru
 	}
 }
 
+/* Operators' messages are for an attestor that has proved itself, not for whoever dials first. */
 static bool send_outbox(struct server *s, struct fault *f)
 {
 	uint8_t message[STORE_MESSAGE_SIZE];
+	char name[STORE_MESSAGE_NAME];
 
-	while (store_take(s->o->store, message)) {
+	while (s->proven && store_oldest(s->o->store, name, message)) {
 		uint32_t port = message[0] | message[1] << 8 | message[2] << 16 | (uint32_t)message[3] << 24;
 
 		if (!send_result(s, port, message + 4, f))
 			return false;
+		store_sent(s->o->store, name);
 	}
 	return true;
+}
+
+static bool take_frames(struct server *s, struct session_input *input, struct fault *f)
+{
+	enum session_poll state;
+	struct bytes payload;
+	uint16_t type;
+
+	while ((state = session_frame(input, &type, &payload, f)) == SESSION_FRAME) {
+		if (!on_frame(s, type, payload, f))
+			return false;
+		session_drop(input);
+	}
+	return state != SESSION_BAD;
 }
 
 static bool run(struct server *s, struct session_input *input, int in, struct fault *f)
 {
 	for (;;) {
 		struct pollfd p = { .fd = in, .events = POLLIN };
-		enum session_poll state;
-		struct bytes payload;
-		uint16_t type;
 		ssize_t n;
 
+		if (now_seconds() >= s->until)
+			return fault_set(f, FAULT_PROTOCOL, "session", "good evidence in time", "none");
 		if (!send_outbox(s, f))
 			return false;
 		if (poll(&p, 1, TICK_MS) <= 0)
@@ -296,14 +336,18 @@ static bool run(struct server *s, struct session_input *input, int in, struct fa
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return fault_set(f, FAULT_PROTOCOL, "session", "an open connection", strerror(errno));
 		input->used += n > 0 ? (size_t)n : 0;
-		while ((state = session_frame(input, &type, &payload, f)) == SESSION_FRAME) {
-			if (!on_frame(s, type, payload, f))
-				return false;
-			session_drop(input);
-		}
-		if (state == SESSION_BAD)
+		if (!take_frames(s, input, f))
 			return false;
 	}
+}
+
+/* So that neither end of the session waits for longer than it wants to. */
+static bool never_block(int fd, struct fault *f)
+{
+	const int flags = fcntl(fd, F_GETFL);
+
+	return (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) ||
+	       fault_set(f, FAULT_INPUT, "session", "an open file", strerror(errno));
 }
 
 bool serve_session(const struct serve_options *options, int in, int out, struct fault *f)
@@ -317,7 +361,8 @@ bool serve_session(const struct serve_options *options, int in, int out, struct 
 		s->o = options;
 		s->out = out;
 		store_event(options->store, "session begins");
-		ok = run(s, &input, in, f);
+		expect_evidence(s, 0);
+		ok = never_block(in, f) && never_block(out, f) && run(s, &input, in, f);
 		store_event(options->store, "session ends%s%s", ok ? "" : ": ", ok ? "" : fault_name(f->code));
 	} else {
 		fault_set(f, FAULT_INPUT, "session", "memory", "none");

@@ -11,12 +11,16 @@ struct serve_options {
 	const char *roots;              /* TPM makers' certificates; NULL: nothing is enrolled in this session */
 	bool allow_development_key;
 	uint64_t lease_ns;
+	unsigned int patience_seconds;  /* for the first good evidence, and beyond a lease for the next; 0: 120 */
 	const struct reference *reference;
 	struct key *key;                /* the verifier's, private */
 	const struct store *store;
 };
 
-/* Serves until the attestor closes, or says something that is not the protocol. */
+/*
+ * Serves until the attestor closes, says something that is not the protocol or too much, or proves nothing in time.
+ * Nobody else is served meanwhile: a process for each session.  Makes both file descriptors non-blocking.
+ */
 bool serve_session(const struct serve_options *options, int in, int out, struct fault *f);
 
 #endif

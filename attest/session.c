@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SEND_SECONDS 5
@@ -52,32 +53,41 @@ void session_put_header(uint8_t out[sizeof(struct session_header)], uint16_t typ
 	memcpy(out, &h, sizeof(h));
 }
 
-static bool send_all(int fd, const uint8_t *data, size_t length, struct fault *f)
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool send_all(int fd, const uint8_t *data, size_t length, int64_t until_ms, struct fault *f)
 {
 	while (length) {
-		ssize_t n = write(fd, data, length);
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		const ssize_t n = write(fd, data, length);
+		const int64_t left_ms = until_ms - now_ms();
 
-		if (n > 0) {
-			data += n;
-			length -= (size_t)n;
-		} else if (errno == EAGAIN) {
-			struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-			if (poll(&p, 1, SEND_SECONDS * 1000) != 1)
-				return fault_set(f, FAULT_PROTOCOL, "session", "a peer that reads", "none");
-		} else if (errno != EINTR) {
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return fault_set(f, FAULT_PROTOCOL, "session", "an open connection", strerror(errno));
-		}
+		data += n > 0 ? n : 0;
+		length -= n > 0 ? (size_t)n : 0;
+		if (length && left_ms <= 0)
+			return fault_set(f, FAULT_PROTOCOL, "session", "a peer that reads", "none");
+		if (length && n <= 0)
+			poll(&p, 1, (int)left_ms);
 	}
 	return true;
 }
 
 bool session_send(int fd, uint16_t type, struct bytes payload, struct fault *f)
 {
+	const int64_t until_ms = now_ms() + SEND_SECONDS * 1000;
 	uint8_t header[sizeof(struct session_header)];
 
 	session_put_header(header, type, payload.length);
-	return send_all(fd, header, sizeof(header), f) && send_all(fd, payload.data, payload.length, f);
+	return send_all(fd, header, sizeof(header), until_ms, f) &&
+	       send_all(fd, payload.data, payload.length, until_ms, f);
 }
 
 size_t session_put_strings(uint8_t *out, size_t size, const struct bytes *strings, size_t count)

@@ -69,7 +69,7 @@ void session_drop(struct session_input *in);
 
 /* Header into `out`. */
 void session_put_header(uint8_t out[sizeof(struct session_header)], uint16_t type, size_t length);
-/* Whole frame to a file descriptor, waiting as needed. */
+/* Whole frame to a file descriptor, non-blocking or not; waits five seconds at most if it is. */
 bool session_send(int fd, uint16_t type, struct bytes payload, struct fault *f);
 
 /* Payloads that are an array of byte strings, at most four. */

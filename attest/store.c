@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -100,24 +101,48 @@ bool store_load_ak(const struct store *s, struct bytes name, struct ak_record *o
 	return ok || fault_set(f, FAULT_INPUT, path, "an AK record of version 1", "something else");
 }
 
+/* The number in the file; 0 where there is no file yet. */
+static bool read_serial(const char *path, uint64_t *serial, struct fault *f)
+{
+	char text[24] = "", *end = text;
+	struct bytes content;
+
+	*serial = 0;
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return true;
+	if (!file_read(path, sizeof(text) - 1, &content, f))
+		return false;
+	memcpy(text, content.data, content.length);
+	file_free(&content);
+	errno = 0;
+	if (text[0] >= '0' && text[0] <= '9')
+		*serial = strtoull(text, &end, 10);
+	return (end > text && errno == 0 && *serial < UINT64_MAX && strcmp(end, "\n") == 0) ||
+	       fault_set(f, FAULT_INPUT, path, "one decimal number", "something else");
+}
+
 bool store_next_serial(const struct store *s, uint64_t *serial, struct fault *f)
 {
-	char path[STORE_PATH_MAX], text[32] = "";
-	FILE *file;
+	char path[STORE_PATH_MAX], text[32];
 	bool ok;
+	int lock;
 
-	path_of(s, "serial", NULL, path);
-	file = fopen(path, "a+");
-	if (!file || flock(fileno(file), LOCK_EX) != 0) {
-		if (file)
-			fclose(file);
-		return fault_set(f, FAULT_INPUT, path, "a file that can be locked and written", strerror(errno));
+	path_of(s, "serial.lock", NULL, path);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
+		fault_set(f, FAULT_INPUT, path, "a file that can be locked", strerror(errno));
+		if (lock >= 0)
+			close(lock);
+		return false;
 	}
-	rewind(file);
-	*serial = fgets(text, sizeof(text), file) ? strtoull(text, NULL, 10) + 1 : 1;
-	ok = ftruncate(fileno(file), 0) == 0 && fprintf(file, "%" PRIu64 "\n", *serial) > 0;
-	ok = fclose(file) == 0 && ok;
-	return ok || fault_set(f, FAULT_INPUT, path, "a file that can be written", strerror(errno));
+	path_of(s, "serial", NULL, path);
+	ok = read_serial(path, serial, f);
+	if (ok) {
+		snprintf(text, sizeof(text), "%" PRIu64 "\n", ++*serial);
+		ok = file_write(path, (struct bytes){ (const uint8_t *)text, strlen(text) }, f);
+	}
+	close(lock);
+	return ok;
 }
 
 bool store_save_lease(const struct store *s, const struct lzr_result *lease, struct fault *f)
@@ -182,34 +207,45 @@ bool store_post(const struct store *s, uint64_t serial, uint32_t port, const uin
 	return file_write(path, (struct bytes){ message, sizeof(message) }, f);
 }
 
-bool store_take(const struct store *s, uint8_t message[STORE_MESSAGE_SIZE])
+void store_sent(const struct store *s, const char *name)
 {
-	char path[STORE_PATH_MAX], first[256] = "";
+	char path[STORE_PATH_MAX];
+
+	path_of(s, "outbox", name, path);
+	unlink(path);
+}
+
+bool store_oldest(const struct store *s, char name[STORE_MESSAGE_NAME], uint8_t message[STORE_MESSAGE_SIZE])
+{
+	char path[STORE_PATH_MAX];
 	struct fault f = { 0 };
 	struct bytes content;
 	struct dirent *entry;
+	bool ok = false;
 	DIR *d;
-	bool ok;
 
 	path_of(s, "outbox", NULL, path);
 	d = opendir(path);
 	if (!d)
 		return false;
+	name[0] = 0;
 	while ((entry = readdir(d)) != NULL)
 		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
-		    (!first[0] || strcmp(entry->d_name, first) < 0))
-			snprintf(first, sizeof(first), "%s", entry->d_name);
+		    strlen(entry->d_name) < STORE_MESSAGE_NAME && (!name[0] || strcmp(entry->d_name, name) < 0))
+			snprintf(name, STORE_MESSAGE_NAME, "%.31s", entry->d_name);
 	closedir(d);
-	if (!first[0])
+	if (!name[0])
 		return false;
-	path_of(s, "outbox", first, path);
-	if (!file_read(path, STORE_MESSAGE_SIZE, &content, &f))
-		return false;
-	ok = content.length == STORE_MESSAGE_SIZE;
-	if (ok)
-		memcpy(message, content.data, STORE_MESSAGE_SIZE);
-	file_free(&content);
-	return unlink(path) == 0 && ok;
+	path_of(s, "outbox", name, path);
+	if (file_read(path, STORE_MESSAGE_SIZE, &content, &f)) {
+		ok = content.length == STORE_MESSAGE_SIZE;
+		if (ok)
+			memcpy(message, content.data, STORE_MESSAGE_SIZE);
+		file_free(&content);
+	}
+	if (!ok)
+		store_sent(s, name);    /* no message: it must not stand before the others */
+	return ok;
 }
 
 bool store_write(const struct store *s, const char *name, struct bytes content, struct fault *f)

@@ -8,7 +8,7 @@
  *     report.txt, report.json   the last appraisal
  *     bundle, nonce   what was appraised: the evidence, and the nonce in hexadecimal that it answers
  *     events          one line for each thing that happened
- *     serial          the last serial number given
+ *     serial          the last serial number given; serial.lock is held while it is
  * Files are replaced whole, so that several processes may look on.
  */
 #ifndef ATTEST_STORE_H
@@ -20,6 +20,7 @@
 #include "verify.h"
 
 #define STORE_PATH_MAX 4096u
+#define STORE_MESSAGE_NAME 32u
 #define STORE_MESSAGE_SIZE (4u + LZR_RESULT_SIZE)
 
 struct store {
@@ -41,10 +42,11 @@ bool store_save_lease(const struct store *s, const struct lzr_result *lease, str
 bool store_is_revoked(const struct store *s, const char *vm);
 bool store_set_revoked(const struct store *s, const char *vm, bool revoked, struct fault *f);
 
-/* A message for the running session, and taking the oldest one away. */
+/* A message for the running session; the oldest one; and taking it away after it was sent. */
 bool store_post(const struct store *s, uint64_t serial, uint32_t port, const uint8_t result[LZR_RESULT_SIZE],
 		struct fault *f);
-bool store_take(const struct store *s, uint8_t message[STORE_MESSAGE_SIZE]);
+bool store_oldest(const struct store *s, char name[STORE_MESSAGE_NAME], uint8_t message[STORE_MESSAGE_SIZE]);
+void store_sent(const struct store *s, const char *name);
 
 /* Any other file of the directory. */
 bool store_write(const struct store *s, const char *name, struct bytes content, struct fault *f);

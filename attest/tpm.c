@@ -120,7 +120,10 @@ static TSS2_RC read_nv(ESYS_CONTEXT *esys, TPM2_HANDLE index, uint8_t *out, size
 				  left < chunk ? (uint16_t)left : chunk, (uint16_t)at, &part);
 		if (rc != TSS2_RC_SUCCESS)
 			break;
-		memcpy(out + at, part->buffer, part->size);
+		if (part->size == 0 || part->size > left)       /* a TPM, or who sits on its bus, may say anything */
+			rc = TSS2_ESYS_RC_BAD_SIZE;
+		else
+			memcpy(out + at, part->buffer, part->size);
 		at += part->size;
 		*length = at;
 		Esys_Free(part);
@@ -294,18 +297,18 @@ static bool read_pcrs(struct tpm *t, uint8_t out[EVIDENCE_PCR_COUNT][SHA384_SIZE
 		TPML_DIGEST *values = NULL;
 		TSS2_RC rc =
 			Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, NULL, &got, &values);
-		uint32_t count = rc == TSS2_RC_SUCCESS ? values->count : 0;
+		const uint32_t before = done;
 
 		if (rc != TSS2_RC_SUCCESS)
 			return failed(f, "TPM2_PCR_Read", rc);
-		for (uint32_t i = 0; i < count && done < EVIDENCE_PCR_COUNT; i++)
+		for (uint32_t i = 0; i < values->count && done < EVIDENCE_PCR_COUNT; i++)
 			if (values->digests[i].size == SHA384_SIZE)
 				memcpy(out[done++], values->digests[i].buffer, SHA384_SIZE);
 		for (int i = 0; i < 3; i++)
 			wanted.pcrSelections[0].pcrSelect[i] &= (BYTE)~got->pcrSelections[0].pcrSelect[i];
 		Esys_Free(got);
 		Esys_Free(values);
-		if (count == 0)
+		if (done == before)
 			return fault_set(f, FAULT_TPM, "SHA-384 bank", "PCR 0-9 and 11", "the TPM does not keep it");
 	}
 	return true;

@@ -2,9 +2,11 @@
 /* The control channel: only the answer to the question asked counts, and silence ends. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -91,6 +93,23 @@ static void no_answer(void **state)
 	assert_false(control_ask(&((struct world *)*state)->control, LZR_CONTROL_STATE, 3, NULL, &answer));
 }
 
+/* What it says, and never stops saying, is no answer: the question ends in its time. */
+static void babbling_switch(void **state)
+{
+	struct world *w = *state;
+	struct lzr_control_message answer;
+	pid_t pid = fork();
+
+	for (unsigned int n = 0; pid == 0; n++) {
+		put(w, LZR_CONTROL_STATE, 1000 + n, 3, sizeof(answer));
+		usleep(20000);
+	}
+	assert_false(control_ask(&w->control, LZR_CONTROL_STATE, 3, NULL, &answer));
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);       /* which still speaks */
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 static void switch_is_down(void **state)
 {
 	struct world *w = *state;
@@ -107,8 +126,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(right_answer_among_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(babbling_switch, setup, teardown),
 		cmocka_unit_test_setup_teardown(switch_is_down, setup, teardown),
 	};
 
+	alarm(60);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
