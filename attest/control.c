@@ -39,6 +39,12 @@ static bool await(struct control *c, const struct lzr_control_message *question,
 	return false;
 }
 
+/* A guest at the other end would be told of all the others. */
+static bool switch_is_there(const struct control *c)
+{
+	return c->link.up && c->link.peer.flags & LZR_PEER_SERVICE;
+}
+
 bool control_ask(struct control *c, enum lzr_control_op op, uint32_t port, const uint8_t result[LZR_RESULT_SIZE],
 		 struct lzr_control_message *answer)
 {
@@ -51,7 +57,7 @@ bool control_ask(struct control *c, enum lzr_control_op op, uint32_t port, const
 		memcpy(message + length, result, LZR_RESULT_SIZE);
 		length += LZR_RESULT_SIZE;
 	}
-	for (int i = 0; c->link.up && i < (result ? 1 : TRIES); i++) {
+	for (int i = 0; switch_is_there(c) && i < (result ? 1 : TRIES); i++) {
 		question.seq = ++c->seq;
 		memcpy(message, &question, sizeof(question));
 		if (link_send(&c->link, (struct bytes){ message, length }) &&

@@ -21,15 +21,20 @@ static enum hv_err refuse_neighbour(const struct assigned *device, const struct 
 
 static enum hv_err check_neighbours(const struct assigned *device)
 {
+	bool found = false;
+
 	for (unsigned i = 0; i < pci_function_count(); i++) {
 		const struct pci_function *other = pci_function(i);
 		bool same_device = other->at.device == device->at.device;
 
+		found |= pci_same(other->at, device->at);
 		if (other->at.bus != device->at.bus || pci_same(other->at, device->at))
 			continue;
 		if (same_device || device->at.bus != 0)
 			return refuse_neighbour(device, other);
 	}
+	if (!found)
+		return assign_refuse(device, HV_CONFLICT, "its device has no function 0: its group is not known");
 	return HV_OK;
 }
 

@@ -122,6 +122,21 @@ static enum lzr_status call_peek(struct vcpu *vcpu)
 	return LZR_OK;
 }
 
+static enum lzr_status call_device(struct vcpu *vcpu)
+{
+	for (uint32_t i = 0; i < machine.device_count; i++) {
+		const struct device_config *d = &machine.devices[i];
+
+		if (d->mmio || d->vm != vcpu->vm->number ||
+		    vcpu->vm->image->assigns[d->place].slot != vcpu->regs.gpr[RDI])
+			continue;
+		vcpu->regs.gpr[RBX] = d->label.level;
+		vcpu->regs.gpr[RCX] = d->label.categories;
+		return LZR_OK;
+	}
+	return LZR_UNKNOWN;
+}
+
 static const struct call calls[] = {
 	[LZR_CALL_VERSION] = { anyone, call_version },
 	[LZR_CALL_READ] = { may_read, call_read },
@@ -129,6 +144,7 @@ static const struct call calls[] = {
 	[LZR_CALL_CLOCK] = { anyone, call_clock },
 	[LZR_CALL_CONTROL] = { controls_any, call_control },
 	[LZR_CALL_PEEK] = { introspects, call_peek },
+	[LZR_CALL_DEVICE] = { anyone, call_device },
 };
 
 void hypercall(struct vcpu *vcpu)

@@ -102,7 +102,10 @@ static enum receive tell_up(struct link_end *end)
 		.type = LZR_MSG_UP, .instance = __atomic_load_n(&peer->vm->instance, __ATOMIC_SEQ_CST),
 		.generation = peer->generation, .length = sizeof(struct lzr_peer),
 	};
-	struct lzr_peer who = { .vm = peer->vm->number, .instance = msg.instance, .label = peer->vm->config->label };
+	struct lzr_peer who = {
+		.vm = peer->vm->number, .instance = msg.instance, .label = machine.links[end->link->number].label,
+		.flags = peer->vm->config->flags & VM_SERVICE ? LZR_PEER_SERVICE : 0,
+	};
 	struct chain in;
 	enum receive state = receive_open(end, sizeof(who), &in);
 

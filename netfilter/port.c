@@ -70,7 +70,9 @@ bool port_up(struct port *port, const struct lzr_peer *peer, uint32_t generation
 	port_down(port);
 	if (peer->vm != port->vm || peer->instance == 0)
 		return false;
-	if (port->kind == LZR_PORT_GUEST && (!lzr_label_equal(&peer->label, &port->label) || !draw(port, now)))
+	if (!lzr_label_equal(&peer->label, &port->label))
+		return false;
+	if (port->kind == LZR_PORT_GUEST ? !draw(port, now) : !(peer->flags & LZR_PEER_SERVICE))
 		return false;
 	port->peer = *peer;
 	port->generation = generation;

@@ -209,6 +209,8 @@ static const char *check_endpoint(const struct swconf *c, uint32_t i)
 		return "endpoint's port is not an infrastructure port";
 	if (e->uplink >= c->header.uplink_count)
 		return "endpoint's uplink does not exist";
+	if (c->uplinks[e->uplink].network != c->ports[e->port].network)
+		return "endpoint's uplink is another network's than its port";
 	if (!frame_ip_is_host(frame_ip(e->ipv4)))
 		return "endpoint's IPv4 address cannot be a host's";
 	if ((e->protocol != 6 && e->protocol != 17) || e->l4port == 0)

@@ -104,7 +104,8 @@ static void set_up(struct asked *asked, unsigned held)
 	switch_init(asked->sw);
 	for (unsigned i = 0; i < policy->port_count; i++) {
 		struct lzr_peer peer = { .vm = policy->ports[i].vm, .instance = 1,
-					 .label = told_label(policy, &policy->ports[i]) };
+					 .label = told_label(policy, &policy->ports[i]),
+					 .flags = policy->ports[i].infrastructure ? LZR_PEER_SERVICE : 0 };
 		struct port *port = &asked->sw->ports[i];
 		if (!port_up(port, &peer, 1, NOW) || port->state != LZR_PORT_QUARANTINED || i == held)
 			continue;

@@ -42,6 +42,10 @@ static void check_infrastructure(const struct policy *policy, const struct polic
 	if (!vm->rights[RIGHT_ATTESTS].property)
 		complain(report, where_of(port->node, "vm"),
 			 "infrastructure port \"%s\": expected a VM that attests, found \"%s\"", port->name, vm->name);
+	if (!vm->service)
+		complain(report, where_of(port->node, "vm"),
+			 "infrastructure port \"%s\": expected flag \"service\" in VM \"%s\", found none", port->name,
+			 vm->name);
 	if (policy->networks[port->network].uplink == NONE)
 		complain(report, where_of(port->node, "network"),
 			 "infrastructure port \"%s\": expected a network with an uplink, found \"%s\"", port->name,

@@ -38,7 +38,7 @@ static int setup(void **state)
 
 	if (!w || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) != 0)
 		return -1;
-	w->control.link = (struct link){ .fd = ends[0], .up = true };
+	w->control.link = (struct link){ .fd = ends[0], .up = true, .peer.flags = LZR_PEER_SERVICE };
 	w->control.link.address = (struct lzr_msg){ .magic = LZR_MSG_MAGIC, .link = 5, .instance = 1, .generation = 1 };
 	w->far_end = ends[1];
 	*state = w;
@@ -121,6 +121,17 @@ static void switch_is_down(void **state)
 	assert_true(recv(w->far_end, frame, sizeof(frame), 0) < 0);
 }
 
+static void no_service_is_there(void **state)
+{
+	struct world *w = *state;
+	struct lzr_control_message answer;
+	uint8_t frame[64];
+
+	w->control.link.peer.flags = 0;
+	assert_false(control_ask(&w->control, LZR_CONTROL_STATE, 0, NULL, &answer));
+	assert_true(recv(w->far_end, frame, sizeof(frame), 0) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +139,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(babbling_switch, setup, teardown),
 		cmocka_unit_test_setup_teardown(switch_is_down, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_service_is_there, setup, teardown),
 	};
 
 	alarm(60);

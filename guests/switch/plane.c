@@ -165,7 +165,7 @@ static void peer_up(struct plane *plane, struct plane_end *end, const struct lzr
 	end->instance = msg->instance;
 	end->generation = msg->generation;
 	if (end->is_control) {
-		end->up = peer.vm == msg->peer && peer.instance == msg->instance;
+		end->up = peer.vm == msg->peer && peer.instance == msg->instance && peer.flags & LZR_PEER_SERVICE;
 		return;
 	}
 	if (peer.vm == msg->peer && peer.instance == msg->instance)
@@ -344,6 +344,19 @@ static const char *open_end(struct plane *plane, struct plane_end *end, uint32_t
 	return wrong;
 }
 
+/* The configuration is the compiler's word; what may leave by the card is the policy's. */
+static const char *check_uplink(const struct swconf *config, const struct lzr_switch_uplink *uplink)
+{
+	const struct lzr_label *label = &config->networks[uplink->network].label;
+	struct rt_result device = rt_call(LZR_CALL_DEVICE, uplink->slot, 0);
+
+	if (device.status != LZR_OK)
+		return "the policy gives no card to the uplink's slot";
+	if (device.value[0] != label->level || device.value[1] != label->categories)
+		return "the policy gives the uplink's card another label than its network has";
+	return NULL;
+}
+
 const char *plane_open(struct plane *plane, uint32_t *where)
 {
 	const struct swconf *config = &plane->sw.config;
@@ -364,7 +377,9 @@ const char *plane_open(struct plane *plane, uint32_t *where)
 	}
 	for (i = 0; wrong == NULL && i < config->header.uplink_count; i++) {
 		*where = config->uplinks[i].slot;
-		wrong = e1000e_open(&plane->uplinks[i], config->uplinks[i].slot);
+		wrong = check_uplink(config, &config->uplinks[i]);
+		if (wrong == NULL)
+			wrong = e1000e_open(&plane->uplinks[i], config->uplinks[i].slot);
 		if (wrong == NULL)
 			e1000e_refill(&plane->uplinks[i]);
 	}

@@ -29,6 +29,8 @@ enum lzr_call {
 	                         * device registers.  Right: introspects that VM.  It goes on meanwhile: what it writes
 	                         * just now may be there in part, each aligned 8 bytes whole.  A stopped VM's memory is
 	                         * as it was left, until its next start clears and loads it piece by piece */
+	LZR_CALL_DEVICE = 6,    /* RDI = PCI slot -> RBX = level, RCX = categories that the policy gives to the assigned
+	                         * function there; LZR_UNKNOWN: there is none in the own VM */
 };
 
 enum lzr_control {

@@ -57,12 +57,14 @@ struct lzr_msg {
 _Static_assert(sizeof(struct lzr_msg) == 40, "link message layout");
 _Static_assert(offsetof(struct lzr_msg, instance) == 16, "link message layout");
 
+#define LZR_PEER_SERVICE 1u             /* the policy makes it a service VM */
+
 /* Payload of LZR_MSG_UP: who is at the other end, in the hypervisor's words.  A switch believes only this. */
 struct lzr_peer {
 	uint32_t vm;                            /* VM number */
-	uint32_t flags;                         /* zero */
+	uint32_t flags;                         /* LZR_PEER_* */
 	uint64_t instance;
-	struct lzr_label label;
+	struct lzr_label label;                 /* the link's: what flows on it; a single-level VM's own, too */
 	char name[LZR_NAME_MAX];                /* VM name */
 	uint8_t measurement[LZR_DIGEST_SIZE];   /* SHA-384 of the VM's manifest */
 	uint8_t policy[LZR_DIGEST_SIZE];        /* SHA-384 of the policy */

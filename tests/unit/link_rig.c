@@ -157,10 +157,11 @@ static void vdev_configure(unsigned vm, const char *name, unsigned queues, bool 
 
 static void link_configure(uint8_t vm0, uint8_t dev0, uint16_t pair0, uint8_t vm1, uint8_t dev1, uint16_t pair1)
 {
-	machine.links[machine.link_count++] = (struct link_config){
+	machine.links[machine.link_count] = (struct link_config){
 		.end = { { .vm = vm0, .vdev = dev0, .pair = pair0 }, { .vm = vm1, .vdev = dev1, .pair = pair1 } },
-		.network = LINK_CHANNEL,
+		.network = LINK_CHANNEL, .label.level = (uint8_t)(0x30 + machine.link_count),
 	};
+	machine.link_count++;
 }
 
 static uint8_t *ram_alloc(void)

@@ -230,6 +230,14 @@ static void refuses_shared_groups(void **state)
 	expect_refusal(HV_CONFLICT, "isolation group");
 
 	assign_setup(NULL);
+	use_nvme();
+	nvme->at.function = 1;                                  /* answers, but no scan finds it */
+	machine.devices[0].function = 1;
+	other = sim_endpoint(0, 5, 2, 0x12345678, 0x010802);    /* nor its neighbour, which may be another VM's */
+	nvme->config[PCI_COMMAND] = other->config[PCI_COMMAND] = 0;
+	expect_refusal(HV_CONFLICT, "its device has no function 0");
+
+	assign_setup(NULL);
 	use_card();
 	other = sim_endpoint(1, 1, 0, 0x12345678, 0x020000);    /* beside it, below the same port */
 	expect_refusal(HV_CONFLICT, "1:1.0 is in its isolation group");

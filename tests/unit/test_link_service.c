@@ -24,7 +24,7 @@ static void up_says_who(void **state)
 	assert_string_equal(who.name, "red");
 	assert_int_equal(who.measurement[47], 0x10);
 	assert_int_equal(who.policy[0], 0x77);
-	assert_int_equal(who.label.level, 0);
+	assert_int_equal(who.label.level, 0x31);        /* the link's, whatever range its VM has */
 }
 
 static void raw_to_service_and_back(void **state)
@@ -240,6 +240,7 @@ static void service_to_service(void **state)
 	assert_true(service_receive(&ctl.queues[0], at_ctl, PREFIX));
 	assert_int_equal(got.peer, SVC);
 	assert_string_equal((char *)got_payload + offsetof(struct lzr_peer, name), "svc");
+	assert_int_equal(got_payload[offsetof(struct lzr_peer, flags)], LZR_PEER_SERVICE);
 	to_peer = channel_answer(LZR_MSG_DATA, 3);
 
 	at_ctl = driver_post(&ctl.queues[0], 5000);

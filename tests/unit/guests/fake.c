@@ -44,6 +44,7 @@ void fake_reset(void)
 		add_function(FAKE_NIC_SLOT + i, 0x10d38086, 0x020000, 1 + i);
 		put32(FAKE_NIC_SLOT + i, 0x10, NIC_BASE + i * NIC_SIZE);
 	}
+	fake.labels[0] = (struct fake_label){ 1, 1 };
 	fake.features = 1ull << 32 | 1ull << 28;
 	fake.queue_count = FAKE_QUEUES;
 	fake.queue_size = 128;
@@ -208,6 +209,17 @@ void io_barrier(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 void io_pause(void) {}
 uint64_t trap_msi_address(void) { return 0xfee00000; }
 uint32_t trap_msi_data(void) { return RT_VECTOR; }
+
+struct rt_result rt_call(enum lzr_call number, uint64_t slot, uint64_t none)
+{
+	const struct fake_label *label = &fake.labels[(slot - FAKE_NIC_SLOT) % FAKE_NICS];
+
+	assert_int_equal(number, LZR_CALL_DEVICE);
+	assert_int_equal(none, 0);
+	if (slot < FAKE_NIC_SLOT || slot >= FAKE_NIC_SLOT + FAKE_NICS)
+		return (struct rt_result){ .status = LZR_UNKNOWN };
+	return (struct rt_result){ .status = LZR_OK, .value = { label->level, label->categories } };
+}
 
 void rt_printf(const char *format, ...)
 {

@@ -39,6 +39,10 @@ struct fake_nic {
 	bool stuck;                     /* never comes out of reset */
 };
 
+struct fake_label {
+	uint64_t level, categories;
+};
+
 extern struct fake {
 	uint8_t config[32][256];
 	uint32_t address;
@@ -51,6 +55,7 @@ extern struct fake {
 	struct fake_nic nics[FAKE_NICS];
 	unsigned lines;                 /* printed */
 	char panic[160];
+	struct fake_label labels[FAKE_NICS];    /* of the cards, in the policy */
 	bool refuse_vector, refuse_features, refuse_start;
 } fake;
 

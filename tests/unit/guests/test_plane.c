@@ -421,6 +421,61 @@ static void test_open_refusals(void **state)
 	assert_int_equal(where, 9);
 }
 
+static void uplink_refused(unsigned slot, const char *text)
+{
+	uint32_t where;
+	const char *wrong = plane_open(&plane, &where);
+
+	assert_true(wrong && strstr(wrong, text) && where == slot);
+	assert_int_equal(fake.status & 4, 0);   /* no frame has moved */
+	setup(NULL);
+	fake.status = 0;
+}
+
+/* A configuration whose compiler lied: what decides is what the hypervisor says of cards and peers. */
+static void test_forged_uplinks(void **state)
+{
+	struct lzr_switch_uplink *uplinks = plane.sw.config.uplinks;
+
+	(void)state;
+	fake.status = 0;
+	uplinks[UP_RESTRICTED].slot = 5;                /* the wires are swapped */
+	uplinks[UP_UNTRUSTED].slot = 4;
+	uplink_refused(5, "another label");
+	plane.sw.config.networks[NET_SECRET].uplink = UP_UNTRUSTED;
+	uplinks[UP_UNTRUSTED].network = NET_SECRET;
+	uplink_refused(5, "another label");
+	fake.labels[0].categories |= 1ull << 63;
+	uplink_refused(4, "another label");
+	uplinks[UP_UNTRUSTED].slot = 6;
+	uplink_refused(6, "no card");
+}
+
+static bool comes_up(unsigned end, const struct lzr_peer *peer)
+{
+	assert_true(deliver(end, LZR_MSG_UP, peer->instance, 1, peer, sizeof(*peer)));
+	run();
+	return plane.ends[end].up;
+}
+
+/* A guest's port is called infrastructure, to be open without a lease; a guest is at the control channel. */
+static void test_forged_peers(void **state)
+{
+	struct lzr_peer peer = lab_peer(&plane.sw.config, ATTESTOR, 7);
+
+	(void)state;
+	for (unsigned end = ATTESTOR; end <= CONTROL; end += CONTROL - ATTESTOR) {
+		assert_true(comes_up(end, &peer));
+		peer.flags = 0;
+		assert_false(comes_up(end, &peer));
+		peer.flags = LZR_PEER_SERVICE;
+	}
+	peer.label.level++;
+	assert_false(comes_up(ATTESTOR, &peer));
+	assert_int_equal(plane.sw.ports[ATTESTOR].state, LZR_PORT_DOWN);
+	assert_true(comes_up(CONTROL, &peer));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +491,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_interrupts, setup, teardown),
 		cmocka_unit_test_setup(test_broken_device_ends_it, setup),
 		cmocka_unit_test_setup(test_open_refusals, setup),
+		cmocka_unit_test_setup(test_forged_uplinks, setup),
+		cmocka_unit_test_setup_teardown(test_forged_peers, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ void lab_config(struct swconf *out)
 		struct lzr_switch_endpoint *e = &out->endpoints[i];
 
 		e->port = ATTESTOR;
-		e->uplink = i == 0 ? UP_RESTRICTED : UP_UNTRUSTED;
+		e->uplink = UP_RESTRICTED;
 		memcpy(e->ipv4, i == 0 ? lab_verifier_ip : (const uint8_t[]){ 10, 0, 2, 9 }, 4);
 		e->protocol = i == 0 ? 6 : 17;
 		e->l4port = i == 0 ? LAB_VERIFIER_PORT : 500;
@@ -147,6 +147,7 @@ struct lzr_peer lab_peer(const struct swconf *config, unsigned port, uint64_t in
 	static const char *const names[PORTS] = { "red", "archive", "blue", "visitor", "attestor", "green", "alone" };
 	struct lzr_peer peer = { .vm = config->ports[port].vm, .instance = instance };
 
+	peer.flags = port == ATTESTOR ? LZR_PEER_SERVICE : 0;
 	peer.label = config->networks[config->ports[port].network].label;
 	strcpy(peer.name, names[port]);
 	memset(peer.measurement, 0x40 + (int)port, sizeof(peer.measurement));

@@ -377,10 +377,15 @@ static void test_wrong_peer(void **state)
 	assert_false(port_up(blue, &peer, 1, 200));
 	peer = lab_peer(&sw.config, BLUE, 0);
 	assert_false(port_up(blue, &peer, 1, 200));
-	/* The attestor is trusted multi-level: its label need not be the network's, its number must be right. */
+	/* The attestor is let in without a lease: it must be on a link of the network's label, and a service VM. */
 	peer = lab_peer(&sw.config, ATTESTOR, 2);
-	peer.label.level = 2;
 	assert_true(port_up(&sw.ports[ATTESTOR], &peer, 1, 200));
+	peer.label.level = 2;
+	assert_false(port_up(&sw.ports[ATTESTOR], &peer, 1, 200));
+	peer = lab_peer(&sw.config, ATTESTOR, 2);
+	peer.flags = 0;
+	assert_false(port_up(&sw.ports[ATTESTOR], &peer, 1, 200));
+	peer = lab_peer(&sw.config, ATTESTOR, 2);
 	peer.vm = 0;
 	assert_false(port_up(&sw.ports[ATTESTOR], &peer, 1, 200));
 }

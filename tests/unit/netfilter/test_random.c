@@ -79,7 +79,7 @@ static bool may_attest(const struct lab_frame *f, unsigned uplink, const uint8_t
 		return is_arp(f);
 	if (uplink == UP_RESTRICTED && same(ip, lab_verifier_ip, 4))
 		return is_arp(f) || (f->kind == FRAME_TCP && f->fragment == 0 && l4port == LAB_VERIFIER_PORT);
-	if (uplink == UP_UNTRUSTED && same(ip, second, 4))
+	if (uplink == UP_RESTRICTED && same(ip, second, 4))
 		return is_arp(f) || (f->kind == FRAME_UDP && f->fragment == 0 && l4port == 500);
 	return false;
 }

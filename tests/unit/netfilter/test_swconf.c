@@ -214,6 +214,8 @@ static const struct {
 	FIELD(endpoints[0].port, PORTS, "not an infrastructure"),
 	FIELD(endpoints[0].port, BLUE, "not an infrastructure"),
 	FIELD(endpoints[0].uplink, 2, "uplink does not exist"),
+	FIELD(endpoints[0].uplink, 1, "another network's than its port"),
+	FIELD(ports[4].network, 2, "another network's than its port"),
 	FIELD(endpoints[0].ipv4[0], 0, "IPv4"),
 	FIELD(endpoints[0].ipv4[3], 22, "is a port's"),
 	FIELD(endpoints[0].protocol, 1, "neither TCP nor UDP"),

@@ -299,12 +299,12 @@ static void test_infrastructure_endpoint(void **state)
 	passes(FROM_PORT(ATTESTOR), &f, SWITCH_UPLINK, UP_RESTRICTED);
 	f.ip_target[3] = 78;
 	assert_int_equal(send(FROM_PORT(ATTESTOR), &f), NF_ENDPOINT);
-	/* Its second endpoint is on the other uplink, by UDP. */
+	/* Its second endpoint, by UDP. */
 	f = lab_frame(&sw.config, ATTESTOR, ATTESTOR);
 	memcpy(f.target, lab_outside_mac, 6);
 	memcpy(f.ip_target, (const uint8_t[]){ 10, 0, 2, 9 }, 4);
 	f.l4_target = 500;
-	passes(FROM_PORT(ATTESTOR), &f, SWITCH_UPLINK, UP_UNTRUSTED);
+	passes(FROM_PORT(ATTESTOR), &f, SWITCH_UPLINK, UP_RESTRICTED);
 }
 
 static void test_infrastructure_answers(void **state)

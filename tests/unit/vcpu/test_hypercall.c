@@ -45,7 +45,7 @@ static void anybody_may_ask_for_version_and_time(void **state)
 static void unknown_calls_are_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(call(0, LZR_CALL_PEEK + 1, 0, 0), LZR_UNKNOWN);
+	assert_int_equal(call(0, LZR_CALL_DEVICE + 1, 0, 0), LZR_UNKNOWN);
 	assert_int_equal(call(0, UINT64_MAX, 0, 0), LZR_UNKNOWN);
 	assert_int_equal(call(0, 1ull << 32, 0, 0), LZR_UNKNOWN);
 }
@@ -175,6 +175,26 @@ static void a_stopped_vm_is_read_as_it_was_left(void **state)
 	assert_int_equal(result[RBX], 0);
 }
 
+/* What a card may carry is the policy's word, to whose it is. */
+static void a_vm_learns_the_labels_of_its_devices(void **state)
+{
+	const uint64_t *result = vms[1].vcpus[0]->regs.gpr;
+
+	(void)state;
+	rig_image.assigns[1].slot = rig_image.assigns[2].slot = 5;
+	machine.devices[0] = (struct device_config){ .vm = 2, .place = 1, .label = { 2, { 0 }, 9 } };
+	machine.devices[1] = (struct device_config){ .vm = 1, .place = 2, .label = { 3, { 0 }, 1ull << 63 | 1 } };
+	machine.devices[2] = (struct device_config){ .vm = 1, .mmio = true };
+	machine.device_count = 3;
+	assert_int_equal(call(1, LZR_CALL_DEVICE, 5, 0), LZR_OK);
+	assert_int_equal(result[RBX], 3);
+	assert_int_equal(result[RCX], 1ull << 63 | 1);
+	assert_int_equal(call(0, LZR_CALL_DEVICE, 5, 0), LZR_UNKNOWN);
+	assert_int_equal(call(1, LZR_CALL_DEVICE, 0, 0), LZR_UNKNOWN);  /* no slot: a platform device */
+	assert_int_equal(call(1, LZR_CALL_DEVICE, 5 + 256, 0), LZR_UNKNOWN);
+	assert_int_equal(call(1, LZR_CALL_DEVICE, UINT64_MAX, 0), LZR_UNKNOWN);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 
 int main(void)
@@ -189,6 +209,7 @@ int main(void)
 		TEST(memory_of_others_is_not),
 		TEST(nothing_but_ram_is_read),
 		TEST(a_stopped_vm_is_read_as_it_was_left),
+		TEST(a_vm_learns_the_labels_of_its_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
