@@ -319,7 +319,7 @@ static bool read_link(const struct dt *dt, int node)
 			return false;
 	if (f.vm[0] == f.vm[1])
 		return dt_refuse(dt, node, "b", "both ends are VM %u", f.vm[0]);
-	if (f.network != LINK_CHANNEL && f.network >= machine.network_count)
+	if (present & 1u << 6 && f.network >= machine.network_count)
 		return dt_refuse(dt, node, "network", "network %u of %u", f.network, machine.network_count);
 	link.network = f.network;
 	link.label = f.label;

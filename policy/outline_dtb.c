@@ -10,6 +10,8 @@
 #include "fdt_whole.h"
 #include "outline.h"
 
+#define WORDS_MAX 256u
+
 enum format {
 	FORMAT_RAW, FORMAT_TEXT, FORMAT_ORDER, FORMAT_FLAG, FORMAT_NUMBER, FORMAT_SIZE, FORMAT_US, FORMAT_LABEL,
 	FORMAT_RANGE, FORMAT_BYTES, FORMAT_CELLS, FORMAT_VM, FORMAT_DEVICE, FORMAT_NETWORK, FORMAT_PCI, FORMAT_LOCATION,
@@ -97,12 +99,22 @@ static uint32_t cell(const uint8_t *value, unsigned index)
 	return fdt32_ld((const fdt32_t *)(const void *)(value + 4 * index));
 }
 
+/* What a terminal would obey is not shown to it. */
+static char *plain(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+	return text;
+}
+
 /* "red@2" without what stands behind the name. */
 static void copy_name(char out[LZR_NAME_MAX], const char *node)
 {
 	const char *at = strchr(node, '@');
 
 	snprintf(out, LZR_NAME_MAX, "%.*s", at ? (int)(at - node) : LZR_NAME_MAX - 1, node);
+	plain(out);
 }
 
 void dtb_names_read(struct dtb_names *names, const void *dtb, const char *path)
@@ -115,8 +127,14 @@ void dtb_names_read(struct dtb_names *names, const void *dtb, const char *path)
 
 static char *name_text(const struct dtb_names *names, uint32_t number)
 {
-	return number < names->count ? text_of("%s", names->text[number]) : text_of("number %u, which is not there",
-		number);
+	unsigned alike = 0;
+
+	if (number >= names->count)
+		return text_of("number %u, which is not there", number);
+	for (unsigned i = 0; i < names->count; i++)
+		alike += !strcmp(names->text[i], names->text[number]);
+	return alike == 1 ? text_of("%s", names->text[number])
+			  : text_of("%s (number %u, one of %u with this name)", names->text[number], number, alike);
 }
 
 static bool printable(const char *value, int length)
@@ -138,6 +156,23 @@ static const char *nth_text(const char *list, int length, unsigned index)
 	for (; list < end && index; index--)
 		list += strlen(list) + 1;
 	return list < end ? list : NULL;
+}
+
+/* Words for levels or categories as the compiler writes them, each for one. */
+static bool are_words(const char *list, int length)
+{
+	unsigned count = 0;
+
+	if (!list || !printable(list, length))
+		return false;
+	for (const char *word = list; word < list + length; word += strlen(word) + 1) {
+		if (++count > WORDS_MAX || !name_valid(word))
+			return false;
+		for (const char *other = list; other < word; other += strlen(other) + 1)
+			if (!strcmp(other, word))
+				return false;
+	}
+	return true;
 }
 
 static char *list_text(const char *list, int length, const char *separator)
@@ -236,7 +271,7 @@ static char *value_text(const struct reader *r, enum format format, const uint8_
 		return length == 4 || length == 8 ? text_of("%llu", (unsigned long long)number) : raw_value(value,
 			length);
 	case FORMAT_ORDER:
-		return printable((const char *)value, length) ? list_text((const char *)value, length, " < ")
+		return are_words((const char *)value, length) ? list_text((const char *)value, length, " < ")
 							      : raw_value(value, length);
 	case FORMAT_SIZE: return text_size(number);
 	case FORMAT_US: return text_time(number * 1000);
@@ -282,7 +317,8 @@ static void read_lines(const struct reader *r, int node, const struct shape *sha
 		const char *name;
 		const uint8_t *value = fdt_getprop_by_offset(r->dtb, property, &name, &length);
 		if (value && !known(shapes, name))
-			outline_say(subject, name, JUDGE_ANY, raw_value(value, length));
+			outline_say(subject, printable(name, (int)strlen(name) + 1) ? name : "unprintable name", JUDGE_ANY,
+				    raw_value(value, length));
 	}
 }
 
@@ -374,7 +410,7 @@ static void read_other(const struct reader *r)
 			continue;
 		if (fdt_get_path(r->dtb, node, path, sizeof(path)) != 0)
 			snprintf(path, sizeof(path), "%s", name);
-		read_lines(r, node, no_shapes, outline_add(r->outline, NULL, text_of("node %s", path), JUDGE_ANY));
+		read_lines(r, node, no_shapes, outline_add(r->outline, NULL, plain(text_of("node %s", path)), JUDGE_ANY));
 	}
 }
 
@@ -404,6 +440,10 @@ bool outline_dtb(struct outline *outline, const void *dtb, size_t size)
 	r->outline = outline;
 	r->levels = fdt_getprop(dtb, 0, "levels", &r->levels_length);
 	r->categories = fdt_getprop(dtb, 0, "categories", &r->categories_length);
+	if (!are_words(r->levels, r->levels_length))
+		r->levels = NULL;       /* numbers, then: no reader shall take one for another */
+	if (!are_words(r->categories, r->categories_length))
+		r->categories = NULL;
 	dtb_names_read(&r->vms, dtb, "/vms");
 	dtb_names_read(&r->devices, dtb, "/devices");
 	dtb_names_read(&r->networks, dtb, "/networks");

@@ -327,6 +327,69 @@ static void test_bytes(void **state)
 	release(&c);
 }
 
+static char *shown(void *dtb)
+{
+	struct outline outline = { 0 };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_true(outline_dtb(&outline, dtb, fdt_totalsize(dtb)));
+	show_outline(out, &outline);
+	fclose(out);
+	outline_free(&outline);
+	return text;
+}
+
+static void expect_shown(void *dtb, const char *part, const char *none)
+{
+	char *text = shown(dtb);
+
+	if (!strstr(text, part) || (none && strstr(text, none)))
+		fail_msg("expected \"%s\", not \"%s\", in: %s", part, none ? none : "", text);
+	for (const char *c = text; *c; c++)
+		assert_true(*c == '\n' || (*c >= ' ' && *c < 0x7f));
+	free(text);
+}
+
+/* Who reads a compiled policy sees all of it, and takes nothing in it for something else. */
+static void test_forged(void **state)
+{
+	static const char order[] = "SECRET < LOW\0SECRET", twice[] = "SECRET\0SECRET", control[] = "LOW\0\x1b[2J";
+	static uint8_t dtb[64 << 10];
+	const struct site site = { .count = 0 };
+	struct compiled c;
+	size_t size = 0;
+	(void)state;
+
+	compile(&c, &site);
+	uint8_t *good = emit_policy(&c.policy, &size);
+	assert_non_null(good);
+	assert_int_equal(fdt_open_into(good, dtb, sizeof(dtb)), 0);
+	free(good);
+	char *before = shown(dtb);
+	assert_null(strstr(before, "level "));
+	free(before);
+	fdt_setprop(dtb, 0, "levels", order, sizeof(order));
+	expect_shown(dtb, "level 0", "SECRET < LOW < SECRET");
+	fdt_setprop(dtb, 0, "levels", twice, sizeof(twice));
+	expect_shown(dtb, "level 0", NULL);
+	fdt_setprop(dtb, 0, "levels", control, sizeof(control));
+	expect_shown(dtb, "level 0", NULL);
+	fdt_setprop(dtb, 0, "al\rlow", "x", 2);
+	expect_shown(dtb, "unprintable name", NULL);
+	int devices = fdt_path_offset(dtb, "/devices");
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(fdt_add_subnode(dtb, devices, i ? "nic\x1b[1A@1" : "nic\x1b[1A@0") > 0);
+	expect_shown(dtb, "device nic?[1A", NULL);
+	fdt_setprop_u32(dtb, fdt_first_subnode(dtb, fdt_path_offset(dtb, "/networks")), "uplink", 1);
+	expect_shown(dtb, "nic?[1A (number 1, one of 2 with this name)", NULL);
+	fdt_add_subnode(dtb, 0, "other\b@0");
+	expect_shown(dtb, "node /other?@0", NULL);
+	release(&c);
+}
+
 static int begin(void **state)
 {
 	char prefix[64];
@@ -360,6 +423,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_forged),
 	};
 
 	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20261121;
