@@ -100,7 +100,7 @@ enum lzr_stop_reason {
 };
 
 #define LZR_VM_SERVICE 1u               /* a service VM (infrastructure) */
-#define LZR_VM_FIREWALL_BYPASS 2u       /* has an assigned network device of its own and is not the switch */
+#define LZR_VM_FIREWALL_BYPASS 2u       /* has a network card that is no uplink, or a device that bypasses-firewall */
 #define LZR_VM_HAS_DEVICE 4u            /* at least one assigned device */
 
 struct lzr_vm_record {

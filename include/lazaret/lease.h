@@ -68,7 +68,7 @@ enum lzr_control_status {
 	LZR_CTL_NO_PORT = 1,            /* no such port, or no VM on it */
 	LZR_CTL_RATE = 2,               /* too soon; the outstanding nonce stays */
 	LZR_CTL_MALFORMED = 3,          /* size, head, tail, magic or type */
-	LZR_CTL_SIGNATURE = 4,          /* not signed by the pinned verifier key */
+	LZR_CTL_SIGNATURE = 4,          /* by none of the verifier keys that are pinned for the port */
 	LZR_CTL_WRONG_VM = 5,           /* name or number is not that of the port's VM */
 	LZR_CTL_WRONG_INSTANCE = 6,
 	LZR_CTL_WRONG_MEASUREMENT = 7,
