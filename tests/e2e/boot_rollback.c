@@ -18,7 +18,7 @@ static void define_index(const char *magic)
 	struct rollback_nv nv = { .floor = 0x1122334455667788ull };
 
 	memcpy(nv.magic, magic, sizeof(nv.magic));
-	assert_true(rollback_index_define(BOOT_DIR "/machine", &nv));
+	assert_true(rollback_index_define(BOOT_DIR "/machine", &nv, NULL));
 }
 
 static void the_index_is_handed_over(void **state)

@@ -75,22 +75,35 @@ static bool write_serve(char *forward, size_t size)
 	return fclose(f) == 0 && chmod(example_path("serve"), 0755) == 0;
 }
 
-int example_boot(const char *name, unsigned seconds, const char *without)
+bool example_prepare(const char *name)
 {
-	struct rig_config config = { .seconds = seconds, .memory_mib = MEMORY_MIB, .no_nvme = true };
-	char dir[128], esp[128], forward[1024];
+	char dir[128];
 	char *clean[] = { "rm", "-rf", dir, NULL }, *make[] = { "mkdir", "-p", dir, NULL };
 
 	example = name;
 	snprintf(dir, sizeof(dir), "build/run/example_%s", name);
-	snprintf(esp, sizeof(esp), "build/examples/%s.img", name);
-	if (!run_program(clean, 30, NULL, 0) || !run_program(make, 30, NULL, 0) || !rig_tpm_maker() ||
-	    !example_reference("reference", without) || !write_serve(forward, sizeof(forward)))
+	return run_program(clean, 30, NULL, 0) && run_program(make, 30, NULL, 0) && rig_tpm_maker();
+}
+
+int example_start(const char *esp, unsigned seconds)
+{
+	struct rig_config config = { .esp = esp, .seconds = seconds, .memory_mib = MEMORY_MIB, .no_nvme = true };
+	char dir[128], forward[1024];
+
+	snprintf(dir, sizeof(dir), "build/run/example_%s", example);
+	if (!write_serve(forward, sizeof(forward)))
 		return -1;
 	config.dir = dir;
-	config.esp = esp;
 	config.guestfwd[RIG_RESTRICTED][0] = forward;
 	return machine_boot(&config, NULL);
+}
+
+int example_boot(const char *name, unsigned seconds, const char *without)
+{
+	char esp[128];
+
+	snprintf(esp, sizeof(esp), "build/examples/%s.img", name);
+	return example_prepare(name) && example_reference("reference", without) ? example_start(esp, seconds) : -1;
 }
 
 const char *example_state(const char *file)

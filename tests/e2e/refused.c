@@ -62,7 +62,7 @@ static bool recorded(const struct refuse_volume *v, const struct refuse_case *c)
 	free(key);
 	if (c->file)
 		memcpy(nv.signer, digest, sizeof(nv.signer));
-	return rollback_index_define(v->dir, &nv);
+	return rollback_index_define(v->dir, &nv, NULL);
 }
 
 /* --- boot list ------------------------------------------------------------------------------------------------ */

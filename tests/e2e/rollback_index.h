@@ -7,7 +7,14 @@
 
 #include <lazaret/rollback.h>
 
-/* Makes the TPM of the run directory `dir`, which has none yet.  Prints its own error. */
-bool rollback_index_define(const char *dir, const struct rollback_nv *content);
+#define ROLLBACK_REGISTERS 96u          /* PCR 4 and PCR 8 of the SHA-384 bank */
+
+/*
+ * Makes the TPM of the run directory `dir`, which has none yet.  With `registers` (not NULL) whoever runs in a machine
+ * whose PCR 4 and 8 are these may write the index, as docs/boot.md has it.  Prints its own error.
+ */
+bool rollback_index_define(const char *dir, const struct rollback_nv *content, const uint8_t *registers);
+/* What the TPM of `dir` holds now, while no machine runs with it. */
+bool rollback_index_read(const char *dir, struct rollback_nv *content);
 
 #endif
