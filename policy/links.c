@@ -308,6 +308,12 @@ static void check_guards(const struct policy *policy, struct report *report)
 				complain(report, where_of(policy->vms[i].node, right_names[right]),
 					 "guard \"%s\": expected no rights, found %s", policy->vms[i].name,
 					 right_names[right]);
+	for (unsigned i = 0; i < policy->vm_count; i++)
+		if (policy->vms[i].guard && policy->vms[i].max_restarts)
+			complain(report, where_of(policy->vms[i].node, "max-restarts"),
+				 "guard \"%s\": expected no max-restarts, since a new instance does not know what the "
+				 "one before it has passed, found %u",
+				 policy->vms[i].name, policy->vms[i].max_restarts);
 	free(counts);
 }
 
