@@ -104,6 +104,7 @@ static enum receive tell_up(struct link_end *end)
 	};
 	struct lzr_peer who = {
 		.vm = peer->vm->number, .instance = msg.instance, .label = machine.links[end->link->number].label,
+		.vm_label = peer->vm->config->label,
 		.flags = peer->vm->config->flags & VM_SERVICE ? LZR_PEER_SERVICE : 0,
 	};
 	struct chain in;

@@ -47,7 +47,7 @@ static enum lzr_control_status check_identity(const struct lzr_peer *peer, const
 		return LZR_CTL_WRONG_INSTANCE;
 	if (!is_same(result->measurement, peer->measurement, sizeof(peer->measurement)))
 		return LZR_CTL_WRONG_MEASUREMENT;
-	if (memcmp(&result->label, &peer->label, sizeof(peer->label)) != 0)
+	if (memcmp(&result->label, &peer->vm_label, sizeof(peer->vm_label)) != 0)
 		return LZR_CTL_WRONG_LABEL;
 	if (!is_same(result->policy, peer->policy, sizeof(peer->policy)))
 		return LZR_CTL_WRONG_POLICY;

@@ -65,12 +65,13 @@ struct lzr_peer {
 	uint32_t flags;                         /* LZR_PEER_* */
 	uint64_t instance;
 	struct lzr_label label;                 /* the link's: what flows on it; a single-level VM's own, too */
+	struct lzr_label vm_label;              /* the VM's own, as its evidence and a lease have it */
 	char name[LZR_NAME_MAX];                /* VM name */
 	uint8_t measurement[LZR_DIGEST_SIZE];   /* SHA-384 of the VM's manifest */
 	uint8_t policy[LZR_DIGEST_SIZE];        /* SHA-384 of the policy */
 };
-_Static_assert(sizeof(struct lzr_peer) == 176, "peer layout");
-_Static_assert(offsetof(struct lzr_peer, measurement) == 80, "peer layout");
+_Static_assert(sizeof(struct lzr_peer) == 192, "peer layout");
+_Static_assert(offsetof(struct lzr_peer, measurement) == 96, "peer layout");
 
 /*
  * The virtio-pci 1.x transport of every virtual device: one I/O BAR (BAR 0, 128 bytes) with fixed offsets, one 4 KiB

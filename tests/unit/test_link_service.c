@@ -25,6 +25,7 @@ static void up_says_who(void **state)
 	assert_int_equal(who.measurement[47], 0x10);
 	assert_int_equal(who.policy[0], 0x77);
 	assert_int_equal(who.label.level, 0x31);        /* the link's, whatever range its VM has */
+	assert_int_equal(who.vm_label.level, 0);
 }
 
 static void raw_to_service_and_back(void **state)

@@ -148,7 +148,7 @@ struct lzr_peer lab_peer(const struct swconf *config, unsigned port, uint64_t in
 	struct lzr_peer peer = { .vm = config->ports[port].vm, .instance = instance };
 
 	peer.flags = port == ATTESTOR ? LZR_PEER_SERVICE : 0;
-	peer.label = config->networks[config->ports[port].network].label;
+	peer.label = peer.vm_label = config->networks[config->ports[port].network].label;
 	strcpy(peer.name, names[port]);
 	memset(peer.measurement, 0x40 + (int)port, sizeof(peer.measurement));
 	memset(peer.policy, 0x77, sizeof(peer.policy));
@@ -167,7 +167,7 @@ struct lzr_result lab_lease(const struct port *port, uint64_t duration)
 	struct lzr_result r = { .type = LZR_RESULT_LEASE, .vm = port->peer.vm, .instance = port->peer.instance };
 
 	memcpy(r.magic, LZR_RESULT_MAGIC, sizeof(r.magic));
-	r.label = port->peer.label;
+	r.label = port->peer.vm_label;
 	memcpy(r.name, port->peer.name, sizeof(r.name));
 	memcpy(r.measurement, port->peer.measurement, sizeof(r.measurement));
 	memcpy(r.policy, port->peer.policy, sizeof(r.policy));

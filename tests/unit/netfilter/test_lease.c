@@ -390,10 +390,30 @@ static void test_wrong_peer(void **state)
 	assert_false(port_up(&sw.ports[ATTESTOR], &peer, 1, 200));
 }
 
+/* A guard, or another VM that is trusted over several labels: its port has the network's, its lease names its own. */
+static void test_trusted_peer(void **state)
+{
+	struct lzr_peer peer = lab_peer(&sw.config, BLUE, 9);
+	struct lzr_result lease;
+
+	(void)state;
+	peer.vm_label.level++;
+	assert_true(port_up(blue, &peer, 1, 200));
+	lease = lab_lease(blue, SECOND);
+	lease.label = peer.label;
+	lab_sign(&lease, message);
+	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_WRONG_LABEL);
+	lease.label = peer.vm_label;
+	lab_sign(&lease, message);
+	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_OK);
+	assert_int_equal(port_state(blue, 200), LZR_PORT_ADMITTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_admits, setup),
+		cmocka_unit_test_setup(test_trusted_peer, setup),
 		cmocka_unit_test_setup(test_replay, setup),
 		cmocka_unit_test_setup(test_each_identity, setup),
 		cmocka_unit_test_setup(test_duration, setup),
