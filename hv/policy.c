@@ -403,7 +403,7 @@ static bool check_bypass(const struct dt *dt, uint32_t number)
 	if (d->bypasses_firewall || d->mmio || vm->image->assigns[d->place].class_code >> 16 != PCI_CLASS_NETWORK)
 		return true;
 	for (uint32_t i = 0; i < machine.network_count; i++)
-		if (machine.networks[i].uplink == number)
+		if (machine.networks[i].uplink == number && vm->flags & VM_SERVICE)     /* a switch, not a guest */
 			return true;
 	return dt_refuse(dt, 0, "devices", "%s: a network card that is no network's uplink: expected "
 			 "bypasses-firewall, found none", d->name);

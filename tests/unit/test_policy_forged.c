@@ -37,6 +37,8 @@ static void images(void)
 	memset(policy_rig_image[0].measurement, 0, LZR_DIGEST_SIZE);
 	policy_rig_image[0].measurement[0] = policy_rig_image[1].measurement[0] = 0x11;
 	policy_rig_image[0].vdevs[0].queues = 8;
+	policy_rig_image[0].assigns[0].class_code = policy_rig_image[1].assigns[0].class_code = 0x020000;
+	policy_rig_image[1].assigns[1].class_code = 0x028000;
 	policy_rig_image[1].assign_count = 2;
 	strcpy(policy_rig_image[1].assigns[1].name, "nic1");
 }
@@ -163,13 +165,20 @@ static const struct {
 	{ "a channel by the number that means none", { SET(PORT0, "network", ~0u) }, "network 4294967295 of 2" },
 	/* networks and devices; a function given twice is found when it is located: test_assign.c */
 	{ "a network of a low label", { SET(SECRET, "label", 0, 0, 0) }, "uplink: would flow down from device nic0" },
-	{ "a low network with a secret card", { SET(GUEST, "uplink", 0) }, "uplink: would flow down from device nic0" },
-	{ "a secret network with a low card", { SET(SECRET, "uplink", 1) }, "uplink: would flow down from network" },
+	{ "a low network with a secret card", { SET(GUEST, "uplink", 0), MARK(NIC1, "bypasses-firewall") },
+	  "uplink: would flow down from device nic0" },
+	{ "a secret network with a low card", { SET(SECRET, "uplink", 1), MARK(NIC0, "bypasses-firewall") },
+	  "uplink: would flow down from network" },
 	{ "two networks on one card", { SET(GUEST, "label", 1, 0, 1), SET(GUEST, "uplink", 0),
-	  CUT(PORT1, "network") }, NULL },
+	  CUT(PORT1, "network"), MARK(NIC1, "bypasses-firewall") }, NULL },
 	{ "a network and its card a label lower", { SET(SECRET, "label", 0, 0, 0), SET(NIC0, "label", 0, 0, 0) },
 	  "port: would flow down from link with switch" },
-	{ "a low card for red", { SET(NIC1, "vm", 0), TEXT(NIC1, "name", "nvme0") }, "assigned device: would flow" },
+	{ "a low card for red", { SET(NIC1, "vm", 0), TEXT(NIC1, "name", "nvme0"), MARK(NIC1, "bypasses-firewall") },
+	  "assigned device: would flow" },
+	{ "red's own card, called an uplink", { SET(NIC0, "vm", 0), TEXT(NIC0, "name", "nvme0") },
+	  "nvme0: a network card that is no network's uplink" },
+	{ "the visitor's, called an uplink", { SET(NIC1, "vm", 2), TEXT(NIC1, "name", "nvme0") },
+	  "nvme0: a network card that is no network's uplink" },
 	{ "red's device of a low label", { SET(TPM, "label", 0, 0, 0) }, "assigned device: would flow down from VM" },
 	{ "red's device for the visitor", { SET(TPM, "vm", 2) }, "assigned device: would flow down from device tpm" },
 	{ "a bus whose low bits are another's", { SET(NIC1, "pci", 257, 0, 0) }, "out of range" },
@@ -181,7 +190,8 @@ static const struct {
 	{ "more registers than the image says", { SET(TPM, "mmio", 0, 0xfed40000, 0, 0x5000) },
 	  "5000 bytes, the place" },
 	{ "two ways to a function", { { NIC1, "location", BYTES, 2, { 0 }, "\x10\0" } }, "either pci or location" },
-	{ "no way to it", { CUT(NIC1, "pci"), MARK(NIC1, "location") }, "location: expected up to 8 steps, found none" },
+	{ "no way to it", { CUT(NIC1, "pci"), MARK(NIC1, "location") },
+	  "location: expected up to 8 steps, found none" },
 	{ "two devices in one place", { TEXT(NIC1, "name", "nic0") }, "two devices for place nic0" },
 	{ "a function in a place for registers", { SET(NIC1, "vm", 2), TEXT(NIC1, "name", "tpm") }, "has no place" },
 	{ "an uplink that is not there", { SET(SECRET, "uplink", 3) }, "uplink: device 3 of 3" },
