@@ -317,8 +317,8 @@ static void read_lines(const struct reader *r, int node, const struct shape *sha
 		const char *name;
 		const uint8_t *value = fdt_getprop_by_offset(r->dtb, property, &name, &length);
 		if (value && !known(shapes, name))
-			outline_say(subject, printable(name, (int)strlen(name) + 1) ? name : "unprintable name", JUDGE_ANY,
-				    raw_value(value, length));
+			outline_say(subject, printable(name, (int)strlen(name) + 1) ? name : "unprintable name",
+				    JUDGE_ANY, raw_value(value, length));
 	}
 }
 
@@ -410,7 +410,8 @@ static void read_other(const struct reader *r)
 			continue;
 		if (fdt_get_path(r->dtb, node, path, sizeof(path)) != 0)
 			snprintf(path, sizeof(path), "%s", name);
-		read_lines(r, node, no_shapes, outline_add(r->outline, NULL, plain(text_of("node %s", path)), JUDGE_ANY));
+		read_lines(r, node, no_shapes,
+			   outline_add(r->outline, NULL, plain(text_of("node %s", path)), JUDGE_ANY));
 	}
 }
 
