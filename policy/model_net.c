@@ -60,14 +60,14 @@ static void read_network(struct policy *policy, struct node *node, struct report
 					 report);
 	network->has_gateway = take_host(node, "gateway", false, network->gateway, report);
 	take_limits(node, &network->frame_rate, &network->bandwidth, report);
-	struct node *ports = node_child(node, "ports");
+	struct node *ports = node_list(node, "ports", report);
 	for (unsigned i = 0; ports && i < ports->child_count; i++)
 		add_port(policy, ports->children[i], "port", policy->network_count - 1, report);
 }
 
 void model_read_networks(struct policy *policy, struct report *report)
 {
-	struct node *networks = node_child(policy->root, "networks");
+	struct node *networks = node_list(policy->root, "networks", report);
 
 	for (unsigned i = 0; networks && i < networks->child_count; i++)
 		read_network(policy, networks->children[i], report);
@@ -250,7 +250,7 @@ static void read_channel(struct policy *policy, struct node *node, struct report
 
 void model_read_channels(struct policy *policy, struct report *report)
 {
-	struct node *channels = node_child(policy->root, "channels");
+	struct node *channels = node_list(policy->root, "channels", report);
 
 	for (unsigned i = 0; channels && i < channels->child_count; i++)
 		read_channel(policy, channels->children[i], report);

@@ -63,7 +63,7 @@ static void read_service(struct policy *policy, struct node *node, struct report
 
 void model_read_services(struct policy *policy, struct report *report)
 {
-	struct node *services = node_child(policy->root, "services");
+	struct node *services = node_list(policy->root, "services", report);
 
 	for (unsigned i = 0; services && i < services->child_count; i++)
 		read_service(policy, services->children[i], report);
@@ -228,7 +228,7 @@ void model_read_rules(struct policy *policy, struct report *report)
 {
 	for (unsigned network = 0; network < policy->network_count; network++) {
 		read_sets(policy, network, report);
-		struct node *rules = node_child(policy->networks[network].node, "rules");
+		struct node *rules = node_list(policy->networks[network].node, "rules", report);
 		policy->networks[network].has_rules = rules != NULL;
 		for (unsigned i = 0; rules && i < rules->child_count; i++)
 			read_rule(policy, network, rules->children[i], report);

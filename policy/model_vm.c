@@ -138,7 +138,7 @@ static void read_right(struct policy *policy, struct policy_vm *vm, enum right w
 
 void model_read_vms(struct policy *policy, struct report *report)
 {
-	struct node *vms = node_child(policy->root, "vms");
+	struct node *vms = node_list(policy->root, "vms", report);
 
 	if (!vms) {
 		complain(report, policy->root->where, "expected node \"vms\", found none");
@@ -312,7 +312,7 @@ static void read_device(struct policy *policy, struct node *node, struct report 
 
 void model_read_devices(struct policy *policy, struct report *report)
 {
-	struct node *devices = node_child(policy->root, "devices");
+	struct node *devices = node_list(policy->root, "devices", report);
 
 	for (unsigned i = 0; devices && i < devices->child_count; i++)
 		read_device(policy, devices->children[i], report);

@@ -115,6 +115,11 @@ struct node *source_read(const char *path, struct report *report);
 struct node *source_parse(char *text, struct report *report);   /* the same for text that dtc wrote */
 void source_free(struct node *root);
 struct node *node_child(struct node *node, const char *name);   /* its type is then its name; NULL when absent */
+/*
+ * The child that is a list, with the children of its further parts, "vms@2" or "vms@anything", behind its own; NULL
+ * when absent.  Nothing of a name twice in all parts.
+ */
+struct node *node_list(struct node *node, const char *name, struct report *report);
 /* The names that nodes of this type are asked for are what "did you mean" chooses from; both are literals. */
 void node_asked(struct node *node, const char *name);
 void source_unused(struct node *node, struct report *report);   /* complains about all that nobody asked for */

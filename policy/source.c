@@ -17,7 +17,7 @@
 #define DEPTH_MAX 8u
 #define LIST_TOO_LONG \
 	" in dtc's parser: expected at most some 3000 nodes in one pair of braces; write a longer list in several " \
-	"parts, each in a \"/ { .. };\" of its own"
+	"parts, such as \"vms\", \"vms@2\", \"vms@3\""
 
 static struct node *node_new(struct source *source, struct node *parent, const char *name, size_t length,
 			     struct place where)
@@ -179,10 +179,23 @@ static bool check_twice(struct table *seen, const char *what, const char *name, 
 	return true;
 }
 
+static void check_children(const struct node *node, struct report *report)
+{
+	struct table children = { 0 };
+
+	for (unsigned i = 0; i < node->child_count; i++) {
+		struct node *child = node->children[i];
+		unsigned first = table_find_text(&children, child->name);
+		check_twice(&children, "node", child->name, child->where, i,
+			    &node->children[first == NONE ? i : first]->where, report);
+	}
+	table_free(&children);
+}
+
 /* Nothing of a name twice in one node.  Another part of the source that says "/ { .. };" again adds to it. */
 static void close_node(struct node *node, struct report *report)
 {
-	struct table properties = { 0 }, children = { 0 };
+	struct table properties = { 0 };
 
 	for (unsigned i = 0; i < node->property_count; i++) {
 		struct property *p = &node->properties[i];
@@ -190,14 +203,40 @@ static void close_node(struct node *node, struct report *report)
 		p->used = check_twice(&properties, "property", p->name, p->where, i,
 			    &node->properties[first == NONE ? i : first].where, report);
 	}
-	for (unsigned i = 0; i < node->child_count; i++) {
-		struct node *child = node->children[i];
-		unsigned first = table_find_text(&children, child->name);
-		check_twice(&children, "node", child->name, child->where, i,
-			    &node->children[first == NONE ? i : first]->where, report);
-	}
+	check_children(node, report);
 	table_free(&properties);
-	table_free(&children);
+}
+
+static bool is_part(const struct node *node, const char *name)
+{
+	size_t length = strlen(name);
+
+	return !strncmp(node->name, name, length) && (node->name[length] == 0 || node->name[length] == '@');
+}
+
+struct node *node_list(struct node *node, const char *name, struct report *report)
+{
+	struct node *list = NULL;
+	unsigned parts = 0;
+
+	node_asked(node, name);
+	for (unsigned i = 0; i < node->child_count; i++) {
+		struct node *part = node->children[i];
+		if (!is_part(part, name))
+			continue;
+		part->type = name;
+		parts++;
+		if (!list)
+			list = part;
+		for (unsigned j = 0; part != list && j < part->child_count; j++) {
+			*ARRAY_ADD(list->children, list->child_count, list->child_room) = part->children[j];
+			part->children[j]->parent = list;
+		}
+		part->child_count = part != list ? 0 : part->child_count;
+	}
+	if (parts > 1)
+		check_children(list, report);
+	return list;
 }
 
 /* One line of dtc's output.  False when it is not understood. */
@@ -301,6 +340,54 @@ static char *read_all(int fd, size_t *size)
 	return text;
 }
 
+/*
+ * Checks of dtc that only warn, and only of device trees of boards.  Nobody reads what they say, and they took most of
+ * dtc's time, one of them by comparing each pair of nodes.
+ */
+static const char *const unwanted[] = {
+	"no-addr_size_cells", "no-address_cells_is_cell", "no-alias_paths", "no-avoid_default_addr_size",
+	"no-avoid_unnecessary_addr_size", "no-chosen_node_bootargs", "no-chosen_node_is_root",
+	"no-chosen_node_stdout_path", "no-clocks_is_cell", "no-clocks_property", "no-compatible_is_string_list",
+	"no-cooling_device_is_cell", "no-cooling_device_property", "no-deprecated_gpio_property",
+	"no-device_type_is_string", "no-dma_ranges_format", "no-dmas_is_cell", "no-dmas_property",
+	"no-gpios_property", "no-graph_child_address", "no-graph_endpoint", "no-graph_nodes", "no-graph_port",
+	"no-hwlocks_is_cell", "no-hwlocks_property", "no-i2c_bus_bridge", "no-i2c_bus_reg", "no-interrupt_provider",
+	"no-interrupts_extended_is_cell", "no-interrupts_extended_property", "no-interrupts_property",
+	"no-io_channels_is_cell", "no-io_channels_property", "no-iommus_is_cell", "no-iommus_property",
+	"no-label_is_string", "no-mboxes_is_cell", "no-mboxes_property", "no-model_is_string",
+	"no-msi_parent_is_cell", "no-msi_parent_property", "no-mux_controls_is_cell", "no-mux_controls_property",
+	"no-name_is_string", "no-names_is_string_list", "no-node_name_chars_strict",
+	"no-node_name_vs_property_name", "no-obsolete_chosen_interrupt_controller", "no-pci_bridge",
+	"no-pci_device_bus_num", "no-pci_device_reg", "no-phys_is_cell", "no-phys_property",
+	"no-power_domains_is_cell", "no-power_domains_property", "no-property_name_chars_strict", "no-pwms_is_cell",
+	"no-pwms_property", "no-reg_format", "no-resets_is_cell", "no-resets_property", "no-simple_bus_bridge",
+	"no-simple_bus_reg", "no-size_cells_is_cell", "no-sound_dai_is_cell", "no-sound_dai_property",
+	"no-spi_bus_bridge", "no-spi_bus_reg", "no-status_is_string", "no-thermal_sensors_is_cell",
+	"no-thermal_sensors_property", "no-unique_unit_address", "no-unique_unit_address_if_enabled",
+	"no-unit_address_format", "no-unit_address_vs_reg",
+};
+
+/* Does not come back. */
+static void exec_dtc(const char *path)
+{
+	static const char *const first[] = { "dtc", "-q", "-I", "dts", "-O", "dts", "-T", "-T",
+					     "-E", "no-duplicate_node_names", "-E", "no-duplicate_property_names" };
+	const char *line[sizeof(first) / sizeof(first[0]) + 2 * sizeof(unwanted) / sizeof(unwanted[0]) + 3];
+	unsigned count = sizeof(first) / sizeof(first[0]);
+
+	memcpy(line, first, sizeof(first));
+	for (unsigned i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
+		line[count++] = "-W";
+		line[count++] = unwanted[i];
+	}
+	line[count++] = "--";
+	line[count++] = path;
+	line[count] = NULL;
+	execvp(line[0], (char *const *)(uintptr_t)line);
+	fprintf(stderr, "cannot execute dtc: %s\n", strerror(errno));
+	_exit(127);
+}
+
 static char *run_dtc(const char *path, struct source *source, struct place whole, struct report *report)
 {
 	int pipes[2], status = 0;
@@ -317,10 +404,7 @@ static char *run_dtc(const char *path, struct source *source, struct place whole
 		dup2(fileno(errors), STDERR_FILENO);
 		close(pipes[0]);
 		close(pipes[1]);
-		execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dts", "-T", "-T", "-E", "no-duplicate_node_names",
-		       "-E", "no-duplicate_property_names", "--", path, (char *)NULL);
-		fprintf(stderr, "cannot start dtc: %s\n", strerror(errno));
-		_exit(127);
+		exec_dtc(path);
 	}
 	close(pipes[1]);
 	char *text = read_all(pipes[0], &size);
