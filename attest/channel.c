@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "channel.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,11 @@ void channel_writable(struct channel *c)
 		size_t left = c->out_length - c->out_at;
 		struct bytes part = { c->out + c->out_at, left < LINK_PAYLOAD_MAX ? left : LINK_PAYLOAD_MAX };
 
-		if (!link_send(&c->link, part))
+		if (!link_send(&c->link, part)) {
+			if (errno != EAGAIN && errno != ENOBUFS)        /* waiting would not help */
+				drop_answer(c);
 			return;
+		}
 		c->out_at += part.length;
 	}
 	drop_answer(c);

@@ -149,5 +149,9 @@ bool link_send(struct link *l, struct bytes payload)
 	uint8_t frame[FRAME_MAX];
 	size_t n = l->up ? link_frame(l, payload, frame, sizeof(frame)) : 0;
 
-	return n > 0 && send(l->fd, frame, n, 0) == (ssize_t)n;
+	if (n == 0) {
+		errno = ENOTCONN;
+		return false;
+	}
+	return send(l->fd, frame, n, 0) == (ssize_t)n;
 }
