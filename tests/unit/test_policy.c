@@ -36,7 +36,7 @@ static const char base[] =
 	"			memory = \"64M\"; cpus = <0>; service;\n"
 	"		};\n"
 	"		attestor {\n"
-	"			label = \"HIGH\"; trusted-low = \"LOW\"; trusted-high = \"HIGH\", \"alpha\", \"beta\";\n"
+	"		label = \"HIGH\"; trusted-low = \"LOW\"; trusted-high = \"HIGH\", \"alpha\", \"beta\";\n"
 	"			memory = \"64M\"; cpus = <1>; service; attests = \"*\"; controls = \"switch\";\n"
 	"		};\n"
 	"		red {\n"
