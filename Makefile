@@ -5,7 +5,7 @@ O := build
 CC := gcc
 HOST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MMD -MP \
 	-ffile-prefix-map=$(CURDIR)=.
-UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MMD -MP \
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MP \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # Folders add to these: what `make all` builds, unit test programs, end-to-end test programs, root-mode sources.
@@ -18,14 +18,18 @@ TCB :=
 .SECONDARY:
 .DELETE_ON_ERROR:
 
+# For a program from several sources in one command: with -MMD the last one's headers would be all that is recorded.
+CC_ALL = rm -f $@.d && DEPENDENCIES_OUTPUT="$@.d $@" $(CC)
+HOST_ALL_CFLAGS = $(filter-out -MMD,$(HOST_CFLAGS))
+
 # $(call unit_test,NAME,SOURCES,EXTRA CFLAGS,EXTRA LIBS): build/unit/NAME from SOURCES, sanitized, with cmocka.
 define unit_test
 UNIT += $(O)/unit/$(1)
 $(O)/unit/$(1): $(2) Makefile
 	@mkdir -p $$(@D)
 	@echo "  UNIT    $(1)"
-	@$(CC) $(UNIT_CFLAGS) $(3) -o $$@ $(2) $(4) -lcmocka
--include $(wildcard $(O)/unit/$(1)*.d)
+	@$$(CC_ALL) $(UNIT_CFLAGS) $(3) -o $$@ $(2) $(4) -lcmocka
+-include $(O)/unit/$(1).d
 endef
 
 -include loader/Makefile

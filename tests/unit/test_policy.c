@@ -17,9 +17,8 @@
 
 #include <lazaret/link.h>
 
+#include "key_folder.h"
 #include "policy.h"
-
-static char folder[] = "/tmp/lzr-policy-XXXXXX";
 
 static const char base[] =
 	"/dts-v1/;\n"
@@ -154,7 +153,7 @@ static void write_source(const char *text)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/p.dts", folder);
+	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	assert_true(file_store(path, text, strlen(text), 0600));
 }
 
@@ -166,11 +165,11 @@ static struct rig *compile(const char *text)
 
 	assert_non_null(rig);
 	write_source(text);
-	snprintf(path, sizeof(path), "%s/p.dts", folder);
+	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	rig->root = source_read(path, &rig->report);
 	if (!rig->root)
 		return rig;
-	model_read(&rig->policy, rig->root, folder, &rig->report);
+	model_read(&rig->policy, rig->root, key_folder, &rig->report);
 	if (rig->report.errors)
 		return rig;
 	for (unsigned i = 0; i < rig->policy.vm_count; i++)
@@ -499,9 +498,9 @@ static void test_keys(void **state)
 	size_t size;
 	(void)state;
 
-	snprintf(pem, sizeof(pem), "%s/v.pem", folder);
-	snprintf(pub, sizeof(pub), "%s/v.lzrkey", folder);
-	snprintf(other, sizeof(other), "%s/o", folder);
+	snprintf(pem, sizeof(pem), "%s/v.pem", key_folder);
+	snprintf(pub, sizeof(pub), "%s/v.lzrkey", key_folder);
+	snprintf(other, sizeof(other), "%s/o", key_folder);
 	assert_true(key_sign(pem, data, sizeof(data), signature));
 	assert_true(key_sign(pem, data, sizeof(data), again));
 	assert_memory_equal(signature, again, sizeof(signature));
@@ -512,7 +511,7 @@ static void test_keys(void **state)
 	memset(signature, 0, sizeof(signature));
 	assert_false(key_verify(pub, data, sizeof(data), signature));
 	assert_true(key_generate(other, false));
-	snprintf(other, sizeof(other), "%s/o.lzrkey", folder);
+	snprintf(other, sizeof(other), "%s/o.lzrkey", key_folder);
 	assert_false(key_verify(other, data, sizeof(data), again));
 	uint8_t *file = file_load(pub, 4096, &size, why, sizeof(why));
 	assert_non_null(file);
@@ -541,34 +540,8 @@ static void test_manifest_facts(void **state)
 	assert_false(facts_parse("", 0, &facts, why, sizeof(why)));
 	assert_false(facts_parse(junk, sizeof(junk), &facts, why, sizeof(why)));
 	assert_non_null(strstr(why, "expected a manifest"));
-	assert_false(facts_read("none", (const char *const[]){ folder }, 1, &facts, why, sizeof(why)));
+	assert_false(facts_read("none", (const char *const[]){ key_folder }, 1, &facts, why, sizeof(why)));
 	assert_non_null(strstr(why, "none.manifest is in none of the 1 folder(s)"));
-}
-
-static int set_up(void **state)
-{
-	char prefix[64];
-	(void)state;
-
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(prefix, sizeof(prefix), "%s/v", folder);
-	return key_generate(prefix, true) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const files[] = {
-		"p.dts", "v.pem", "v.lzrkey", "v.pub.pem", "o.pem", "o.lzrkey", "o.pub.pem"
-	};
-	char path[64];
-	(void)state;
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
-		unlink(path);
-	}
-	return rmdir(folder);
 }
 
 int main(void)
@@ -580,5 +553,5 @@ int main(void)
 		cmocka_unit_test(test_dtc_output), cmocka_unit_test(test_keys), cmocka_unit_test(test_manifest_facts),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, key_folder_make, key_folder_remove);
 }

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "edges.h"
+#include "key_folder.h"
 #include "policy.h"
 #include "policy_agree_hv.h"
 
@@ -27,7 +28,6 @@
 #define TEXT 16384u
 #define ZEROS "000000000000000000000000"
 
-static char folder[] = "/tmp/lzr-agree-XXXXXX";
 static unsigned long policies = 2000;
 static uint64_t seed = 20261121, state;
 
@@ -301,7 +301,7 @@ static void both_come_to_the_same_answer(void **unused)
 	(void)unused;
 
 	assert_non_null(s);
-	snprintf(path, sizeof(path), "%s/p.dts", folder);
+	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	state = seed * 0x9e3779b97f4a7c15ull | 1;
 	for (unsigned long round = 0; round < policies; round++) {
 		struct policy policy = { 0 };
@@ -311,7 +311,7 @@ static void both_come_to_the_same_answer(void **unused)
 		struct node *root = source_read(path, &report);
 		if (!root)
 			fail_msg("%s\n%s", report.text, s->whole);
-		model_read(&policy, root, folder, &report);
+		model_read(&policy, root, key_folder, &report);
 		if (report.errors)
 			tally.skipped++;
 		else
@@ -329,30 +329,6 @@ static void both_come_to_the_same_answer(void **unused)
 	free(s);
 }
 
-static int setup(void **unused)
-{
-	char prefix[64];
-	(void)unused;
-
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(prefix, sizeof(prefix), "%s/v", folder);
-	return key_generate(prefix, true) ? 0 : -1;
-}
-
-static int teardown(void **unused)
-{
-	static const char *const names[] = { "p.dts", "v.pem", "v.pub.pem", "v.lzrkey" };
-	char path[64];
-	(void)unused;
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		unlink(path);
-	}
-	return rmdir(folder);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,5 +338,5 @@ int main(int argc, char **argv)
 	policies = argc > 1 ? strtoul(argv[1], NULL, 0) : policies;
 	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : seed;
 	printf("           seed %llu\n", (unsigned long long)seed);
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, key_folder_make, key_folder_remove);
 }

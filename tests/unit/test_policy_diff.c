@@ -18,12 +18,12 @@
 
 #include "explain.h"
 #include "fabric.h"
+#include "key_folder.h"
 
 #define RULES_MAX 5u
 #define PAIRS 150u
 #define EXPLAINED 3u
 
-static char folder[] = "/tmp/lzr-diff-XXXXXX";
 static unsigned long long seed;
 static FILE *nowhere;
 
@@ -171,11 +171,11 @@ static void compile(struct compiled *c, const struct site *site)
 	char path[64];
 
 	*c = (struct compiled){ 0 };
-	snprintf(path, sizeof(path), "%s/p.dts", folder);
+	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	write_site(site, path);
 	c->root = source_read(path, &c->report);
 	if (c->root)
-		model_read(&c->policy, c->root, folder, &c->report);
+		model_read(&c->policy, c->root, key_folder, &c->report);
 	if (c->report.errors)
 		fail_msg("seed %llu: %s", seed, c->report.text);
 	outline_source(&c->outline, &c->policy);
@@ -392,28 +392,14 @@ static void test_forged(void **state)
 
 static int begin(void **state)
 {
-	char prefix[64];
-	(void)state;
-
 	nowhere = fopen("/dev/null", "w");
-	if (!nowhere || !mkdtemp(folder))
-		return -1;
-	snprintf(prefix, sizeof(prefix), "%s/v", folder);
-	return key_generate(prefix, true) ? 0 : -1;
+	return nowhere ? key_folder_make(state) : -1;
 }
 
 static int end(void **state)
 {
-	static const char *const files[] = { "v.pem", "v.pub.pem", "v.lzrkey", "p.dts" };
-	char path[64];
-	(void)state;
-
-	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
-		unlink(path);
-	}
 	fclose(nowhere);
-	return rmdir(folder);
+	return key_folder_remove(state);
 }
 
 /* An argument is the seed, so that a failure can be had again. */

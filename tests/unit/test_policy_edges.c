@@ -16,11 +16,11 @@
 
 #include "edges.h"
 #include "graph.h"
+#include "key_folder.h"
 #include "policy.h"
 
 #define HOPS_MAX 3u
 
-static char folder[] = "/tmp/lzr-edges-XXXXXX";
 
 /* $V, $D, $N and $C are where a case adds to it. */
 static const char base[] =
@@ -77,7 +77,7 @@ static const char *source_path(void)
 {
 	static char path[64];
 
-	snprintf(path, sizeof(path), "%s/p.dts", folder);
+	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	return path;
 }
 
@@ -113,7 +113,7 @@ static struct rig *rig_begin(const struct insertion insertions[2])
 	assert_true(file_store(source_path(), rig->source, strlen(rig->source), 0600));
 	rig->root = source_read(source_path(), &rig->report);
 	assert_non_null(rig->root);
-	model_read(&rig->policy, rig->root, folder, &rig->report);
+	model_read(&rig->policy, rig->root, key_folder, &rig->report);
 	if (rig->report.errors)
 		fail_msg("%s", rig->report.text);
 	check_flows(&rig->policy, &rig->report);
@@ -353,7 +353,7 @@ static char *picture_of(const struct insertion insertions[2])
 	char path[64], why[512];
 	size_t size;
 
-	snprintf(path, sizeof(path), "%s/p.dot", folder);
+	snprintf(path, sizeof(path), "%s/p.dot", key_folder);
 	assert_true(graph_write(&rig->policy, "p.dts", path));
 	char *bytes = file_load(path, 1u << 20, &size, why, sizeof(why));
 	assert_non_null(bytes);
@@ -429,7 +429,7 @@ static void pictures_are_as_they_were(void **unused)
 	size_t size, golden_size;
 	(void)unused;
 
-	snprintf(path, sizeof(path), "%s/p.dot", folder);
+	snprintf(path, sizeof(path), "%s/p.dot", key_folder);
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct policy policy = { 0 };
 		struct report report = { 0 };
@@ -456,30 +456,6 @@ static void pictures_are_as_they_were(void **unused)
 	}
 }
 
-static int setup(void **state)
-{
-	char prefix[64];
-	(void)state;
-
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(prefix, sizeof(prefix), "%s/v", folder);
-	return key_generate(prefix, true) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	static const char *const names[] = { "p.dts", "p.dot", "v.pem", "v.pub.pem", "v.lzrkey" };
-	char path[64];
-	(void)state;
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		unlink(path);
-	}
-	return rmdir(folder);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,5 +470,5 @@ int main(void)
 		cmocka_unit_test(pictures_are_as_they_were),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, key_folder_make, key_folder_remove);
 }

@@ -18,12 +18,12 @@
 #include <cmocka.h>
 
 #include "edges.h"
+#include "key_folder.h"
 #include "policy.h"
 
 #define VMS 10u
 #define TEXT 16384u
 
-static char folder[] = "/tmp/lzr-hidden-XXXXXX";
 static unsigned long policies = 150;
 static uint64_t seed = 20261121, state;
 
@@ -192,11 +192,11 @@ static void read_policy(const char *text, struct node **root, struct policy *pol
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/p.dts", folder);
+	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	assert_true(file_store(path, text, strlen(text), 0600));
 	*root = source_read(path, report);
 	assert_non_null(*root);
-	model_read(policy, *root, folder, report);
+	model_read(policy, *root, key_folder, report);
 	if (report->errors)
 		fail_msg("%s", report->text);
 	check_flows(policy, report);
@@ -274,30 +274,6 @@ static void a_hidden_way_down_is_told(void **unused)
 	free(s);
 }
 
-static int setup(void **unused)
-{
-	char prefix[64];
-	(void)unused;
-
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(prefix, sizeof(prefix), "%s/v", folder);
-	return key_generate(prefix, true) ? 0 : -1;
-}
-
-static int teardown(void **unused)
-{
-	static const char *const names[] = { "p.dts", "v.pem", "v.pub.pem", "v.lzrkey" };
-	char path[64];
-	(void)unused;
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		unlink(path);
-	}
-	return rmdir(folder);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,5 +283,5 @@ int main(int argc, char **argv)
 	policies = argc > 1 ? strtoul(argv[1], NULL, 0) : policies;
 	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : seed;
 	printf("           seed %llu\n", (unsigned long long)seed);
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, key_folder_make, key_folder_remove);
 }

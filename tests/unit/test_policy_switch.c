@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
+#include "key_folder.h"
 #include "policy.h"
 #include "rules.h"
 
-static char folder[] = "/tmp/lzr-policy-switch-XXXXXX";
 static struct swconf config;
 static struct nf_rules rules;
 static struct policy policy;
@@ -83,7 +83,7 @@ static const char after[] =
 	"	};\n"
 	"	switch {\n"
 	"		vm = \"switch\"; device = \"ports\";\n"
-	"		quarantine { verifier = \"first.lzrkey\"; lease-max = \"60s\"; nonce-interval = \"500ms\"; };\n"
+	"		quarantine { verifier = \"v.lzrkey\"; lease-max = \"60s\"; nonce-interval = \"500ms\"; };\n"
 	"	};\n"
 	"};\n";
 
@@ -110,14 +110,14 @@ static void read_policy(const char *quarantine, const char *text)
 
 	assert_non_null(source);
 	snprintf(source, size, "%s%s%s%s%s", before, quarantine, between, text, after);
-	snprintf(path, sizeof(path), "%s/p.dts", folder);
+	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	assert_true(file_store(path, source, strlen(source), 0600));
 	free(source);
 	memset(&policy, 0, sizeof(policy));
 	memset(&report, 0, sizeof(report));
 	root = source_read(path, &report);
 	assert_non_null(root);
-	model_read(&policy, root, folder, &report);
+	model_read(&policy, root, key_folder, &report);
 	if (report.errors)
 		fail_msg("%s", report.text);
 	check_limits(&policy, &report);
@@ -328,6 +328,17 @@ static void test_empty_lists(void **state)
 	close_all();
 }
 
+/* A second verifier beside "v". */
+static int begin(void **state)
+{
+	char path[64];
+
+	if (key_folder_make(state))
+		return -1;
+	snprintf(path, sizeof(path), "%s/second", key_folder);
+	return key_generate(path, true) ? 0 : -1;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,23 +349,6 @@ int main(void)
 		cmocka_unit_test(test_what_does_not_fit),
 		cmocka_unit_test(test_empty_lists),
 	};
-	static const char *const files[] = { "p.dts", "first.pem", "first.lzrkey", "first.pub.pem",
-					     "second.pem", "second.lzrkey", "second.pub.pem" };
-	char path[64];
-	int failed;
 
-	if (!mkdtemp(folder))
-		return 1;
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, i ? "second" : "first");
-		if (!key_generate(path, true))
-			return 1;
-	}
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
-		unlink(path);
-	}
-	rmdir(folder);
-	return failed;
+	return cmocka_run_group_tests(tests, begin, key_folder_remove);
 }
