@@ -92,7 +92,7 @@ void guest_main(void)
 	configuration();
 	inside();
 	nic_test();
-	if (call(LZR_CALL_CLOCK, 0, 0).status == LZR_OK && version.rdx <= 2) {
+	if (call(LZR_CALL_CLOCK, 0, 0).status == LZR_OK && version.rdx == 1) {
 		outside();
 		inside();
 		put("first life over\n");
