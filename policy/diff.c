@@ -18,7 +18,7 @@ void diff_line(struct diff *diff, char mark, const char *format, ...)
 	diff->narrowing += mark == '-';
 	fprintf(diff->out, "%c ", mark);
 	va_start(arguments, format);
-	vfprintf(diff->out, format, arguments);
+	print_tame_list(diff->out, format, arguments);
 	va_end(arguments);
 	fputc('\n', diff->out);
 }

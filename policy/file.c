@@ -35,18 +35,35 @@ void *file_load(const char *path, size_t limit, size_t *size, char *why, size_t 
 	return bytes;
 }
 
+static bool write_all(int fd, const uint8_t *data, size_t size)
+{
+	bool good = true;
+
+	while (good && size) {
+		ssize_t wrote = write(fd, data, size);
+		good = wrote > 0 || (wrote < 0 && errno == EINTR);
+		data += wrote > 0 ? wrote : 0;
+		size -= wrote > 0 ? (size_t)wrote : 0;
+	}
+	return close(fd) == 0 && good;
+}
+
+/* A device, a pipe or a link is written to; only a file is replaced, whole or not at all. */
 bool file_store(const char *path, const void *data, size_t size, unsigned mode)
 {
+	struct stat status;
 	char temporary[4200];
+
+	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+		int there = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		return there >= 0 && write_all(there, data, size);
+	}
 
 	snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 	if (fd < 0)
 		return false;
-	bool good = write(fd, data, size) == (ssize_t)size;
-	if (close(fd) != 0)
-		good = false;
-	if (good && rename(temporary, path) == 0)
+	if (write_all(fd, data, size) && rename(temporary, path) == 0)
 		return true;
 	unlink(temporary);
 	return false;

@@ -81,7 +81,7 @@ static const struct command commands[] = {
 
 int command_error(int status, const char *what, const char *detail)
 {
-	fprintf(stderr, "lzr-policy: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
+	print_tame(stderr, "lzr-policy: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
 	return status;
 }
 

@@ -23,6 +23,7 @@
 #ifndef POLICY_H
 #define POLICY_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +86,11 @@ struct report {
 #define REPORT_SHOWN 200u       /* messages kept; report_print says how many more there are */
 void complain(struct report *report, struct place where, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Control characters but line feeds become '?': a terminal would obey them, and names of files may have any. */
+void text_tame(char *text);
+/* printf without them. */
+void print_tame(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void print_tame_list(FILE *out, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 void report_print(const struct report *report, FILE *out);
 void report_free(struct report *report);
 

@@ -6,6 +6,36 @@
 
 #include "policy.h"
 
+void text_tame(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++)
+		if ((*at < ' ' && *at != '\n') || *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
+			*at = '?';
+}
+
+void print_tame_list(FILE *out, const char *format, va_list arguments)
+{
+	va_list again;
+
+	va_copy(again, arguments);
+	int length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	char *text = memory_get((size_t)length + 1);
+	vsnprintf(text, (size_t)length + 1, format, arguments);
+	text_tame(text);
+	fputs(text, out);
+	free(text);
+}
+
+void print_tame(FILE *out, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_tame_list(out, format, arguments);
+	va_end(arguments);
+}
+
 void complain(struct report *report, struct place where, const char *format, ...)
 {
 	char place[PLACE_TEXT];
@@ -24,10 +54,12 @@ void complain(struct report *report, struct place where, const char *format, ...
 	size_t need = report->length + strlen(place) + (size_t)length + sizeof(": error: \n");
 	if (need > report->room)
 		report->text = memory_resize(report->text, report->room = 2 * need);
-	report->length += (size_t)sprintf(report->text + report->length, "%s: error: ", place);
+	char *line = report->text + report->length;
+	report->length += (size_t)sprintf(line, "%s: error: ", place);
 	va_start(arguments, format);
 	report->length += (size_t)vsprintf(report->text + report->length, format, arguments);
 	va_end(arguments);
+	text_tame(line);        /* a path of several hops has a line for each */
 	report->length += (size_t)sprintf(report->text + report->length, "\n");
 }
 

@@ -6,13 +6,13 @@ void show_outline(FILE *out, const struct outline *outline)
 {
 	for (unsigned i = 0; i < outline->count; i++) {
 		const struct outline_subject *subject = &outline->subjects[i];
-		fprintf(out, "%s\n", subject->title);
+		print_tame(out, "%s\n", subject->title);
 		for (unsigned j = 0; j < subject->count; j++) {
 			const struct outline_line *line = &subject->lines[j];
 			if (*line->value)
-				fprintf(out, "    %-20s%s\n", line->name, line->value);
+				print_tame(out, "    %-20s%s\n", line->name, line->value);
 			else
-				fprintf(out, "    %s\n", line->name);
+				print_tame(out, "    %s\n", line->name);
 		}
 	}
 }
