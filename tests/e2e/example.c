@@ -20,6 +20,7 @@
 #define FILE_MAX (1u << 20)
 #define ATTESTOR 0x14u
 
+const char *example_forward[2];
 static const char *example;
 
 const char *example_path(const char *file)
@@ -95,6 +96,8 @@ int example_start(const char *esp, unsigned seconds)
 		return -1;
 	config.dir = dir;
 	config.guestfwd[RIG_RESTRICTED][0] = forward;
+	config.guestfwd[RIG_RESTRICTED][1] = example_forward[0];
+	config.guestfwd[RIG_RESTRICTED][2] = example_forward[0] ? example_forward[1] : NULL;
 	return machine_boot(&config, NULL);
 }
 

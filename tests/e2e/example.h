@@ -16,6 +16,8 @@ int example_boot(const char *name, unsigned seconds, const char *without);
 /* Its two halves, for another volume: an empty DIR, and a machine there whose verifier believes DIR/reference. */
 bool example_prepare(const char *name);
 int example_start(const char *esp, unsigned seconds);
+/* More that QEMU answers for behind the card, as rig_config.guestfwd has it; set before the boot. */
+extern const char *example_forward[2];
 /* "DIR/FILE"; valid until the next call but one. */
 const char *example_path(const char *file);
 /* Writes the example's reference values to DIR/FILE without the line of image `without` (NULL: whole). */

@@ -2,7 +2,8 @@
 /*
  * The quarantine example (policy/examples/quarantine.dts) booted with a verifier outside that does not know the
  * visitor's image: the visitor reaches the inspector, no more often than it may, and nobody else.  Then the verifier's
- * officer accepts the image: the visitor reaches the gateway, and the inspector no longer.
+ * officer accepts the image: the visitor reaches the gateway and a web server, but neither another port of that server
+ * nor, any longer, the inspector.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +24,8 @@
 static int boot(void **state)
 {
 	(void)state;
+	example_forward[0] = "tcp:10.0.3.80:80-cmd:/bin/cat";
+	example_forward[1] = "tcp:10.0.3.80:8080-cmd:/bin/cat";
 	return example_boot("quarantine", SECONDS, "quarantine-visitor");
 }
 
@@ -83,6 +86,7 @@ static void nobody_else_is_reached(void **state)
 	machine_silent("VISITOR 10.0.3.2 answers");
 	machine_silent("VISITOR 10.0.3.20 answers");
 	machine_silent("LZR-ARRIVED at=attestor from=10.0.3.34");
+	machine_silent("VISITOR 10.0.3.80 opens");
 }
 
 static void an_accepted_image_is_let_out(void **state)
@@ -92,11 +96,15 @@ static void an_accepted_image_is_let_out(void **state)
 	example_new_session();
 	wait_for_event("vm=visitor good lease");
 	machine_says("VISITOR 10.0.3.2 answers");
+	machine_says("VISITOR 10.0.3.80 opens port 80\r");
 	assert_true(example_frames(VISITOR, VISITOR, NULL) > 0);
 	machine_silent("VISITOR 10.0.3.20 answers");
 }
 
-/* No rule lets the admitted visitor ask the inspector, and none lets the inspector out. */
+/*
+ * No rule lets the admitted visitor ask the inspector, and none lets the inspector out.  Rule `surf` is for the web:
+ * the visitor knocks as often at another port that is open.
+ */
 static void rules_hold_after_admission(void **state)
 {
 	unsigned before, after, most;
@@ -109,6 +117,7 @@ static void rules_hold_after_admission(void **state)
 	assert_int_equal(after, before);
 	assert_int_equal(example_frames(INSPECTOR, INSPECTOR, NULL), 0);
 	machine_silent("INSPECTOR reached the gateway");
+	machine_silent("VISITOR 10.0.3.80 opens port 8080");
 }
 
 int main(void)
