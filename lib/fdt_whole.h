@@ -20,9 +20,9 @@ static inline int fdt_whole(const void *fdt, size_t size)
 		wrong = -FDT_ERR_ALIGNMENT;
 	/* A property so long that libfdt's sum wraps takes libfdt backwards: it reads outside, or never ends. */
 	while (!wrong && tag != FDT_END) {
-		const struct fdt_property *property = fdt_offset_ptr(fdt, next, sizeof(*property));
+		const fdt32_t *head = fdt_offset_ptr(fdt, next, 2 * sizeof(*head));     /* as much as libfdt takes */
 
-		if (property && fdt32_to_cpu(property->tag) == FDT_PROP && fdt32_to_cpu(property->len) > size)
+		if (head && fdt32_to_cpu(head[0]) == FDT_PROP && fdt32_to_cpu(head[1]) > size)
 			wrong = -FDT_ERR_BADSTRUCTURE;
 		else
 			tag = fdt_next_tag(fdt, next, &next);

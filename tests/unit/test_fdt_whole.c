@@ -73,6 +73,27 @@ static void a_property_is_no_longer_than_the_tree(void **state)
 	free(tree);
 }
 
+/* The structure ends behind a property's length: no whole head, and libfdt would add that length all the same. */
+static void a_head_that_is_cut_is_no_property(void **state)
+{
+	size_t size;
+	uint8_t *tree = make(&size);
+	size_t at = fdt_off_dt_struct(tree);
+
+	(void)state;
+	alarm(60);
+	while (fdt32_ld((fdt32_t *)(void *)(tree + at)) != FDT_PROP)
+		at += 4;
+	for (uint32_t left = 4; left < 12; left += 4) {
+		fdt_set_size_dt_struct(tree, (uint32_t)(at + left - fdt_off_dt_struct(tree)));
+		for (uint32_t off = 0; off < 2 * size; off++) {
+			*(fdt32_t *)(void *)(tree + at + 4) = cpu_to_fdt32(-off);
+			assert_int_not_equal(fdt_whole(tree, size), 0);
+		}
+	}
+	free(tree);
+}
+
 static void only_the_present_version_and_aligned(void **state)
 {
 	size_t size;
@@ -97,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_tree_takes_all_of_its_bytes),
 		cmocka_unit_test(a_property_is_no_longer_than_the_tree),
+		cmocka_unit_test(a_head_that_is_cut_is_no_property),
 		cmocka_unit_test(only_the_present_version_and_aligned),
 	};
 
