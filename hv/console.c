@@ -4,8 +4,8 @@
  * VM's. A VM's characters reach the port only as whole lines of printable ASCII, so no VM can forge another's line.
  *
  * Lines wait in a queue, and the schedulers give the port what it takes at once: nobody waits for the port after the
- * seal. Each VM, and the hypervisor, has the same share of the queue.  Who fills it loses lines, up to the moment when
- * all its earlier ones have left; then a line says how many.
+ * seal. Each VM, with what is said of its ends, and the hypervisor have the same share of the queue.  Who fills it
+ * loses lines, up to the moment when all its earlier ones have left; then a line says how many.
  * Locks: a VM's line, then console, the innermost of all locks.
  */
 #include <arch_x86.h>
@@ -123,17 +123,33 @@ bool console_feed(void)
 	return lines_wait();
 }
 
-void say(const char *format, ...)
+static void say_list(unsigned source, const char *format, va_list args)
 {
 	char line[SAY_MAX];
+
+	print_format(line, sizeof(line), format, args);
+	offer(source, "%s: %s", "hv", line);
+	for (unsigned spin = 0; !console_fed && console_feed() && spin < UART_SPIN_LIMIT; spin++)
+		arch_pause();
+}
+
+void say(const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	print_format(line, sizeof(line), format, args);
+	say_list(HV, format, args);
 	va_end(args);
-	offer(HV, "%s: %s", "hv", line);
-	for (unsigned spin = 0; !console_fed && console_feed() && spin < UART_SPIN_LIMIT; spin++)
-		arch_pause();
+}
+
+void say_about(unsigned vm, const char *format, ...)
+{
+	va_list args;
+
+	CHECK(vm < LZR_VM_MAX);
+	va_start(args, format);
+	say_list(vm, format, args);
+	va_end(args);
 }
 
 void say_vm(unsigned vm, char c)

@@ -67,6 +67,8 @@ const void *acpi_table(const char signature[4], uint32_t *length);
 
 /* One line for COM1, prefixed "hv: ".  %s %u %x %lu %lx %c only. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, of what that VM brings about as often as it likes: out of its share of the console. */
+void say_about(unsigned vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A character of a VM's console: line-buffered, control characters stripped, prefixed with the VM's name. */
 void say_vm(unsigned vm, char c);
 /* Gives the port what it takes at once; false when no line waits any more. */

@@ -192,8 +192,8 @@ static void end_instance(struct vm *vm)
 	links_vm_stopped(vm);
 	set_state(vm, is_ended_as_told(reason) ? LZR_VM_STOPPED : LZR_VM_DEAD);
 	audit(vm->number, LZR_AUDIT_VM_STOP, reason, private->stop_detail);
-	say("%s: stopped, reason %u, detail %lx%s", vm->config->name, (unsigned)reason, private->stop_detail,
-	    again ? ", starts again" : "");
+	say_about(vm->number, "%s: stopped, reason %u, detail %lx%s", vm->config->name, (unsigned)reason,
+		  private->stop_detail, again ? ", starts again" : "");
 	__atomic_store_n(&private->run_word, RUN_WORD(vm->instance, PHASE_OFF), __ATOMIC_RELEASE);
 	if (again)
 		begin_restart(vm);

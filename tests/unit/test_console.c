@@ -245,6 +245,21 @@ static void test_flood(void **state)
 	}
 }
 
+/* A VM that ends and starts anew all the time fills its own share with that, not the hypervisor's. */
+static void test_restarts(void **state)
+{
+	(void)state;
+	ready = 0;
+	for (unsigned i = 0; i < SHARE + 9; i++)
+		say_about(0, "%s: stopped", "red");
+	say("so am I");
+	feed_all();
+	assert_int_equal(count("hv: red: stopped\r\n"), SHARE);
+	assert_int_equal(count("hv: console: 9 lines of red are lost\r\n"), 1);
+	assert_int_equal(count("lost"), 1);
+	assert_int_equal(count("hv: so am I\r\n"), 1);
+}
+
 /* Every VM floods at once: each gets its share, and so does the hypervisor. */
 static void test_all_flood(void **state)
 {
@@ -353,7 +368,8 @@ int main(void)
 		cmocka_unit_test_setup(test_format, set_up), cmocka_unit_test_setup(test_say, set_up),
 		cmocka_unit_test_setup(test_vm_lines, set_up), cmocka_unit_test_setup(test_long_lines, set_up),
 		cmocka_unit_test_setup(test_nobody_waits, set_up), cmocka_unit_test_setup(test_flood, set_up),
-		cmocka_unit_test_setup(test_all_flood, set_up), cmocka_unit_test_setup(test_many_speakers, set_up),
+		cmocka_unit_test_setup(test_restarts, set_up), cmocka_unit_test_setup(test_all_flood, set_up),
+		cmocka_unit_test_setup(test_many_speakers, set_up),
 		cmocka_unit_test_setup(test_panic, set_up),
 	};
 

@@ -13,6 +13,7 @@
 
 uint64_t rig_now, rig_audit_arg0, rig_readable, rig_cr4, rig_efer;
 unsigned rig_kicks[LZR_CPU_MAX], rig_audits[32], rig_says, rig_idles, rig_cpu, rig_windows, rig_flushes;
+unsigned rig_abouts[LZR_VM_MAX];
 char rig_console[256];
 uint8_t rig_tpr, rig_window;
 bool rig_event, rig_seed_left, rig_feeding;
@@ -85,6 +86,7 @@ void cpu_idle(uint64_t deadline)
 }
 
 void say(const char *format, ...) { (void)format; rig_says++; }
+void say_about(unsigned vm, const char *format, ...) { (void)format; rig_abouts[vm]++; }
 
 bool console_feed(void) { return rig_feeding; }
 
@@ -312,6 +314,7 @@ int rig_setup(void **state)
 	memset(vm_privates, 0, sizeof(vm_privates));
 	memset(&rig_image, 0, sizeof(rig_image));
 	memset(rig_audits, 0, sizeof(rig_audits));
+	memset(rig_abouts, 0, sizeof(rig_abouts));
 	memset(rig_console, 0, sizeof(rig_console));
 	rig_now = 1000000;
 	rig_idles = rig_says = rig_cpu = rig_windows = rig_flushes = 0;

@@ -16,6 +16,7 @@
 
 extern uint64_t rig_now;                        /* what time_ns() says */
 extern unsigned rig_kicks[LZR_CPU_MAX], rig_audits[32], rig_says, rig_idles, rig_cpu, rig_windows, rig_flushes;
+extern unsigned rig_abouts[LZR_VM_MAX];
 extern uint64_t rig_audit_arg0, rig_readable;
 extern char rig_console[256];
 extern uint64_t rig_cr4, rig_efer;

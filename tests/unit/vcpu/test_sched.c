@@ -152,6 +152,8 @@ static void a_dead_vm_is_out_and_starts_again_as_often_as_told(void **state)
 	assert_int_equal(vms[0].instance, 1);   /* each counts its own */
 	assert_int_equal(vms[1].epoch, 12);     /* started, running, why it stops, stopped: each three times */
 	assert_int_equal(rig_audits[LZR_AUDIT_VM_STOP], 3);
+	assert_int_equal(rig_abouts[1], 3);
+	assert_int_equal(rig_says, 0);          /* the hypervisor's share of the console is for what is its own */
 	assert_true(ran[0] >= 99000000);
 }
 
