@@ -104,7 +104,9 @@ static void add_ports(struct comparison *c, unsigned side)
 		unsigned known = 0;
 		if (!is_guest(policy, i, c->networks[side]))
 			continue;
-		while (known < c->end_count && strcmp(c->ends[known].name, port->name))
+		/* A compiled policy's ports may have one name: each is an end of its own. */
+		while (known < c->end_count &&
+		       (c->ends[known].port[side] != NONE || strcmp(c->ends[known].name, port->name)))
 			known++;
 		if (known == c->end_count)
 			*ARRAY_ADD(c->ends, c->end_count, c->end_room) =
@@ -293,12 +295,21 @@ static char *dotted(uint32_t ip)
 	return text_of("%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
 }
 
+/* A port may have a name that is not its VM's, or even another's: then both are said. */
+static char *port_name(const struct comparison *c, const struct end *end)
+{
+	unsigned side = end->port[1] == NONE ? 0 : 1, vm = c->policies[side]->ports[end->port[side]].vm;
+	const char *name = c->policies[side]->vms[vm].name;
+
+	return strcmp(name, end->name) ? text_of("%s (port %s)", name, end->name) : text_of("%s", name);
+}
+
 static char *end_name(const struct comparison *c, const struct end *end)
 {
 	uint32_t size = end->high - end->low + 1;
 
 	if (end->name)
-		return text_of("%s", end->name);
+		return port_name(c, end);
 	if (size == 0)
 		return text_of("everything behind the uplink of %s", c->network_name);
 	if (size == 1 && is_gateway(c, end->low))

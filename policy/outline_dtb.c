@@ -114,7 +114,9 @@ static void copy_name(char out[LZR_NAME_MAX], const char *node)
 	const char *at = strchr(node, '@');
 
 	snprintf(out, LZR_NAME_MAX, "%.*s", at ? (int)(at - node) : LZR_NAME_MAX - 1, node);
-	plain(out);
+	for (char *c = out; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+			*c = '?';
 }
 
 void dtb_names_read(struct dtb_names *names, const void *dtb, const char *path)
@@ -184,16 +186,17 @@ static char *list_text(const char *list, int length, const char *separator)
 	return text;
 }
 
+/* What has no name has a number in its place, which no name can look like. */
 static char *label_value(const struct reader *r, const uint8_t *value)
 {
 	const char *level = nth_text(r->levels, r->levels_length, cell(value, 0));
 	uint64_t categories = (uint64_t)cell(value, 1) << 32 | cell(value, 2);
-	char *text = level ? text_of("%s", level) : text_of("level %u", cell(value, 0));
+	char *text = level ? text_of("%s", level) : text_of("level #%u", cell(value, 0));
 
 	for (unsigned i = 0; i < CATEGORY_MAX; i++) {
 		const char *name = nth_text(r->categories, r->categories_length, i);
 		char number[24];
-		snprintf(number, sizeof(number), "category-%u", i);
+		snprintf(number, sizeof(number), "#%u", i);
 		if (categories >> i & 1)
 			text = text_add(text, " ", name ? name : number);
 	}
@@ -302,6 +305,32 @@ static bool known(const struct shape *shapes, const char *name)
 	return false;
 }
 
+/*
+ * What `diff` compares besides the text: the number; of a value that is told as it lies there, part of its digest,
+ * since other bytes may have the same text.  Numbers of VMs, devices and networks stand for names.
+ */
+static uint64_t compared(enum format format, const uint8_t *value, int length)
+{
+	uint8_t hash[LZR_DIGEST_SIZE] = { 0 };
+
+	if (format_length(format) && format_length(format) != length)
+		format = FORMAT_RAW;
+	switch (format) {
+	case FORMAT_VM:
+	case FORMAT_DEVICE:
+	case FORMAT_NETWORK:
+		return 0;
+	case FORMAT_RAW:
+	case FORMAT_TEXT:
+	case FORMAT_ORDER:
+	case FORMAT_FLAG:
+	case FORMAT_CELLS:
+		return digest(value, (size_t)length, hash) ? number_value(hash, 8) : 0;
+	default:
+		return number_value(value, length);
+	}
+}
+
 /* The node's properties, the known ones first. */
 static void read_lines(const struct reader *r, int node, const struct shape *shapes, struct outline_subject *subject)
 {
@@ -310,15 +339,17 @@ static void read_lines(const struct reader *r, int node, const struct shape *sha
 	for (const struct shape *shape = shapes; shape->name; shape++) {
 		const uint8_t *value = fdt_getprop(r->dtb, node, shape->name, &length);
 		if (value && shape->format != FORMAT_SKIP)
-			outline_number(subject, shape->name, shape->judge, shape->phrase, number_value(value, length),
+			outline_number(subject, shape->name, shape->judge, shape->phrase,
+				       compared(shape->format, value, length),
 				       value_text(r, shape->format, value, length));
 	}
 	fdt_for_each_property_offset(property, r->dtb, node) {
 		const char *name;
 		const uint8_t *value = fdt_getprop_by_offset(r->dtb, property, &name, &length);
 		if (value && !known(shapes, name))
-			outline_say(subject, printable(name, (int)strlen(name) + 1) ? name : "unprintable name",
-				    JUDGE_ANY, raw_value(value, length));
+			outline_number(subject, printable(name, (int)strlen(name) + 1) ? name : "unprintable name",
+				       JUDGE_ANY, PHRASE_ARROW, compared(FORMAT_RAW, value, length),
+				       raw_value(value, length));
 	}
 }
 

@@ -264,14 +264,16 @@ static void say_quarantine(struct outline_subject *s, const struct policy *polic
 	free(default_keys);
 }
 
-static void port_endpoints(struct outline *outline, const struct policy *policy, unsigned port)
+/* `by`: the port, since a VM may have several that lead to different places at different rates. */
+static void port_endpoints(struct outline *outline, const struct policy *policy, unsigned port, const char *by)
 {
 	for (unsigned i = 0; i < policy->endpoint_count; i++) {
 		const struct policy_endpoint *e = &policy->endpoints[i];
 		if (e->port != port)
 			continue;
 		char *ip = ipv4_text(e->ip);
-		char *whom = text_of("%s %s/%u", ip, e->protocol == PROTOCOL_UDP ? "udp" : "tcp", e->l4port);
+		char *whom = text_of("%s %s/%u by %s", ip, e->protocol == PROTOCOL_UDP ? "udp" : "tcp", e->l4port,
+				     by);
 		outline_may(outline, vm_name(policy, policy->ports[port].vm), "reach, before anything is proved,",
 			whom);
 		free(whom);
@@ -283,11 +285,9 @@ static void port_subject(struct outline *outline, const struct policy *policy, u
 {
 	const struct policy_port *port = &policy->ports[index];
 	const char *network = port->network == NONE ? "none" : policy->networks[port->network].name;
+	char *by = text_of("port %s on network %s", port->name, network);
 	struct outline_subject *s =
-		outline_add(outline, NULL,
-			    text_of("%sport %s on network %s", port->infrastructure ? "infrastructure " : "",
-				port->name,
-				    network),
+		outline_add(outline, NULL, text_of("%s%s", port->infrastructure ? "infrastructure " : "", by),
 			    JUDGE_PRESENT);
 
 	say_text(s, "vm", JUDGE_ANY, vm_name(policy, port->vm));
@@ -311,7 +311,8 @@ static void port_subject(struct outline *outline, const struct policy *policy, u
 				       text_of("%" PRIu64 " frames/s", q->inspection_rate));
 		}
 	}
-	port_endpoints(outline, policy, index);
+	port_endpoints(outline, policy, index, by);
+	free(by);
 }
 
 static void switch_subject(struct outline *outline, const struct policy *policy)

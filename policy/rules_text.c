@@ -24,7 +24,7 @@ static char *end_text(const struct policy *policy, const struct policy_end *end)
 {
 	switch (end->kind) {
 	case END_ANY:
-		return text_of("anybody");
+		return text_of("*");
 	case END_PORT:
 		return text_of("%s", policy->ports[end->index].name);
 	case END_UPLINK:

@@ -357,6 +357,7 @@ static void expect_shown(void *dtb, const char *part, const char *none)
 static void test_forged(void **state)
 {
 	static const char order[] = "SECRET < LOW\0SECRET", twice[] = "SECRET\0SECRET", control[] = "LOW\0\x1b[2J";
+	static const uint8_t unnamed[12] = { [11] = 1 << 5 };
 	static uint8_t dtb[64 << 10];
 	const struct site site = { .count = 0 };
 	struct compiled c;
@@ -369,25 +370,71 @@ static void test_forged(void **state)
 	assert_int_equal(fdt_open_into(good, dtb, sizeof(dtb)), 0);
 	free(good);
 	char *before = shown(dtb);
-	assert_null(strstr(before, "level "));
+	assert_null(strstr(before, "level #"));
 	free(before);
 	fdt_setprop(dtb, 0, "levels", order, sizeof(order));
-	expect_shown(dtb, "level 0", "SECRET < LOW < SECRET");
+	expect_shown(dtb, "level #0", "SECRET < LOW < SECRET");
 	fdt_setprop(dtb, 0, "levels", twice, sizeof(twice));
-	expect_shown(dtb, "level 0", NULL);
+	expect_shown(dtb, "level #0", NULL);
 	fdt_setprop(dtb, 0, "levels", control, sizeof(control));
-	expect_shown(dtb, "level 0", NULL);
+	expect_shown(dtb, "level #0", NULL);
+	/* The name of one category is not what another without a name is called. */
+	fdt_setprop(dtb, 0, "categories", "category-5", sizeof("category-5"));
+	fdt_setprop(dtb, fdt_first_subnode(dtb, fdt_path_offset(dtb, "/vms")), "label", unnamed, sizeof(unnamed));
+	expect_shown(dtb, "level #0 #5", "category-5 ");
 	fdt_setprop(dtb, 0, "al\rlow", "x", 2);
 	expect_shown(dtb, "unprintable name", NULL);
 	int devices = fdt_path_offset(dtb, "/devices");
 	for (unsigned i = 0; i < 2; i++)
 		assert_true(fdt_add_subnode(dtb, devices, i ? "nic\x1b[1A@1" : "nic\x1b[1A@0") > 0);
-	expect_shown(dtb, "device nic?[1A", NULL);
+	expect_shown(dtb, "device nic??1A", NULL);
 	fdt_setprop_u32(dtb, fdt_first_subnode(dtb, fdt_path_offset(dtb, "/networks")), "uplink", 1);
-	expect_shown(dtb, "nic?[1A (number 1, one of 2 with this name)", NULL);
+	expect_shown(dtb, "nic??1A (number 1, one of 2 with this name)", NULL);
 	fdt_add_subnode(dtb, 0, "other\b@0");
 	expect_shown(dtb, "node /other?@0", NULL);
 	release(&c);
+}
+
+/* A site's compiled policy and switch's configuration, read again. */
+static const char *read_back(struct policy *out, const struct policy *policy, void **dtb)
+{
+	size_t size;
+	void *block = emit_switch(policy, &size);
+	const char *wrong;
+
+	assert_non_null(block);
+	*dtb = emit_policy(policy, &(size_t){ 0 });
+	assert_non_null(*dtb);
+	wrong = switch_read(out, block, size, *dtb);
+	free(block);
+	return wrong;
+}
+
+/* What one port gains is not hidden behind another of the same name. */
+static void test_names_twice(void **state)
+{
+	struct site sites[2] = { { .count = 0 }, { .count = 1, .rules = { {
+		.allow = true, .from = { PORT_B, PORT_B }, .to = { PORT_A, PORT_A } } } } };
+	struct policy read[2];
+	struct compiled c;
+	void *dtbs[2];
+	(void)state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		compile(&c, &sites[i]);
+		unsigned c_vm = find_vm(&c.policy, "c");
+		memcpy(c.policy.vms[find_vm(&c.policy, "b")].name, c.policy.vms[c_vm].name, LZR_NAME_MAX);
+		assert_null(read_back(&read[i], &c.policy, &dtbs[i]));
+		release(&c);
+	}
+	struct diff diff = { .out = nowhere };
+	diff_flows(&diff, &read[0], &read[1]);
+	assert_int_equal(diff.changes, 1);
+	assert_int_equal(diff.widening, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		policy_free(&read[i]);
+		free(dtbs[i]);
+	}
 }
 
 static int begin(void **state)
@@ -410,6 +457,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_names_twice),
 	};
 
 	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 20261121;
