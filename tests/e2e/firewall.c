@@ -19,6 +19,8 @@
 #define DIR "build/run/firewall"
 #define SECONDS 300u
 
+static const char *const vms[] = { "red", "archive", "blue", "visitor" };
+
 static int boot(void **state)
 {
 	static const struct rig_config config = { .dir = DIR, .esp = "build/tests/esp/firewall.img",
@@ -67,8 +69,8 @@ static void not_arrived(const char *from, const char *at, const char *proto)
 static void quarantine_lets_nothing_through(void **state)
 {
 	(void)state;
-	for (unsigned port = 0; port < PORTS; port++) {
-		struct counters c = warden_report("quarantine", port);
+	for (unsigned i = 0; i < 4; i++) {
+		struct counters c = warden_report("quarantine", vms[i]);
 
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in + c.out, 0);
@@ -89,8 +91,8 @@ static void rules_let_through_what_they_say(void **state)
 	denied("archive", "red", "udp");
 	not_arrived("archive", "red", "udp");
 	allowed("blue", "gateway", "icmp");
-	assert_int_equal(warden_report("admitted", 0).state, ADMITTED);
-	assert_int_equal(warden_report("admitted", 1).state, ADMITTED);
+	assert_int_equal(warden_report("admitted", "red").state, ADMITTED);
+	assert_int_equal(warden_report("admitted", "archive").state, ADMITTED);
 }
 
 static void everything_else_is_denied(void **state)
@@ -112,9 +114,9 @@ static void everything_else_is_denied(void **state)
 static void denied_is_counted(void **state)
 {
 	(void)state;
-	for (unsigned port = 0; port < 3; port++)
-		assert_true(warden_report("admitted", port).rules > 0);
-	assert_int_equal(warden_report("admitted", 3).rules, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(warden_report("admitted", vms[i]).rules > 0);
+	assert_int_equal(warden_report("admitted", "visitor").rules, 0);
 	for (unsigned rule = 0; rule <= 3; rule++)
 		assert_true(rule_hits(rule) > 0);
 }
@@ -123,7 +125,7 @@ static void denied_is_counted(void **state)
 static void inspection_is_all_that_quarantine_has(void **state)
 {
 	static const char *const protos[] = { "arp", "icmp", "udp", "tcp" };
-	struct counters c = warden_report("admitted", 3);
+	struct counters c = warden_report("admitted", "visitor");
 
 	(void)state;
 	assert_int_equal(c.state, QUARANTINED);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The network on the emulated machine, in one boot (tests/policies/network.dts): four Linux guests that try each other
- * and their gateways from their first moment on, the switch, and the warden, which opens, closes and restarts.  What
- * arrived is asked where it would have arrived: the guests say which frames they see, the captures which were on the
- * wire, and the switch's counters must agree.
+ * and their gateways from their first moment on, a guard with what is above it, the switch, and the warden, which
+ * opens, closes and restarts.  What arrived is asked where it would have arrived: the guests say which frames they see,
+ * the captures which were on the wire, and the switch's counters must agree.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,9 @@
 
 #define DIR "build/run/network"
 #define SECONDS 300u
+
+static const char *const vms[] = { "red", "archive", "blue", "release", "visitor" };
+#define PORTS (sizeof(vms) / sizeof(vms[0]))
 
 static int boot(void **state)
 {
@@ -47,6 +50,9 @@ static unsigned on_the_wire(unsigned uplink, unsigned offset, const uint8_t *add
 	return n;
 }
 
+/* Release has the addresses that all guests try as the attestor's. */
+#define GUARD "attestor"
+
 static const uint8_t ours[] = { 0x02, 0x4c, 0x5a }, blue_mac[] = { 0x02, 0x4c, 0x5a, 0x00, 0x03, 0x0f };
 
 static unsigned blue_on_the_wire(void)
@@ -61,15 +67,15 @@ static void quarantine_lets_nothing_through(void **state)
 
 	(void)state;
 	for (port = 0; port < PORTS; port++) {
-		c = warden_report("quarantine", port);
+		c = warden_report("quarantine", vms[port]);
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in, 0);
 		assert_int_equal(c.out, 0);
 		assert_true(c.quarantine > 0);
 	}
 	assert_int_equal(on_the_wire(RIG_UNTRUSTED, 6, ours, sizeof(ours)), 0);
-	assert_int_equal(machine_count("LZR-ARRIVED", machine_says("WARDEN report=quarantine port=0")), 0);
-	assert_int_equal(machine_count("result=allowed", machine_says("WARDEN report=quarantine port=0")), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED", machine_says("WARDEN report=quarantine vm=red")), 0);
+	assert_int_equal(machine_count("result=allowed", machine_says("WARDEN report=quarantine vm=red")), 0);
 }
 
 static void wrong_results_are_refused(void **state)
@@ -91,7 +97,7 @@ static void wrong_results_are_refused(void **state)
 static void equal_labels_exchange_frames(void **state)
 {
 	static const char *const protos[] = { "arp", "icmp", "udp", "tcp" };
-	struct counters red = warden_report("admitted", 0), archive = warden_report("admitted", 1);
+	struct counters red = warden_report("admitted", "red"), archive = warden_report("admitted", "archive");
 	char text[80];
 	unsigned i;
 
@@ -112,7 +118,7 @@ static void equal_labels_exchange_frames(void **state)
 /* By the uplink of its network, blue's frames and nobody else's. */
 static void admitted_guest_reaches_its_gateway(void **state)
 {
-	struct counters blue = warden_report("admitted", 2);
+	struct counters blue = warden_report("admitted", "blue");
 
 	(void)state;
 	assert_int_equal(blue.state, ADMITTED);
@@ -125,7 +131,7 @@ static void admitted_guest_reaches_its_gateway(void **state)
 /* blue is admitted as well, and still reaches nobody of another label, nor they it: from the first line to the last. */
 static void different_labels_never_do(void **state)
 {
-	struct counters blue = warden_report("admitted", 2), red = warden_report("admitted", 0);
+	struct counters blue = warden_report("admitted", "blue"), red = warden_report("admitted", "red");
 	const char *stop = machine_says("WARDEN end");
 
 	(void)state;
@@ -139,15 +145,74 @@ static void different_labels_never_do(void **state)
 	assert_int_equal(machine_count("LZR-ARRIVED at=archive from=blue", stop), 0);
 }
 
+/* The guard's lease has the guard's label.  From then on blue gets its numbers; until then nobody got anything. */
+static void guard_moves_numbers_down(void **state)
+{
+	const char *refusal = machine_says("WARDEN refused=network-label status=");
+	struct counters release = warden_report("admitted", "release");
+
+	(void)state;
+	assert_int_equal(machine_count("WRONG", machine_says("WARDEN admit port=3")), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED at=blue from=" GUARD, refusal), 0);
+	assert_int_equal(machine_count("RELEASE blue has", refusal), 0);
+	machine_says("WARDEN admit port=3 status=0");
+	assert_int_equal(release.state, ADMITTED);
+	assert_true(release.in > 0 && release.out > 0);
+	machine_says("LZR-ARRIVED at=blue from=" GUARD " proto=icmp");
+	assert_true(machine_number(machine_says("RELEASE blue has"), "has ") > 0);
+}
+
+/* Blue tries the guard as it tries everybody, and its frames get there.  Above the guard nobody ever hears anything. */
+static void nothing_goes_up_through_the_guard(void **state)
+{
+	const char *stop = machine_says("WARDEN end");
+
+	(void)state;
+	machine_said("LZR-FLOW from=blue to=" GUARD " proto=arp result=allowed");
+	machine_said("RELEASE from-low=8");
+	machine_said("RELEASE refused=");
+	machine_said("SOURCE sent=64");
+	machine_silent("SOURCE heard");
+	assert_int_equal(machine_count("LZR-ARRIVED at=red from=" GUARD, stop), 0);
+	assert_int_equal(machine_count("LZR-ARRIVED at=archive from=" GUARD, stop), 0);
+	assert_int_equal(machine_count("LZR-FLOW from=red to=" GUARD " proto=arp result=allowed", stop), 0);
+}
+
+/* What `lzr-policy explain` says of that way, with its exit status: 0 allowed, 1 denied. */
+static void explained(const char *query, int status, const char *text)
+{
+	char command[160], answer[4096];
+	size_t length;
+	FILE *out;
+
+	snprintf(command, sizeof(command),
+		 "build/bin/lzr-policy explain --keys build/keys %s tests/policies/network.dts", query);
+	out = popen(command, "r");
+	assert_non_null(out);
+	length = fread(answer, 1, sizeof(answer) - 1, out);
+	answer[length] = 0;
+	assert_int_equal(pclose(out), status << 8);
+	if (strstr(answer, text) == NULL)
+		fail_msg("%s: expected \"%s\", found: %s", query, text, answer);
+}
+
+static void policy_says_the_same(void **state)
+{
+	(void)state;
+	explained("release blue icmp", 0, "release to blue, icmp echo: allowed while release and blue are admitted");
+	explained("release red icmp", 1, "denied, they are on different networks");
+	explained("source blue", 0, "only as far as release lets it");
+}
+
 static void lease_runs_out_and_revocation_closes(void **state)
 {
-	struct counters c = warden_report("expired", 0);
+	struct counters c = warden_report("expired", "red");
 
 	(void)state;
 	assert_int_equal(c.state, QUARANTINED);
-	c = warden_report("revoked", 1);
+	c = warden_report("revoked", "archive");
 	assert_int_equal(c.state, BLOCKED);
-	assert_int_equal(warden_report("revoked", 0).state, ADMITTED);
+	assert_int_equal(warden_report("revoked", "red").state, ADMITTED);
 }
 
 /* Also on the wire: blue, which is not admitted again, is not seen there any more. */
@@ -160,20 +225,22 @@ static void restarted_switch_starts_closed(void **state)
 	machine_says("WARDEN restart switch status=0");
 	before = blue_on_the_wire();
 	for (port = 0; port < PORTS; port++) {
-		c = warden_report("restarted", port);
+		c = warden_report("restarted", vms[port]);
 		assert_int_equal(c.state, QUARANTINED);
 		assert_int_equal(c.in, 0);
 		assert_int_equal(c.out, 0);
 		assert_true(c.quarantine > 0);
 	}
 	for (port = 0; port < 2; port++) {
-		c = warden_report("readmitted", port);
+		c = warden_report("readmitted", vms[port]);
 		assert_int_equal(c.state, ADMITTED);
 		assert_true(c.in > 0 && c.out > 0);
 	}
-	c = warden_report("readmitted", 2);
-	assert_int_equal(c.state, QUARANTINED);
-	assert_int_equal(c.in + c.out, 0);
+	for (port = 2; port < PORTS; port++) {
+		c = warden_report("readmitted", vms[port]);
+		assert_int_equal(c.state, QUARANTINED);
+		assert_int_equal(c.in + c.out, 0);
+	}
 	assert_int_equal(blue_on_the_wire(), before);
 }
 
@@ -195,9 +262,12 @@ int main(void)
 	    cmocka_unit_test(wrong_results_are_refused),
 	    cmocka_unit_test(equal_labels_exchange_frames),
 	    cmocka_unit_test(admitted_guest_reaches_its_gateway),
+	    cmocka_unit_test(guard_moves_numbers_down),
 	    cmocka_unit_test(lease_runs_out_and_revocation_closes),
 	    cmocka_unit_test(restarted_switch_starts_closed),
 	    cmocka_unit_test(different_labels_never_do),
+	    cmocka_unit_test(nothing_goes_up_through_the_guard),
+	    cmocka_unit_test(policy_says_the_same),
 	    cmocka_unit_test(nothing_else_happened),
 	};
 

@@ -12,17 +12,15 @@
 
 #include "machine.h"
 
-static const char *const names[PORTS] = { "red", "archive", "blue", "visitor" };
-
-struct counters warden_report(const char *when, unsigned port)
+struct counters warden_report(const char *when, const char *vm)
 {
 	char head[80];
 	const char *line;
 	struct counters c;
 
-	snprintf(head, sizeof(head), "WARDEN report=%s port=%u vm=%s ", when, port, names[port]);
+	snprintf(head, sizeof(head), "WARDEN report=%s vm=%s port=", when, vm);
 	line = machine_says(head) + strlen(head);
-	if (sscanf(line, "state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu rules=%lu rate=%lu other=%lu",
+	if (sscanf(line, "%*u state=%lu in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu rules=%lu rate=%lu other=%lu",
 		   &c.state, &c.in, &c.out, &c.quarantine, &c.label, &c.spoof, &c.rules, &c.rate, &c.other) != 9)
 		fail_msg("%.160s", line);
 	return c;

@@ -5,13 +5,11 @@
 
 enum { DOWN, QUARANTINED, ADMITTED, BLOCKED };
 
-#define PORTS 4u                        /* red, archive, blue, visitor */
-
 struct counters {
 	unsigned long state, in, out, quarantine, label, spoof, rules, rate, other;
 };
 
-/* The report of that name on a port; waits for it as long as the machine runs. */
-struct counters warden_report(const char *when, unsigned port);
+/* The report of that name on a VM's port; waits for it as long as the machine runs. */
+struct counters warden_report(const char *when, const char *vm);
 
 #endif

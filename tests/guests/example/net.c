@@ -60,10 +60,10 @@ static void put_address(uint8_t *at, uint8_t host)
 	memcpy(at, address, sizeof(address));
 }
 
-static void put_port(uint8_t *at, uint16_t port)
+static void put_word(uint8_t *at, uint16_t word)
 {
-	at[0] = (uint8_t)(port >> 8);
-	at[1] = (uint8_t)port;
+	at[0] = (uint8_t)(word >> 8);
+	at[1] = (uint8_t)word;
 }
 
 /* RFC 1071, beginning with `sum`. */
@@ -114,12 +114,13 @@ static uint8_t *start_ip(uint8_t host, uint8_t protocol, uint8_t length)
 	return ip + 20;
 }
 
-static void send_echo(uint8_t host, uint8_t type)
+static void send_echo(uint8_t host, uint8_t type, uint16_t number)
 {
 	uint8_t *icmp = start_ip(host, ICMP, PING_LENGTH - 14);
 
 	icmp[0] = type;
 	icmp[5] = type == ECHO_REQUEST ? own_mac[5] : host;
+	put_word(icmp + 6, number);
 	put_checksum(icmp + 2, icmp, PING_LENGTH - 34, 0);
 	pipe_send(frame, NET_HEADER + PING_LENGTH);
 }
@@ -129,8 +130,8 @@ void net_knock(uint8_t host, uint16_t port, unsigned number)
 {
 	uint8_t *tcp = start_ip(host, TCP, TCP_LENGTH - 14);
 
-	put_port(tcp, (uint16_t)(KNOCK_PORT + number));
-	put_port(tcp + 2, port);
+	put_word(tcp, (uint16_t)(KNOCK_PORT + number));
+	put_word(tcp + 2, port);
 	tcp[12] = 0x50;
 	tcp[13] = TCP_SYN;
 	tcp[14] = 0x10;
@@ -140,7 +141,12 @@ void net_knock(uint8_t host, uint16_t port, unsigned number)
 
 void net_ping(uint8_t host)
 {
-	send_echo(host, ECHO_REQUEST);
+	net_ping_numbered(host, 0);
+}
+
+void net_ping_numbered(uint8_t host, uint16_t number)
+{
+	send_echo(host, ECHO_REQUEST, number);
 }
 
 static struct net_heard take_arp(const uint8_t *arp)
@@ -164,9 +170,10 @@ static struct net_heard take_ip(const uint8_t *mac, const uint8_t *ip)
 	}
 	if (ip[9] != ICMP)
 		return what;
+	what.number = (uint16_t)(ip[26] << 8 | ip[27]);
 	if (ip[20] == ECHO_REQUEST) {
 		what.kind = NET_PING;
-		send_echo(what.from, ECHO_REPLY);
+		send_echo(what.from, ECHO_REPLY, what.number);
 	} else if (ip[20] == ECHO_REPLY) {
 		what.kind = NET_PONG;
 	}

@@ -17,6 +17,7 @@ enum net_kind { NET_NOTHING, NET_OTHER, NET_PING, NET_PONG, NET_OPEN };
 struct net_heard {
 	enum net_kind kind;
 	uint8_t from;
+	uint16_t number;                /* of a ping or pong */
 	uint16_t port;                  /* NET_OPEN: which of its TCP ports was found open */
 };
 
@@ -29,6 +30,8 @@ bool net_knows(uint8_t host);
 void net_tell(uint8_t host, const uint8_t mac[6]);
 /* An echo request (RFC 792) to a host whose card is known. */
 void net_ping(uint8_t host);
+/* One with a number, which the answer has too. */
+void net_ping_numbered(uint8_t host, uint16_t number);
 /* The first segment of a TCP connection (RFC 793) to such a host; `number` makes the own port. */
 void net_knock(uint8_t host, uint16_t port, unsigned number);
 /* Takes the next frame that has come; answers questions for the own address and pings by itself. */

@@ -10,6 +10,8 @@
 #define WATCH (12 * WARDEN_SECOND)
 #define LEASE (300 * WARDEN_SECOND)
 
+const uint32_t warden_ports = ADMITTED + 1;
+
 void warden_scenario(void)
 {
 	uint32_t port, rule;

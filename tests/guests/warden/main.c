@@ -2,7 +2,7 @@
 /*
  * What the warden's scenarios share: asking, admitting, saying what the counters are.
  *
- *   WARDEN report=WHEN port=N vm=NAME state=S in=N out=N quarantine=N label=N spoof=N rules=N rate=N other=N
+ *   WARDEN report=WHEN vm=NAME port=N state=S in=N out=N quarantine=N label=N spoof=N rules=N rate=N other=N
  */
 #include "warden.h"
 
@@ -20,11 +20,11 @@ void warden_report(const char *when)
 	struct lzr_control_message a;
 	uint32_t port;
 
-	for (port = 0; port < WARDEN_PORTS; port++) {
+	for (port = 0; port < warden_ports; port++) {
 		a = warden_ask(LZR_CONTROL_STATE, port, NULL);
-		rt_printf("WARDEN report=%s port=%u vm=%s state=%u in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu "
+		rt_printf("WARDEN report=%s vm=%s port=%u state=%u in=%lu out=%lu quarantine=%lu label=%lu spoof=%lu "
 			  "rules=%lu rate=%lu other=%lu\n",
-			  when, port, sign_record(a.vm).name, a.state, a.frames_in, a.frames_out, a.dropped_quarantine,
+			  when, sign_record(a.vm).name, port, a.state, a.frames_in, a.frames_out, a.dropped_quarantine,
 			  a.dropped_label, a.dropped_spoof, a.dropped_rules, a.dropped_rate, a.dropped_other);
 	}
 }
@@ -33,7 +33,7 @@ void warden_wait_for_ports(void)
 {
 	uint32_t port;
 
-	for (port = 0; port < WARDEN_PORTS; port++) {
+	for (port = 0; port < warden_ports; port++) {
 		while (warden_ask(LZR_CONTROL_STATE, port, NULL).status != LZR_CTL_OK)
 			control_wait(WARDEN_SECOND / 4);
 	}

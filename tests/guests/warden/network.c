@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The warden's scenario of the network (tests/policies/network.dts): it watches the quarantine, tries results that must
- * be refused, opens the ports, lets a lease run out, revokes one, restarts the switch, and says what the counters are
- * after each.
+ * be refused, opens the ports, the guard's among them, lets a lease run out, revokes one, restarts the switch, and says
+ * what the counters are after each.
  */
 #include <string.h>
 
@@ -11,6 +11,10 @@
 #define SECOND WARDEN_SECOND
 #define WATCH (8 * SECOND)
 #define LEASE (100 * SECOND)
+
+enum { RED, ARCHIVE, BLUE, RELEASE, VISITOR, PORTS };
+
+const uint32_t warden_ports = PORTS;
 
 static void expect(const char *what, uint32_t status, uint32_t expected)
 {
@@ -48,6 +52,18 @@ static void try_refusals(uint32_t port)
 	expect("replay", warden_deliver(port, &good), LZR_CTL_WRONG_NONCE);
 }
 
+/* The guard's lease must have the guard's own label; the network's, which is its neighbour's, is another VM's. */
+static void admit_guard(void)
+{
+	struct lzr_control_message neighbour = warden_ask(LZR_CONTROL_STATE, BLUE, NULL);
+	struct lzr_control_message a = warden_fresh_nonce(RELEASE);
+	struct lzr_result good = sign_result(LZR_RESULT_LEASE, a.vm, a.nonce, LEASE), r = good;
+
+	r.label = sign_record(neighbour.vm).label;
+	expect("network-label", warden_deliver(RELEASE, &r), LZR_CTL_WRONG_LABEL);
+	rt_printf("WARDEN admit port=%u status=%u\n", RELEASE, warden_deliver(RELEASE, &good));
+}
+
 static void revoke(uint32_t port)
 {
 	struct lzr_control_message a = warden_fresh_nonce(port);
@@ -71,25 +87,26 @@ void warden_scenario(void)
 {
 	control_wait(WATCH);
 	warden_report("quarantine");
-	try_refusals(0);
-	warden_admit(1, LEASE);
-	warden_admit(2, LEASE);
+	try_refusals(RED);
+	warden_admit(ARCHIVE, LEASE);
+	warden_admit(BLUE, LEASE);
+	admit_guard();
 	control_wait(WATCH);
 	warden_report("admitted");
-	warden_admit(0, 3 * SECOND);
+	warden_admit(RED, 3 * SECOND);
 	control_wait(4 * SECOND);
 	warden_report("expired");
-	warden_admit(0, LEASE);
-	revoke(1);
+	warden_admit(RED, LEASE);
+	revoke(ARCHIVE);
 	warden_report("revoked");
-	warden_admit(1, LEASE);
+	warden_admit(ARCHIVE, LEASE);
 	restart_switch();
 	control_wait(SECOND);
 	warden_wait_for_ports();
 	control_wait(WATCH);
 	warden_report("restarted");
-	warden_admit(0, LEASE);
-	warden_admit(1, LEASE);
+	warden_admit(RED, LEASE);
+	warden_admit(ARCHIVE, LEASE);
 	control_wait(WATCH);
 	warden_report("readmitted");
 }

@@ -32,9 +32,8 @@ struct lzr_result sign_result(enum lzr_result_type type, uint32_t vm, const uint
 			      uint64_t duration);
 void sign_message(const struct lzr_result *result, uint8_t out[LZR_RESULT_SIZE]);
 
-/* main.c: what scenarios share.  The first WARDEN_PORTS ports of the switch are the guests'. */
+/* main.c: what scenarios share. */
 
-#define WARDEN_PORTS 4u
 #define WARDEN_SECOND 1000000000ull
 
 /* Asks until there is an answer. */
@@ -48,7 +47,9 @@ struct lzr_control_message warden_fresh_nonce(uint32_t port);
 uint32_t warden_deliver(uint32_t port, const struct lzr_result *result);
 void warden_admit(uint32_t port, uint64_t duration);
 
-/* network.c, firewall.c: what this warden does once the ports are up. */
+/* network.c, firewall.c: how many ports there are, and what this warden does once they are up. */
+
+extern const uint32_t warden_ports;
 void warden_scenario(void);
 
 #endif
