@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One hidden way down in an otherwise clean policy: random policies, each compiled once as it is, which must be clean,
- * and once with one port, channel, right, device or shared IOMMU group more that joins what must stay apart.  The path
- * told must lead over that very line, from the right node to the right one.
+ * and once with one port, channel, right, device, uplink, shared IOMMU group or interrupt line more that joins what
+ * must stay apart.  The path told must lead over that very line, from the right node to the right one.
  *
  *   policy-hidden [POLICIES [SEED]]
  */
@@ -37,7 +37,7 @@ static uint32_t draw(uint32_t below)
 
 /* Lines of the source's lists; a hidden one is a line of its own, which ends in a comment to find it by. */
 struct source {
-	char vms[TEXT], rights[VMS][512], devices[TEXT], ports[VMS][2048], channels[TEXT];
+	char vms[TEXT], rights[VMS][512], devices[TEXT], uplinks[VMS][64], ports[VMS][2048], channels[TEXT];
 	struct lzr_label labels[VMS]; /* of VM i, and of network i, which every VM of that label may join */
 	unsigned vm_count, serial;
 };
@@ -83,12 +83,21 @@ static void add_channel(struct source *s, unsigned client, unsigned service, con
 	       n, service, n, mark);
 }
 
-static void add_device(struct source *s, unsigned vm, const struct lzr_label *label, const char *rest, const char *mark)
+static void add_device_of(struct source *s, const char *vm, const struct lzr_label *label, const char *rest,
+			  const char *mark)
 {
 	unsigned n = ++s->serial;
 
-	append(s->devices, TEXT, "d%u { pci = \"%02x:00.0\"; id = <1 2>; reset = \"bus\"; vm = \"v%u\"; %s%s };%s\n", n,
+	append(s->devices, TEXT, "d%u { pci = \"%02x:00.0\"; id = <1 2>; reset = \"bus\"; vm = \"%s\"; %s%s };%s\n", n,
 	       n, vm, label_source(label), rest, mark);
+}
+
+static void add_device(struct source *s, unsigned vm, const struct lzr_label *label, const char *rest, const char *mark)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "v%u", vm);
+	add_device_of(s, name, label, rest, mark);
 }
 
 static const char *const right_words[RIGHT_COUNT] = { "introspects", "controls", "reads-audit", "attests" };
@@ -132,7 +141,8 @@ static void put_source(const struct source *s, char *out)
 	       "trusted-high = \"l2\", \"a\", \"b\"; };\n};\ndevices {\n%s};\nnetworks {\n",
 	       s->devices);
 	for (unsigned i = 0; i < s->vm_count; i++)
-		append(out, 4 * TEXT, "n%u { %s ports {\n%s}; };\n", i, label_source(&s->labels[i]), s->ports[i]);
+		append(out, 4 * TEXT, "n%u { %s\n%s ports {\n%s}; };\n", i, label_source(&s->labels[i]),
+		       s->uplinks[i], s->ports[i]);
 	append(out, 4 * TEXT,
 	       "};\nswitch { vm = \"sw\"; device = \"ports\"; quarantine { verifier = \"v.lzrkey\"; "
 	       "lease-max = \"60s\"; nonce-interval = \"1s\"; }; };\nchannels {\n%s};\n};\n",
@@ -151,13 +161,30 @@ struct hidden {
 	unsigned hops;
 };
 
-/* One of five kinds between two VMs of labels that differ; what flows must be down at least one way. */
+/* The switch is trusted from lowest to highest: a right reaches past that, to one end. */
+static void hide_right_over_switch(struct source *s, unsigned x, struct hidden *hidden)
+{
+	static const struct lzr_label lowest, highest = { .level = 2, .categories = 3 };
+	unsigned right = draw(RIGHT_COUNT);
+
+	if (lzr_label_equal(&s->labels[x], &highest))
+		right = RIGHT_CONTROLS;
+	else if (lzr_label_equal(&s->labels[x], &lowest) && right == RIGHT_CONTROLS)
+		right = RIGHT_ATTESTS;
+	hidden->to_y = right == RIGHT_CONTROLS;
+	hidden->y_label = hidden->to_y ? lowest : highest;
+	snprintf(hidden->y, sizeof(hidden->y), hidden->to_y ? "run state of sw" : "inside of sw");
+	s->rights[x][0] = 0;
+	append(s->rights[x], sizeof(s->rights[x]), "%s = \"sw\";%s", right_words[right], MARK);
+}
+
+/* One of seven kinds between two VMs of labels that differ; what flows must be down at least one way. */
 static struct hidden hide(struct source *s, unsigned x, unsigned y)
 {
 	struct hidden hidden = {
 		.x_label = s->labels[x], .y_label = s->labels[y], .to_x = true, .to_y = true, .hops = 1
 	};
-	unsigned kind = draw(5), right = draw(RIGHT_COUNT);
+	unsigned kind = draw(7), right = draw(RIGHT_COUNT);
 
 	snprintf(hidden.x, sizeof(hidden.x), "v%u", x);
 	snprintf(hidden.y, sizeof(hidden.y), "v%u", y);
@@ -171,11 +198,20 @@ static struct hidden hide(struct source *s, unsigned x, unsigned y)
 		snprintf(hidden.y, sizeof(hidden.y), "device d%u", s->serial + 1);
 		add_device(s, x, &s->labels[y], "", MARK);
 	} else if (kind == 3) {
+		const char *shared = draw(2) ? " iommu-group = <7>;" : " interrupt-line = <7>;";
+
 		hidden.hops = 2;
 		snprintf(hidden.x, sizeof(hidden.x), "device d%u", s->serial + 1);
-		add_device(s, x, &s->labels[x], " iommu-group = <7>;", MARK);
+		add_device(s, x, &s->labels[x], shared, MARK);
 		snprintf(hidden.y, sizeof(hidden.y), "device d%u", s->serial + 1);
-		add_device(s, y, &s->labels[y], " iommu-group = <7>;", MARK);
+		add_device(s, y, &s->labels[y], shared, MARK);
+	} else if (kind == 4) {
+		snprintf(hidden.x, sizeof(hidden.x), "network n%u", x);
+		snprintf(hidden.y, sizeof(hidden.y), "device d%u", s->serial + 1);
+		append(s->uplinks[x], sizeof(s->uplinks[x]), "uplink = \"d%u\";" MARK "\n", s->serial + 1);
+		add_device_of(s, "sw", &s->labels[y], "", "");
+	} else if (kind == 5) {
+		hide_right_over_switch(s, x, &hidden);
 	} else {
 		bool down = !lzr_label_dominates(&s->labels[x], &s->labels[y]);
 		hidden.to_y = right == RIGHT_CONTROLS;
