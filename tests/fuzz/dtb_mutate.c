@@ -244,6 +244,17 @@ static void bend_end(void)
 		structure.size -= draw(draw(2) ? 9 : 64) % structure.size;
 }
 
+/* The structure ends in the middle of a property's head, whose length may lead back. */
+static void cut_head(void)
+{
+	size_t at = tokens[draw_token(FDT_PROP)];
+
+	if (at + 12 > structure.size)
+		return;
+	put_cell(structure.bytes + at + 4, -draw(32));
+	structure.size = at + 4 + 4 * draw(3);
+}
+
 static void bend_strings(void)
 {
 	if (strings.size == 0)
@@ -296,7 +307,7 @@ size_t dtb_mutate(uint8_t *data, size_t size, size_t room, uint64_t seed)
 {
 	static void (*const changes[])(void) = {
 		bend_token, drop_tokens, double_tokens, swap_tokens, bend_length, bend_name_offset, bend_value,
-		bend_value, bend_value, bend_node_name, nest, bend_end, bend_strings,
+		bend_value, bend_value, bend_node_name, nest, bend_end, cut_head, bend_strings,
 	};
 	size_t space = room < DTB_MUTATE_MAX ? room : DTB_MUTATE_MAX;
 
