@@ -392,6 +392,19 @@ static bool check_device(const struct dt *dt, uint32_t number)
 	return true;
 }
 
+/* It has the service end of one of the network's ports: that network's switch. */
+static bool serves(uint32_t vm, uint32_t network)
+{
+	for (uint32_t i = 0; i < 2 * machine.link_count; i++) {
+		const struct link_end_config *end = &machine.links[i / 2].end[i & 1];
+
+		if (machine.links[i / 2].network == network && end->vm == vm &&
+		    machine.vms[vm].image->vdevs[end->vdev].service)
+			return true;
+	}
+	return false;
+}
+
 /* A card beside the switch only where the author says so; assign.c sees that its class is true. */
 static bool check_bypass(const struct dt *dt, uint32_t number)
 {
@@ -403,7 +416,7 @@ static bool check_bypass(const struct dt *dt, uint32_t number)
 	if (d->bypasses_firewall || d->mmio || vm->image->assigns[d->place].class_code >> 16 != PCI_CLASS_NETWORK)
 		return true;
 	for (uint32_t i = 0; i < machine.network_count; i++)
-		if (machine.networks[i].uplink == number && vm->flags & VM_SERVICE)     /* a switch, not a guest */
+		if (machine.networks[i].uplink == number && serves(d->vm, i))
 			return true;
 	return dt_refuse(dt, 0, "devices", "%s: a network card that is no network's uplink: expected "
 			 "bypasses-firewall, found none", d->name);
