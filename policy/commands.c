@@ -313,7 +313,10 @@ static int diff_sources(const struct arguments *a)
 	struct source_policy sources[2];
 	struct diff diff = { .out = stdout };
 	int status = EXIT_USAGE;
-	bool first = source_policy_read(&sources[0], a->files[0], a);
+	struct arguments old = *a;
+	if (a->values[OPTION_OLD_KEYS])
+		old.values[OPTION_KEYS] = a->values[OPTION_OLD_KEYS];
+	bool first = source_policy_read(&sources[0], a->files[0], &old);
 
 	if (source_policy_read(&sources[1], a->files[1], a) && first) {
 		for (unsigned i = 0; i < 2; i++)

@@ -15,6 +15,10 @@
 
 #define NOW 1u
 #define CLIENT_PORT 40000u
+#define FRAME_HEADER_SIZE 14u
+#define IPV4_SIZE 20u
+#define UDP_SIZE 8u             /* and that of an ICMP echo request */
+#define TCP_SIZE 20u
 
 /* What the dataplane wants random numbers for, nonces and the order of chains, does not matter here. */
 bool crypto_random(uint8_t *out, size_t length)
@@ -26,6 +30,7 @@ bool crypto_random(uint8_t *out, size_t length)
 static const char *const reasons[NF_REASON_COUNT] = {
 	[NF_PASS] = "passes",
 	[NF_CLOSED] = "the sender's port is closed",
+	[NF_IPV4] = "no packet has such an address",
 	[NF_SPOOF_IPV4] = "the source address is that of a port",
 	[NF_NO_DESTINATION] = "nobody has this address, and the network has no uplink",
 	[NF_MISMATCH] = "the destination is the sender",
@@ -114,12 +119,13 @@ static void set_up(struct asked *asked, unsigned held)
 	}
 }
 
-/* Addresses of nobody in the policy, for what is behind the uplink. */
-static uint64_t outside_mac(const struct asked *asked, uint8_t last)
+/* An address of nobody in the policy, for what is behind the uplink. */
+static void outside_mac(const struct asked *asked, uint8_t mac[6])
 {
-	uint8_t mac[6] = { 0x02, 0xff, 0xff, 0xff, 0xff, last };
+	static const uint8_t first[6] = { 0x02, 0xff, 0xff, 0xff, 0xff, 1 };
 	unsigned i = 0;
 
+	memcpy(mac, first, 6);
 	while (i < asked->policy->port_count)
 		if (!memcmp(asked->policy->ports[i].mac, mac, 6)) {
 			mac[4]--;
@@ -127,31 +133,65 @@ static uint64_t outside_mac(const struct asked *asked, uint8_t last)
 		} else {
 			i++;
 		}
-	return frame_mac(mac);
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* The first packet of such a connection as bytes; their number.  Its checksum of layer 4 nobody looks at. */
+static uint32_t make_packet(const struct asked *asked, uint8_t bytes[FRAME_HEADER_SIZE + IPV4_SIZE + TCP_SIZE])
+{
+	const struct policy_port *from = port_of(asked, &asked->from), *to = port_of(asked, &asked->to);
+	const struct explain_packet *packet = asked->packet;
+	uint8_t *ip = bytes + FRAME_HEADER_SIZE, *l4 = ip + IPV4_SIZE;
+	uint32_t sum = 0, length = packet->protocol == PROTOCOL_TCP ? TCP_SIZE : UDP_SIZE;
+
+	outside_mac(asked, bytes);
+	outside_mac(asked, bytes + 6);
+	if (to)
+		memcpy(bytes, to->mac, 6);
+	if (from)
+		memcpy(bytes + 6, from->mac, 6);
+	put16(bytes + 12, 0x0800);
+	ip[0] = 0x45;
+	put16(ip + 2, IPV4_SIZE + length);
+	ip[8] = 64;
+	ip[9] = (uint8_t)packet->protocol;
+	memcpy(ip + 12, asked->from.ip, 4);
+	memcpy(ip + 16, asked->to.ip, 4);
+	for (unsigned i = 0; i < IPV4_SIZE; i += 2)
+		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	put16(ip + 10, ~(sum + (sum >> 16)));
+	put16(l4, packet->protocol == PROTOCOL_ICMP ? (uint32_t)FRAME_ICMP_ECHO << 8 : CLIENT_PORT);
+	if (packet->protocol == PROTOCOL_ICMP) {
+		put16(l4 + 4, 1);
+		return FRAME_HEADER_SIZE + IPV4_SIZE + length;
+	}
+	put16(l4 + 2, packet->port);
+	if (packet->protocol == PROTOCOL_UDP) {
+		put16(l4 + 4, length);
+	} else {
+		l4[12] = TCP_SIZE / 4 << 4;
+		l4[13] = FRAME_TCP_SYN;
+	}
+	return FRAME_HEADER_SIZE + IPV4_SIZE + length;
 }
 
 static struct switch_verdict ask(struct asked *asked, unsigned held)
 {
-	const struct policy_port *from = port_of(asked, &asked->from), *to = port_of(asked, &asked->to);
-	const struct explain_packet *packet = asked->packet;
+	uint8_t bytes[FRAME_HEADER_SIZE + IPV4_SIZE + TCP_SIZE] = { 0 };
 	struct switch_end end = { SWITCH_PORT, (uint8_t)asked->from.port };
-	struct frame frame = {
-		.mac_source = from ? frame_mac(from->mac) : outside_mac(asked, 1),
-		.mac_target = to ? frame_mac(to->mac) : outside_mac(asked, 2),
-		.ip_source = frame_ip(asked->from.ip), .ip_target = frame_ip(asked->to.ip),
-		.kind = packet->protocol == PROTOCOL_TCP   ? FRAME_TCP
-			: packet->protocol == PROTOCOL_UDP ? FRAME_UDP
-							   : FRAME_ICMP,
-		.l4_source = packet->protocol == PROTOCOL_ICMP ? 0 : CLIENT_PORT, .l4_target = packet->port,
-		.tcp_flags = packet->protocol == PROTOCOL_TCP ? FRAME_TCP_SYN : 0,
-	};
+	struct frame frame;
+	enum nf_reason reason = frame_parse(bytes, make_packet(asked, bytes), &frame);
 
-	if (packet->protocol == PROTOCOL_ICMP) {
-		frame.icmp_type = FRAME_ICMP_ECHO;
-		frame.icmp_echo = 1;
-	}
 	set_up(asked, held);
-	if (!from)
+	if (reason != NF_PASS)
+		return (struct switch_verdict){ .reason = reason, .target = LZR_SWITCH_NONE };
+	if (asked->from.port == NONE)
 		end = (struct switch_end){ SWITCH_UPLINK,
 					   (uint8_t)asked->sw->config.networks[asked->network].uplink };
 	return switch_decide(asked->sw, end, &frame, NOW);

@@ -14,6 +14,7 @@ struct option_rule {
 
 static const struct option_rule options[OPTION_COUNT] = {
 	[OPTION_KEYS] = { "--keys", "DIR", "folder of the public keys that the source names (build/keys)" },
+	[OPTION_OLD_KEYS] = { "--old-keys", "DIR", "the same for OLD, when key files may have been replaced" },
 	[OPTION_OUT] = { "--out", "FILE", "what to write" },
 	[OPTION_KEY] = { "--key", "FILE", "the signer's key" },
 	[OPTION_MANIFEST_DIR] = { "--manifest-dir", "DIR", "folder of the images' manifests; may be given again" },
@@ -57,7 +58,7 @@ static const struct command commands[] = {
 	{ "show", "F.dtb", 1, 1, 0, 0, "list what a compiled policy says",
 	  "Names stand for numbers, in the order of the file.  What is not known is listed as it is.  The\n"
 	  "signature is not looked at.\n", command_show },
-	{ "diff", "OLD NEW [OLD.switch NEW.switch]", 2, 4, BIT(OPTION_KEYS), 0,
+	{ "diff", "OLD NEW [OLD.switch NEW.switch]", 2, 4, BIT(OPTION_KEYS) | BIT(OPTION_OLD_KEYS), 0,
 	  "explain what changed between two policies",
 	  "Both are sources, or both compiled.  Rules, addresses, limits and quarantine are not in compiled policies\n"
 	  "but in the switches' configurations, which are compared when they are given too.  A line\n"

@@ -27,6 +27,10 @@ static unsigned take_names(struct node *root, const char *name, bool required, u
 		for (unsigned j = 0; j < i; j++)
 			if (!strcmp(out[i], out[j]))
 				complain(report, value_place(p, i), "%s: \"%s\" is listed twice", name, out[i]);
+			else if (names_alike(out[i], out[j]))
+				complain(report, value_place(p, i),
+					 "%s: expected a name that nobody takes for another, found \"%s\" besides "
+					 "\"%s\"", name, out[i], out[j]);
 	}
 	return p->count;
 }

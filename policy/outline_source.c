@@ -71,8 +71,10 @@ static void say_key(struct outline_subject *s, const char *name, const char *fil
 {
 	char *hex = text_hex(hash, LZR_DIGEST_SIZE);
 
+	/* What is not shown of the digest is compared all the same. */
 	if (file)
-		outline_say(s, name, JUDGE_ANY, read ? text_of("%s (%.16s..)", file, hex) : text_of("%s", file));
+		outline_say(s, name, JUDGE_ANY, read ? text_of("%s (%.16s..)", file, hex) : text_of("%s", file))
+			->number = strtoull(hex + 2 * LZR_DIGEST_SIZE - 16, NULL, 16);
 	free(hex);
 }
 

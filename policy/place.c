@@ -244,6 +244,15 @@ static const char *skip_value(const char *at)
 	return at;
 }
 
+bool has_incbin(struct place property)
+{
+	const char *at = text_at(property);
+
+	while (at && *(at = skip_blank(at)) && *at != ';' && strncmp(at, "/incbin/", 8) != 0)
+		at = *at == '"' ? skip_value(at) : at + 1;
+	return at && *at == '/';
+}
+
 struct place value_place(const struct property *property, unsigned index)
 {
 	const char *begin = text_at(property->where), *at = begin;

@@ -3,7 +3,7 @@
  * lzr-policy: from a policy's source (device-tree syntax, docs/policy.md) to what the hypervisor and the switch read.
  *
  *   source.c    dtc's annotated output -> tree of nodes whose every value knows its place in the source
- *   place.c     places in the source's files
+ *   place.c     places in the source's files; alike.c: names that readers take for one another
  *   report.c    findings, "did you mean"; table.c: memory, hash tables, growing arrays
  *   take.c      typed values out of nodes
  *   model*.c    tree -> struct policy; what is not understood is an error
@@ -160,6 +160,9 @@ bool parse_ipv4(const char *text, uint8_t out[4]);
 /* The address of one machine; false after complaining, too. */
 bool take_host(struct node *node, const char *name, bool required, uint8_t out[4], struct report *report);
 bool name_valid(const char *name);
+
+/* alike.c: whether a reader may take one name for the other; not when they are the same. */
+bool names_alike(const char *a, const char *b);
 
 /* report.c: " (did you mean \"red\"?)" or "" in out, which is returned. */
 #define NEAREST_TEXT (LZR_NAME_MAX + 40)

@@ -111,7 +111,8 @@ static void parse_values(struct source *source, char *at, struct property *p)
 	p->kind = kind;
 }
 
-static void parse_property(struct source *source, struct node *node, char *line, struct place where)
+static void parse_property(struct source *source, struct node *node, char *line, struct place where,
+			   struct report *report)
 {
 	char *equals = strstr(line, " = ");
 	size_t length = equals ? (size_t)(equals - line) : strlen(line);
@@ -121,6 +122,9 @@ static void parse_property(struct source *source, struct node *node, char *line,
 	p->where = where;
 	if (equals)
 		parse_values(source, equals + 3, p);
+	if (has_incbin(where))
+		complain(report, where, "property \"%s\": expected a value that is written here, found /incbin/",
+			 p->name);
 }
 
 /* Splits a line at the comment that ends it, which names the place; false for a line without one. */
@@ -236,6 +240,8 @@ struct node *node_list(struct node *node, const char *name, struct report *repor
 	}
 	if (parts > 1)
 		check_children(list, report);
+	if (list)
+		check_alike(list, report);
 	return list;
 }
 
@@ -265,7 +271,7 @@ static bool parse_line(struct parser *parser, char *line)
 	if (!parser->node || length < 2 || line[length - 1] != ';')
 		return false;
 	line[length - 1] = 0;
-	parse_property(parser->source, parser->node, line, where);
+	parse_property(parser->source, parser->node, line, where, parser->report);
 	return true;
 }
 

@@ -16,5 +16,9 @@ struct source_file *source_file(struct source *source, const char *name);
 struct place source_place(struct source *source, char *text);
 /* From the brace of a node to its name in front of it. */
 struct place place_of_name(struct place brace);
+/* Whether the property that is written there takes in the bytes of another file. */
+bool has_incbin(struct place property);
+/* Complains about nodes of the list whose names are alike. */
+void check_alike(struct node *list, struct report *report);
 
 #endif
