@@ -117,6 +117,16 @@ void outline_may(struct outline *outline, const char *who, const char *verb, con
 	subject->lost = text_of("%s may no longer %s %s", who, verb, whom);
 }
 
+void outline_audit(struct outline *outline, const char *who, const bool *audited, unsigned count)
+{
+	bool all = count != 0;
+
+	for (unsigned i = 0; i < count; i++)
+		all = all && audited[i];
+	if (all)
+		outline_may(outline, who, READ_AUDIT, "the hypervisor");
+}
+
 const struct outline_line *outline_line(const struct outline_subject *subject, const char *name)
 {
 	for (unsigned i = 0; i < subject->count; i++)

@@ -74,6 +74,12 @@ void outline_number(struct outline_subject *subject, const char *name, enum judg
 		    uint64_t number, char *value);
 /* A right: somebody may do something, or not.  `who may VERB whom`. */
 void outline_may(struct outline *outline, const char *who, const char *verb, const char *whom);
+#define READ_AUDIT "read the audit log of"
+/*
+ * The hypervisor's own audit records are for whom reads-audit and attests together cover every VM, be they listed or
+ * "*"; `audited`: of `count` VMs, those that they cover.
+ */
+void outline_audit(struct outline *outline, const char *who, const bool *audited, unsigned count);
 const struct outline_line *outline_line(const struct outline_subject *subject, const char *name);
 void outline_free(struct outline *outline);
 

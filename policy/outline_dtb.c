@@ -299,10 +299,9 @@ static char *value_text(const struct reader *r, enum format format, const uint8_
 
 static bool known(const struct shape *shapes, const char *name)
 {
-	for (; shapes->name; shapes++)
-		if (!strcmp(shapes->name, name))
-			return true;
-	return false;
+	while (shapes->name && strcmp(shapes->name, name))
+		shapes++;
+	return shapes->name;
 }
 
 /*
@@ -353,18 +352,22 @@ static void read_lines(const struct reader *r, int node, const struct shape *sha
 	}
 }
 
+/* Marks in `audited`, unless it is NULL, whom the right covers. */
 static void read_right(const struct reader *r, int node, const char *holder, const char *right, const char *verb,
-		       const char *all)
+		       bool *audited)
 {
 	int length;
 	const uint8_t *value = fdt_getprop(r->dtb, node, right, &length);
 
 	if (value && length == 0)
-		outline_may(r->outline, holder, verb, all);
+		outline_may(r->outline, holder, verb, "no VM");
 	for (int i = 0; value && i < length / 4; i++) {
-		char *other = name_text(&r->vms, cell(value, (unsigned)i));
+		uint32_t number = cell(value, (unsigned)i);
+		char *other = name_text(&r->vms, number);
 		outline_may(r->outline, holder, verb, other);
 		free(other);
+		if (audited && number < r->vms.count)
+			audited[number] = true;
 	}
 	if (value && length % 4) {
 		char *bytes = text_hex(value, (size_t)length);
@@ -379,11 +382,14 @@ static void read_rights(const struct reader *r)
 	char name[LZR_NAME_MAX];
 
 	fdt_for_each_subnode(node, r->dtb, parent) {
+		bool *audited = memory_get(r->vms.count * sizeof(*audited));
 		copy_name(name, fdt_get_name(r->dtb, node, NULL));
-		read_right(r, node, name, "introspects", "read the memory of", "no VM");
-		read_right(r, node, name, "controls", "stop and restart", "no VM");
-		read_right(r, node, name, "reads-audit", "read the audit log of", "every VM");
-		read_right(r, node, name, "attests", "attest", "every VM");
+		read_right(r, node, name, "introspects", "read the memory of", NULL);
+		read_right(r, node, name, "controls", "stop and restart", NULL);
+		read_right(r, node, name, "reads-audit", READ_AUDIT, audited);
+		read_right(r, node, name, "attests", "attest", audited);
+		outline_audit(r->outline, name, audited, r->vms.count);
+		free(audited);
 	}
 }
 

@@ -161,18 +161,20 @@ static void rights_of(struct outline *outline, const struct policy *policy, cons
 {
 	static const char *const verbs[RIGHT_COUNT] = {
 		[RIGHT_INTROSPECTS] = "read the memory of", [RIGHT_CONTROLS] = "stop and restart",
-		[RIGHT_READS_AUDIT] = "read the audit log of", [RIGHT_ATTESTS] = "attest",
+		[RIGHT_READS_AUDIT] = READ_AUDIT, [RIGHT_ATTESTS] = "attest",
 	};
+	bool *audited = memory_get(policy->vm_count * sizeof(*audited));
 
 	for (unsigned r = 0; r < RIGHT_COUNT; r++) {
 		const struct policy_right *right = &vm->rights[r];
-		if (right->all)
-			outline_may(outline, vm->name, verbs[r],
-				    r == RIGHT_READS_AUDIT || r == RIGHT_ATTESTS ? "every VM and the hypervisor"
-										 : "every VM");
-		for (unsigned i = 0; i < right->count; i++)
+		for (unsigned i = 0; i < right->count; i++) {
 			outline_may(outline, vm->name, verbs[r], vm_name(policy, right->vms[i]));
+			if ((r == RIGHT_READS_AUDIT || r == RIGHT_ATTESTS) && right->vms[i] < policy->vm_count)
+				audited[right->vms[i]] = true;
+		}
 	}
+	outline_audit(outline, vm->name, audited, policy->vm_count);
+	free(audited);
 }
 
 static char *device_address(const struct policy_device *device)
