@@ -39,6 +39,7 @@ static struct line { uint8_t source, length; char text[254]; } lines[LINES];
 static uint32_t first, next;            /* [first, next) wait */
 static struct { uint32_t waiting, lost; } sources[LZR_VM_MAX + 1];
 static struct spinlock console_lock;    /* of all these; the first line's text belongs to whoever feeds */
+static bool panicking;                  /* one CPU alone is left; who had the lock may have failed */
 static struct { struct spinlock lock; uint32_t length; char text[VM_LINE_MAX + 1]; } vm_lines[LZR_VM_MAX];
 
 void console_init(void)
@@ -74,6 +75,10 @@ static void add(unsigned source, const char *format, ...)
 
 static void offer(unsigned source, const char *format, const char *name, const char *text)
 {
+	if (__atomic_load_n(&panicking, __ATOMIC_ACQUIRE)) {
+		add(source, format, name, text);
+		return;
+	}
 	spin_lock(&console_lock);
 	if (sources[source].lost || sources[source].waiting == SHARE)
 		sources[source].lost++;
@@ -179,26 +184,35 @@ static void write_now(const char *text, size_t length)
 	}
 }
 
-/* Says what the hypervisor had to say and why, and halts every CPU for good.  No lock: its holder may have failed. */
+void panic_begin(void)
+{
+	if (__atomic_exchange_n(&panicking, true, __ATOMIC_ACQ_REL))
+		arch_halt_forever();
+	apic_nmi_others();
+}
+
+/* VMs' own lines, which begin with their names, are left. */
+void panic_end(void)
+{
+	write_now("\r\n", 2);
+	for (; first != next; first++)
+		if (lines[first % LINES].text[0] != '[')
+			write_now(lines[first % LINES].text, lines[first % LINES].length);
+	arch_halt_forever();
+	__builtin_unreachable();
+}
+
 void panic(const char *format, ...)
 {
-	static uint32_t panicking;
 	char line[SAY_MAX];
 	va_list args;
 
-	if (!__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL)) {
-		apic_nmi_others();
-		va_start(args, format);
-		print_format(line, sizeof(line), format, args);
-		va_end(args);
-		add(HV, "hv: PANIC: %s", line);
-		write_now("\r\n", 2);
-		for (; first != next; first++)
-			if (lines[first % LINES].source == HV)
-				write_now(lines[first % LINES].text, lines[first % LINES].length);
-	}
-	arch_halt_forever();
-	__builtin_unreachable();
+	panic_begin();
+	va_start(args, format);
+	print_format(line, sizeof(line), format, args);
+	va_end(args);
+	add(HV, "hv: PANIC: %s", line);
+	panic_end();
 }
 
 void panic_nmi(void)

@@ -18,6 +18,9 @@ size_t print_format(char *out, size_t capacity, const char *format, va_list args
 void console_init(void);
 extern bool console_fed;                                /* by the schedulers; before that, say() waits for the port */
 void panic_nmi(void) __attribute__((noreturn));         /* another CPU panics, or the hardware does */
+/* panic() in two steps: the first stops the other CPUs and needs no lock from then on, the last writes what waits. */
+void panic_begin(void);
+void panic_end(void) __attribute__((noreturn));
 
 /* --- address.c --- */
 void host_cr3_set(uint64_t value);

@@ -85,12 +85,14 @@ HV_BOOT void cpu_load(struct cpu *cpu)
 
 static void exception(const struct trap_frame *f)
 {
+	panic_begin();
 	say("exception %lu, error %lx, at %lx, cr2 %lx, cpu %u", f->vector, f->error, f->rip, arch_read_cr2(),
 		cpu_current());
 	say("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx", f->rax, f->rbx, f->rcx, f->rdx, f->rsi, f->rdi);
 	say("rbp %lx rsp %lx r8 %lx r9 %lx r10 %lx r11 %lx", f->rbp, f->rsp, f->r8, f->r9, f->r10, f->r11);
 	say("r12 %lx r13 %lx r14 %lx r15 %lx rflags %lx", f->r12, f->r13, f->r14, f->r15, f->rflags);
-	panic("exception %lu in root mode", f->vector);
+	say("PANIC: exception %lu in root mode", f->vector);
+	panic_end();
 }
 
 void trap_handle(const struct trap_frame *frame)

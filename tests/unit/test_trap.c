@@ -12,7 +12,7 @@
 char trap_stubs[256 * 16];
 struct cpu cpus[LZR_CPU_MAX];
 
-static unsigned device_vector, devices, iommu_faults, eois, nmis;
+static unsigned device_vector, devices, iommu_faults, eois, nmis, begun;
 static struct descriptor_pointer loaded_gdt, loaded_idt;
 
 void devices_irq(uint8_t vector)
@@ -29,6 +29,17 @@ void time_disarm(void) { }
 void gdt_load(const struct descriptor_pointer *gdt) { loaded_gdt = *gdt; }
 void arch_load_idt(const void *table) { memcpy(&loaded_idt, table, sizeof(loaded_idt)); }
 
+void panic_begin(void)
+{
+	assert_int_equal(fake_said[0], 0);
+	begun++;
+}
+
+void panic_end(void)
+{
+	longjmp(fake_panic, 1);
+}
+
 void panic_nmi(void)
 {
 	nmis++;
@@ -38,7 +49,7 @@ void panic_nmi(void)
 static int set_up(void **state)
 {
 	fake_reset(state);
-	device_vector = devices = iommu_faults = eois = nmis = 0;
+	device_vector = devices = iommu_faults = eois = nmis = begun = 0;
 	return cpu_fake_reset(state);
 }
 
@@ -55,6 +66,7 @@ static void exceptions_end_everything(void **state)
 		set_up(state);
 		assert_panics(deliver(vector));
 		assert_int_equal(nmis, vector == 2);
+		assert_int_equal(begun, vector != 2);
 		assert_int_equal(eois, 0);
 		if (vector != 2)
 			assert_said("abcdef");
