@@ -330,9 +330,22 @@ static uint64_t compared(enum format format, const uint8_t *value, int length)
 	}
 }
 
+/* Appends to a list, NULL at first, a property whose name is not for a terminal: both in hexadecimal. */
+static char *add_unprintable(char *list, const char *name, const uint8_t *value, int length)
+{
+	char *hex[] = { text_hex((const uint8_t *)name, strlen(name)), text_hex(value, (size_t)length) };
+
+	list = text_add(list ? list : text_of("%s", ""), ", ", hex[0]);
+	list = text_add(list, " = ", hex[1]);
+	free(hex[0]);
+	free(hex[1]);
+	return list;
+}
+
 /* The node's properties, the known ones first. */
 static void read_lines(const struct reader *r, int node, const struct shape *shapes, struct outline_subject *subject)
 {
+	char *unprintable = NULL;
 	int property, length;
 
 	for (const struct shape *shape = shapes; shape->name; shape++) {
@@ -345,11 +358,16 @@ static void read_lines(const struct reader *r, int node, const struct shape *sha
 	fdt_for_each_property_offset(property, r->dtb, node) {
 		const char *name;
 		const uint8_t *value = fdt_getprop_by_offset(r->dtb, property, &name, &length);
-		if (value && !known(shapes, name))
-			outline_number(subject, printable(name, (int)strlen(name) + 1) ? name : "unprintable name",
-				       JUDGE_ANY, PHRASE_ARROW, compared(FORMAT_RAW, value, length),
+		if (!value || known(shapes, name))
+			continue;
+		if (printable(name, (int)strlen(name) + 1))
+			outline_number(subject, name, JUDGE_ANY, PHRASE_ARROW, compared(FORMAT_RAW, value, length),
 				       raw_value(value, length));
+		else
+			unprintable = add_unprintable(unprintable, name, value, length);
 	}
+	if (unprintable)
+		outline_say(subject, "unprintable names", JUDGE_ANY, unprintable);
 }
 
 /* Marks in `audited`, unless it is NULL, whom the right covers. */

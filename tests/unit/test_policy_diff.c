@@ -327,9 +327,11 @@ static void test_bytes(void **state)
 	release(&c);
 }
 
+/* None differs from itself. */
 static char *shown(void *dtb)
 {
-	struct outline outline = { 0 };
+	struct outline outline = { 0 }, again = { 0 };
+	struct diff diff = { .out = nowhere };
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -338,7 +340,11 @@ static char *shown(void *dtb)
 	assert_true(outline_dtb(&outline, dtb, fdt_totalsize(dtb)));
 	show_outline(out, &outline);
 	fclose(out);
+	assert_true(outline_dtb(&again, dtb, fdt_totalsize(dtb)));
+	diff_outlines(&diff, &outline, &again);
+	assert_int_equal(diff_end(&diff), DIFF_SAME);
 	outline_free(&outline);
+	outline_free(&again);
 	return text;
 }
 
@@ -383,7 +389,9 @@ static void test_forged(void **state)
 	fdt_setprop(dtb, fdt_first_subnode(dtb, fdt_path_offset(dtb, "/vms")), "label", unnamed, sizeof(unnamed));
 	expect_shown(dtb, "level #0 #5", "category-5 ");
 	fdt_setprop(dtb, 0, "al\rlow", "x", 2);
-	expect_shown(dtb, "unprintable name", NULL);
+	fdt_setprop(dtb, 0, "al\nlow", "yz", 3);
+	expect_shown(dtb, "616c0d6c6f77 = 7800", NULL);
+	expect_shown(dtb, "616c0a6c6f77 = 797a00", NULL);
 	int devices = fdt_path_offset(dtb, "/devices");
 	for (unsigned i = 0; i < 2; i++)
 		assert_true(fdt_add_subnode(dtb, devices, i ? "nic\x1b[1A@1" : "nic\x1b[1A@0") > 0);
