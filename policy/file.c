@@ -48,19 +48,23 @@ static bool write_all(int fd, const uint8_t *data, size_t size)
 	return close(fd) == 0 && good;
 }
 
-/* A device, a pipe or a link is written to; only a file is replaced, whole or not at all. */
+/*
+ * A device, a pipe or a link is written to; only a file is replaced, whole or not at all.  What not everybody may read
+ * goes into a new file only, since somebody else may hold what is there.
+ */
 bool file_store(const char *path, const void *data, size_t size, unsigned mode)
 {
 	struct stat status;
 	char temporary[4200];
 
 	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-		int there = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		int there = mode & S_IROTH ? open(path, O_WRONLY | O_TRUNC | O_CLOEXEC) : -1;
 		return there >= 0 && write_all(there, data, size);
 	}
 
 	snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	unlink(temporary);
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return false;
 	if (write_all(fd, data, size) && rename(temporary, path) == 0)
