@@ -297,9 +297,8 @@ static bool send_outbox(struct server *s, struct fault *f)
 	while (s->proven && store_oldest(s->o->store, name, message)) {
 		uint32_t port = message[0] | message[1] << 8 | message[2] << 16 | (uint32_t)message[3] << 24;
 
-		if (!send_result(s, port, message + 4, f))
+		if (!send_result(s, port, message + 4, f) || !store_sent(s->o->store, name, f))
 			return false;
-		store_sent(s->o->store, name);
 	}
 	return true;
 }

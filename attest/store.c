@@ -207,12 +207,13 @@ bool store_post(const struct store *s, uint64_t serial, uint32_t port, const uin
 	return file_write(path, (struct bytes){ message, sizeof(message) }, f);
 }
 
-void store_sent(const struct store *s, const char *name)
+bool store_sent(const struct store *s, const char *name, struct fault *f)
 {
 	char path[STORE_PATH_MAX];
 
 	path_of(s, "outbox", name, path);
-	unlink(path);
+	return unlink(path) == 0 || errno == ENOENT ||
+	       fault_set(f, FAULT_INPUT, path, "a message to remove", strerror(errno));
 }
 
 bool store_oldest(const struct store *s, char name[STORE_MESSAGE_NAME], uint8_t message[STORE_MESSAGE_SIZE])
@@ -244,7 +245,7 @@ bool store_oldest(const struct store *s, char name[STORE_MESSAGE_NAME], uint8_t 
 		file_free(&content);
 	}
 	if (!ok)
-		store_sent(s, name);    /* no message: it must not stand before the others */
+		unlink(path);           /* no message: it must not stand before the others */
 	return ok;
 }
 

@@ -46,7 +46,7 @@ bool store_set_revoked(const struct store *s, const char *vm, bool revoked, stru
 bool store_post(const struct store *s, uint64_t serial, uint32_t port, const uint8_t result[LZR_RESULT_SIZE],
 		struct fault *f);
 bool store_oldest(const struct store *s, char name[STORE_MESSAGE_NAME], uint8_t message[STORE_MESSAGE_SIZE]);
-void store_sent(const struct store *s, const char *name);
+bool store_sent(const struct store *s, const char *name, struct fault *f);
 
 /* Any other file of the directory. */
 bool store_write(const struct store *s, const char *name, struct bytes content, struct fault *f);

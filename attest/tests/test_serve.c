@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -415,6 +416,23 @@ static void a_broken_serial_is_no_first_one(void **state)
 	}
 }
 
+/* What cannot be removed is not sent again and again. */
+static void a_message_that_stays_ends_the_session(void **state)
+{
+	struct fault f = { 0 };
+	char path[300];
+
+	(void)state;
+	posts(4);
+	assert_true(store_sent(&w->store, "00000000000000000004", &f));
+	assert_true(store_sent(&w->store, "00000000000000000004", &f));
+	snprintf(path, sizeof(path), "%s/outbox/5", w->store.directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_false(store_sent(&w->store, "5", &f));
+	assert_int_equal(f.code, FAULT_INPUT);
+	assert_int_equal(rmdir(path), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -423,7 +441,7 @@ int main(void)
 		TEST(messages_after_evidence_only), TEST(broken_message), TEST(names_in_events), TEST(silent_peer),
 		TEST(slow_peer), TEST(silent_after_evidence), TEST(deaf_peer), TEST(too_many_frames),
 		TEST(oversized_frame), TEST(garbage), TEST(early_close), TEST(serials_are_given_once),
-		TEST(a_broken_serial_is_no_first_one),
+		TEST(a_broken_serial_is_no_first_one), TEST(a_message_that_stays_ends_the_session),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
