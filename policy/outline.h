@@ -95,6 +95,10 @@ struct dtb_names {
 	char (*text)[LZR_NAME_MAX];
 };
 void dtb_names_read(struct dtb_names *names, const void *dtb, const char *path);
+/* "red@2" without what stands behind the name; letters that no name has become '?'. */
+void dtb_name(char out[LZR_NAME_MAX], const char *node);
+/* The name of that number, or words for one that is not there or not the only one. */
+char *dtb_name_text(const struct dtb_names *names, uint32_t number);
 
 /*
  * The networks, ports, endpoints, rules and keys that the switch's configuration has, as a model that emit_switch would

@@ -108,37 +108,6 @@ static char *plain(char *text)
 	return text;
 }
 
-/* "red@2" without what stands behind the name. */
-static void copy_name(char out[LZR_NAME_MAX], const char *node)
-{
-	const char *at = strchr(node, '@');
-
-	snprintf(out, LZR_NAME_MAX, "%.*s", at ? (int)(at - node) : LZR_NAME_MAX - 1, node);
-	for (char *c = out; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
-			*c = '?';
-}
-
-void dtb_names_read(struct dtb_names *names, const void *dtb, const char *path)
-{
-	int parent = fdt_path_offset(dtb, path), node;
-
-	fdt_for_each_subnode(node, dtb, parent)
-		copy_name(*ARRAY_ADD(names->text, names->count, names->room), fdt_get_name(dtb, node, NULL));
-}
-
-static char *name_text(const struct dtb_names *names, uint32_t number)
-{
-	unsigned alike = 0;
-
-	if (number >= names->count)
-		return text_of("number %u, which is not there", number);
-	for (unsigned i = 0; i < names->count; i++)
-		alike += !strcmp(names->text[i], names->text[number]);
-	return alike == 1 ? text_of("%s", names->text[number])
-			  : text_of("%s (number %u, one of %u with this name)", names->text[number], number, alike);
-}
-
 static bool printable(const char *value, int length)
 {
 	if (length < 2 || value[length - 1] != 0)
@@ -281,9 +250,9 @@ static char *value_text(const struct reader *r, enum format format, const uint8_
 	case FORMAT_LABEL: return label_value(r, value);
 	case FORMAT_RANGE: return range_value(r, value);
 	case FORMAT_BYTES: return text_hex(value, (size_t)length);
-	case FORMAT_VM: return name_text(&r->vms, cell(value, 0));
-	case FORMAT_DEVICE: return name_text(&r->devices, cell(value, 0));
-	case FORMAT_NETWORK: return name_text(&r->networks, cell(value, 0));
+	case FORMAT_VM: return dtb_name_text(&r->vms, cell(value, 0));
+	case FORMAT_DEVICE: return dtb_name_text(&r->devices, cell(value, 0));
+	case FORMAT_NETWORK: return dtb_name_text(&r->networks, cell(value, 0));
 	case FORMAT_PCI: return text_of("%02x:%02x.%x", cell(value, 0), cell(value, 1), cell(value, 2));
 	case FORMAT_LOCATION: return location_value(value, length);
 	case FORMAT_ID: return text_of("%04x:%04x", cell(value, 0), cell(value, 1));
@@ -381,7 +350,7 @@ static void read_right(const struct reader *r, int node, const char *holder, con
 		outline_may(r->outline, holder, verb, "no VM");
 	for (int i = 0; value && i < length / 4; i++) {
 		uint32_t number = cell(value, (unsigned)i);
-		char *other = name_text(&r->vms, number);
+		char *other = dtb_name_text(&r->vms, number);
 		outline_may(r->outline, holder, verb, other);
 		free(other);
 		if (audited && number < r->vms.count)
@@ -401,7 +370,7 @@ static void read_rights(const struct reader *r)
 
 	fdt_for_each_subnode(node, r->dtb, parent) {
 		bool *audited = memory_get(r->vms.count * sizeof(*audited));
-		copy_name(name, fdt_get_name(r->dtb, node, NULL));
+		dtb_name(name, fdt_get_name(r->dtb, node, NULL));
 		read_right(r, node, name, "introspects", "read the memory of", NULL);
 		read_right(r, node, name, "controls", "stop and restart", NULL);
 		read_right(r, node, name, "reads-audit", READ_AUDIT, audited);
@@ -416,7 +385,7 @@ static char *link_end(const struct reader *r, int node, const char *vm, const ch
 	int length, device_length;
 	const uint8_t *number = fdt_getprop(r->dtb, node, vm, &length);
 	const char *name = fdt_getprop(r->dtb, node, device, &device_length);
-	char *who = number && length == 4 ? name_text(&r->vms, cell(number, 0)) : text_of("nobody");
+	char *who = number && length == 4 ? dtb_name_text(&r->vms, cell(number, 0)) : text_of("nobody");
 	char *text = text_of("%s:%s", who, name && printable(name, device_length) ? name : "?");
 
 	free(who);
@@ -439,7 +408,7 @@ static void read_group(const struct reader *r, const char *path, const char *wor
 	char name[LZR_NAME_MAX];
 
 	fdt_for_each_subnode(node, r->dtb, parent) {
-		copy_name(name, fdt_get_name(r->dtb, node, NULL));
+		dtb_name(name, fdt_get_name(r->dtb, node, NULL));
 		char *title = shapes == link_shapes ? link_title(r, node) : text_of("%s %s", word, name);
 		read_lines(r, node, shapes, outline_add(r->outline, NULL, title, JUDGE_PRESENT));
 	}
