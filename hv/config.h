@@ -124,6 +124,7 @@ struct machine_config {
 	uint64_t policy_version;
 	bool allow_without_iommu;
 	uint32_t required;                              /* LZR_BOOT_* */
+	uint8_t signer[LZR_DIGEST_SIZE];                /* SHA-384 of the key file that must sign it; zero: any */
 	uint8_t policy_digest[LZR_DIGEST_SIZE];
 	uint8_t flow_digest[LZR_DIGEST_SIZE];
 	uint32_t image_count, vm_count, device_count, network_count, link_count;

@@ -47,22 +47,26 @@ static bool check_key(const struct lzr_boot_file *file, const struct lzr_key_hea
 }
 
 /*
- * Booted as the policy demands; not older than what this machine has accepted before, and of the same signer or of the
- * one that the policy before it named as the next.
+ * Booted and signed as the policy demands; not older than what this machine has accepted before, and of the same signer
+ * or of the one that the policy before it named as the next.
  */
 static bool check_boot(const struct lzr_boot_info *info, const struct lzr_boot_file *key,
 	const struct lzr_boot_file *policy)
 {
 	static const uint8_t none[LZR_DIGEST_SIZE];
 	const uint8_t *e = info->accepted_signer;
+	const uint8_t *s = machine.signer;
 	uint8_t d[LZR_DIGEST_SIZE];
 
+	crypto_sha384(hpa_ptr(hpa(key->address)), key->length, d);
+	if (memcmp(s, none, LZR_DIGEST_SIZE) && memcmp(s, d, LZR_DIGEST_SIZE))
+		return refuse_file("policy", policy->name, "/ signer: expected a signer key of sha384 %02x%02x.., "
+			"found %s of %02x%02x..", s[0], s[1], key->name, d[0], d[1]);
 	if (machine.required & ~info->flags)
 		return refuse_file("policy", policy->name, "/: expected a machine with %s, found one without",
 			machine.required & ~info->flags & LZR_BOOT_SECURE_BOOT ? "Secure Boot" : "measured boot");
 	if (!(info->flags & LZR_BOOT_ROLLBACK))
 		return true;
-	crypto_sha384(hpa_ptr(hpa(key->address)), key->length, d);
 	if (memcmp(e, d, LZR_DIGEST_SIZE) && (!memcmp(info->next_signer, none, LZR_DIGEST_SIZE) ||
 	    memcmp(info->next_signer, d, LZR_DIGEST_SIZE)))
 		return refuse_file("signer key", key->name, "signed by another key than this machine's TPM has recorded"

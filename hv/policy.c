@@ -458,6 +458,7 @@ bool policy_read(const char *name, void *fdt, uint64_t length)
 		struct dt_blob compatible, levels, categories;
 		uint64_t version;
 		bool without_iommu, secure_boot, measured_boot;
+		uint8_t signer[LZR_DIGEST_SIZE];
 		uint8_t next_signer[LZR_DIGEST_SIZE];           /* for the next boot: the attestor reads it itself */
 	} root = { 0 };
 	static const struct dt_field fields[] = {
@@ -468,6 +469,7 @@ bool policy_read(const char *name, void *fdt, uint64_t length)
 		DT_FIELD("allow-without-iommu", DT_FLAG, __typeof__(root), without_iommu),
 		DT_FIELD("secure-boot", DT_FLAG, __typeof__(root), secure_boot),
 		DT_FIELD("measured-boot", DT_FLAG, __typeof__(root), measured_boot),
+		DT_SIZED_OPTION("signer", DT_BYTES, __typeof__(root), signer, LZR_DIGEST_SIZE),
 		DT_SIZED_OPTION("next-signer", DT_BYTES, __typeof__(root), next_signer, LZR_DIGEST_SIZE),
 	};
 	struct dt dt;
@@ -481,5 +483,6 @@ bool policy_read(const char *name, void *fdt, uint64_t length)
 	machine.allow_without_iommu = root.without_iommu;
 	machine.required = (root.secure_boot ? LZR_BOOT_SECURE_BOOT : 0) |
 		(root.measured_boot ? LZR_BOOT_MEASURED : 0);
+	memcpy(machine.signer, root.signer, LZR_DIGEST_SIZE);
 	return read_nodes(&dt) && check_machine(&dt);
 }

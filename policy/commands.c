@@ -170,21 +170,38 @@ static void print_hex(const char *what, const uint8_t *bytes, size_t size)
 }
 
 /* Who signed, as the loader measures it: the digest of the key file, which also tells a development key. */
-static bool print_signer(const char *path)
+static bool read_signer(const char *path, uint8_t hash[LZR_DIGEST_SIZE], bool *development)
 {
 	struct lzr_key_header header;
-	uint8_t hash[LZR_DIGEST_SIZE];
 	size_t size;
 	uint8_t *file = load(path, 4096, &size);
+	bool good = file && size >= sizeof(header) && digest(file, size, hash);
 
-	if (!file || size < sizeof(header) || !digest(file, size, hash)) {
-		free(file);
-		return false;
-	}
-	memcpy(&header, file, sizeof(header));
+	if (good)
+		memcpy(&header, file, sizeof(header));
 	free(file);
-	print_hex("signer", hash, sizeof(hash));
-	printf("%-12s%s%s\n", "key file", path, header.flags & LZR_KEY_DEVELOPMENT ? " (development key)" : "");
+	*development = good && header.flags & LZR_KEY_DEVELOPMENT;
+	return good;
+}
+
+/* Of a policy whose signature is good; it may name another key file all the same. */
+static bool print_verified(const uint8_t hash[LZR_DIGEST_SIZE], const struct outline_subject *root, const char *key)
+{
+	const struct outline_line *version = outline_line(root, "version"), *named = outline_line(root, "signer");
+	uint8_t signer[LZR_DIGEST_SIZE];
+	bool development;
+
+	if (!read_signer(key, signer, &development))
+		return false;
+	char *text = text_hex(signer, sizeof(signer));
+	bool good = !named || !strcmp(named->value, text);
+	free(text);
+	if (!good)
+		return !command_error(1, key, "the signature is good, but the policy names another signer's key file");
+	print_hex("digest", hash, LZR_DIGEST_SIZE);
+	printf("%-12s%s\n", "version", version ? version->value : "none");
+	print_hex("signer", signer, sizeof(signer));
+	printf("%-12s%s%s\n", "key file", key, development ? " (development key)" : "");
 	return true;
 }
 
@@ -210,10 +227,7 @@ int command_verify(const struct arguments *a)
 		command_error(0, a->files[0],
 			"the signature is good, but over something that is not a compiled policy");
 	} else if (digest(dtb, size, hash)) {
-		const struct outline_line *version = outline_line(&outline.subjects[0], "version");
-		print_hex("digest", hash, sizeof(hash));
-		printf("%-12s%s\n", "version", version ? version->value : "none");
-		status = print_signer(key) ? 0 : EXIT_REFUSED;
+		status = print_verified(hash, &outline.subjects[0], key) ? 0 : EXIT_REFUSED;
 	}
 	outline_free(&outline);
 	free(sig);

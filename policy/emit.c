@@ -228,6 +228,8 @@ static void emit_tree(struct writer *w, const struct policy *policy, const struc
 	flag(w, "allow-without-iommu", policy->allow_without_iommu);
 	flag(w, "secure-boot", policy->platform.secure_boot);
 	flag(w, "measured-boot", policy->platform.measured_boot);
+	if (policy->platform.has_signer)
+		bytes(w, "signer", policy->platform.signer_digest, LZR_DIGEST_SIZE);
 	if (policy->platform.has_next_signer)
 		bytes(w, "next-signer", policy->platform.next_signer_digest, LZR_DIGEST_SIZE);
 	begin(w, "vms");

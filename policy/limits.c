@@ -101,14 +101,6 @@ static void check_devices(const struct policy *policy, struct report *report)
 		      LZR_LOCATION_MAX, "location: steps");
 }
 
-static void check_platform(const struct policy *policy, struct report *report)
-{
-	if (policy->platform.signer)
-		complain(report, where_of(policy->platform.node, "signer"),
-			 "signer: expected none, since the machine records who may sign, and next-signer says who may "
-			 "follow");
-}
-
 /* Who inspects is not inspected: else two VMs that nobody has admitted would be each other's. */
 static void check_inspection(const struct policy *policy, const struct policy_port *port, struct report *report)
 {
@@ -167,7 +159,6 @@ void check_limits(const struct policy *policy, struct report *report)
 	check_vectors(policy, report);
 	check_boot_list(policy, report);
 	check_devices(policy, report);
-	check_platform(policy, report);
 	check_switch(policy, report);
 	check_loader(policy, report);
 }

@@ -54,7 +54,8 @@ static const struct command commands[] = {
 	  "PREFIX.pem that \"keygen\" made.\n", command_sign },
 	{ "verify", "F.dtb F.sig", 2, 2, 0, BIT(OPTION_KEY), "check a signature; print digest, version and signer",
 	  "--key is the signer's public PREFIX.lzrkey.  Status 1 and nothing on standard output when the signature\n"
-	  "is not this key's over these bytes, or these bytes are not a compiled policy.\n", command_verify },
+	  "is not this key's over these bytes, these bytes are not a compiled policy, or it names another signer.\n",
+	  command_verify },
 	{ "show", "F.dtb", 1, 1, 0, 0, "list what a compiled policy says",
 	  "Names stand for numbers, in the order of the file.  What is not known is listed as it is.  The\n"
 	  "signature is not looked at.\n", command_show },

@@ -33,6 +33,7 @@ static const struct shape root_shapes[] = {
 	{ "allow-without-iommu", FORMAT_FLAG, JUDGE_PRESENT, 0 },
 	{ "secure-boot", FORMAT_FLAG, JUDGE_ABSENT, 0 },
 	{ "measured-boot", FORMAT_FLAG, JUDGE_ABSENT, 0 },
+	{ "signer", FORMAT_BYTES, JUDGE_ANY, PHRASE_CHANGED },
 	{ "next-signer", FORMAT_BYTES, JUDGE_ANY, PHRASE_CHANGED },
 	{ "compatible", FORMAT_SKIP, 0, 0 },
 	{ NULL, 0, 0, 0 },

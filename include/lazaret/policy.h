@@ -14,6 +14,7 @@
  *      categories = ...;                       names, may be absent
  *      allow-without-iommu;                    lab only; shown in evidence
  *      secure-boot; measured-boot;             refused by a machine without
+ *      signer = [48 bytes];                    SHA-384 of the key file that this policy must be signed by; absent: any
  *      next-signer = [48 bytes];               SHA-384 of the key file that may sign what comes after this policy
  *      vms {
  *          red@0 {

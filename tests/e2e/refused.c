@@ -194,6 +194,8 @@ static const struct refuse_case cases[] = {
 	{ "policy_of_another_signer_than_recorded", ON_ALL, .damage = recorded, .offset = 1,
 	  .says = { "signer key signer.lzrkey: signed by another key than this machine's TPM has recorded: expected "
 		    "sha384 0000.., found " } },
+	{ "policy_that_names_another_signer", ON_ALL, .damage = policy_of_another_named_signer,
+	  .says = { "policy refused.dtb: / signer: expected a signer key of sha384 0100.., found signer.lzrkey of " } },
 	{ "policy_of_another_version", ON_ALL, .damage = policy_of_another_version,
 	  .says = { "policy refused.dtb: / compatible: expected \"lazaret,policy-1\", found \"lazaret,policy-2\"" } },
 	{ "policy_with_an_unknown_word", ON_ALL, .damage = policy_with_an_unknown_word,

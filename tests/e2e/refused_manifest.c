@@ -169,6 +169,19 @@ static bool hidden_card(void *fdt)
 	       fdt_setprop_string(fdt, node, "name", "nic0") == 0;
 }
 
+static bool other_signer(void *fdt)
+{
+	static const uint8_t another[48] = { 1 };
+
+	return fdt_setprop(fdt, 0, "signer", another, sizeof(another)) == 0;
+}
+
+bool policy_of_another_named_signer(const struct refuse_volume *v, const struct refuse_case *c)
+{
+	(void)c;
+	return bend_policy(v, other_signer);
+}
+
 bool policy_of_another_version(const struct refuse_volume *v, const struct refuse_case *c)
 {
 	(void)c;

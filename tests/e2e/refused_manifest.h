@@ -16,6 +16,7 @@ bool manifest_other_memory(const struct refuse_volume *v, const struct refuse_ca
 bool policy_of_another_version(const struct refuse_volume *v, const struct refuse_case *c);
 bool policy_of_another_image(const struct refuse_volume *v, const struct refuse_case *c);
 bool policy_with_an_unknown_word(const struct refuse_volume *v, const struct refuse_case *c);
+bool policy_of_another_named_signer(const struct refuse_volume *v, const struct refuse_case *c);
 bool policy_with_a_hidden_card(const struct refuse_volume *v, const struct refuse_case *c);
 
 #endif

@@ -28,6 +28,7 @@ static struct handoff handoff;
 static mbedtls_ecp_keypair pair;
 static uint32_t segment_length;
 static const char *demands;             /* a property of the policy's root */
+static uint8_t names_signer;              /* 0: no, 1: this one, 2: another */
 static uint8_t seeds[8][32];
 static unsigned seed_count, dma_count;
 
@@ -111,7 +112,7 @@ static uint32_t make_manifest(void)
 
 static uint32_t make_policy(uint32_t manifest_length)
 {
-	uint8_t measurement[LZR_DIGEST_SIZE];
+	uint8_t measurement[LZR_DIGEST_SIZE], signer[LZR_DIGEST_SIZE];
 
 	crypto_sha384(fake_ram + MANIFEST, manifest_length, measurement);
 	tree_start();
@@ -120,6 +121,11 @@ static uint32_t make_policy(uint32_t manifest_length)
 	tree_text("/", "levels", "LOW");
 	if (demands)
 		tree_flag("/", demands);
+	if (names_signer) {
+		crypto_sha384(fake_ram + KEY, sizeof(struct lzr_key_header) + SPKI_LENGTH, signer);
+		signer[47] ^= names_signer - 1;
+		tree_bytes("/", "signer", signer, LZR_DIGEST_SIZE);
+	}
 	tree_node("/vms");
 	tree_node("/vms/tiny@0");
 	tree_text("/vms/tiny@0", "image", "tiny");
@@ -315,6 +321,19 @@ static void test_rollback(void **state)
 	assert_true(files_verify(&handoff));
 }
 
+static void test_named_signer(void **state)
+{
+	(void)state;
+	names_signer = 1;
+	make_files();
+	assert_true(files_verify(&handoff));
+	names_signer = 2;
+	make_files();
+	refused("policy policy.dtb: / signer: expected a signer key of sha384 ");
+	names_signer = 0;
+	make_files();
+}
+
 static void test_required(void **state)
 {
 	(void)state;
@@ -393,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_flips, set_up),
 		cmocka_unit_test_setup(test_key, set_up), cmocka_unit_test_setup(test_rollback, set_up),
+		cmocka_unit_test_setup(test_named_signer, set_up),
 		cmocka_unit_test_setup(test_images, set_up),
 		cmocka_unit_test_setup(test_required, set_up), cmocka_unit_test_setup(test_derive, set_up),
 	};
