@@ -49,10 +49,16 @@ int machine_end(void **state)
 	return 0;
 }
 
+static const struct timespec pause = { .tv_nsec = 100000000 };
+
 const char *machine_said(const char *text)
 {
 	const char *found = strstr(rig_serial(machine), text);
 
+	for (unsigned i = 0; !found && i < 50 && rig_running(machine); i++) {
+		nanosleep(&pause, NULL);
+		found = strstr(rig_serial(machine), text);
+	}
 	if (!found)
 		machine_fail(machine, "\"%s\" was not said", text);
 	return found;
@@ -60,8 +66,6 @@ const char *machine_said(const char *text)
 
 const char *machine_says(const char *text)
 {
-	static const struct timespec pause = { .tv_nsec = 100000000 };
-
 	while (rig_running(machine)) {
 		const char *found = strstr(rig_serial(machine), text);
 

@@ -27,7 +27,7 @@ int machine_boot(const struct rig_config *config, const struct machine_line *lin
 /* The group's tear-down; may also be called before. */
 int machine_end(void **state);
 
-/* Where in the log the text is; the test fails if it is not there. */
+/* Where in the log the text is; the console may be 5 s behind. The test fails if it is not there. */
 const char *machine_said(const char *text);
 /* The same, but waits for it, and for the end of its line, as long as the machine runs. */
 const char *machine_says(const char *text);
