@@ -154,23 +154,16 @@ bool example_check(const char *reference, char *output, size_t capacity)
 unsigned example_frames(unsigned first, unsigned last, unsigned *before)
 {
 	static const uint8_t ours[5] = { 0x02, 0x4c, 0x5a, 0x00, 0x03 };
-	FILE *file = fopen(rig_pcap(machine, RIG_RESTRICTED), "rb");
-	uint8_t header[24], record[16], frame[65536];
+	struct machine_wire wire;
 	unsigned attestor = 0, frames = 0;
-	uint32_t size;
 
-	assert_non_null(file);
-	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
-	while (fread(record, 1, sizeof(record), file) == sizeof(record)) {
-		memcpy(&size, record + 8, sizeof(size));
-		if (size < 14 || size > sizeof(frame) || fread(frame, 1, size, file) != size)
-			break;
-		if (memcmp(frame + 6, ours, sizeof(ours)))
+	machine_wire_open(&wire, RIG_RESTRICTED);
+	while (machine_wire_next(&wire)) {
+		if (memcmp(wire.frame + 6, ours, sizeof(ours)))
 			continue;
-		frames += frame[11] >= first && frame[11] <= last;
-		attestor += frame[11] == ATTESTOR && frames == 0;
+		frames += wire.frame[11] >= first && wire.frame[11] <= last;
+		attestor += wire.frame[11] == ATTESTOR && frames == 0;
 	}
-	fclose(file);
 	if (before)
 		*before = attestor;
 	return frames;

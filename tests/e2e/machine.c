@@ -108,3 +108,28 @@ unsigned long machine_number(const char *line, const char *text)
 		machine_fail(machine, "no \"%s\" in %.120s", text, line);
 	return strtoul(at + strlen(text), NULL, 10);
 }
+
+void machine_wire_open(struct machine_wire *wire, unsigned uplink)
+{
+	uint8_t header[24];
+
+	wire->file = fopen(rig_pcap(machine, uplink), "rb");
+	assert_non_null(wire->file);
+	assert_int_equal(fread(header, 1, sizeof(header), wire->file), sizeof(header));
+}
+
+bool machine_wire_next(struct machine_wire *wire)
+{
+	uint8_t record[16];
+	uint32_t size;
+
+	while (fread(record, 1, sizeof(record), wire->file) == sizeof(record)) {
+		memcpy(&size, record + 8, sizeof(size));
+		if (size > sizeof(wire->frame) || fread(wire->frame, 1, size, wire->file) != size)
+			break;
+		if (size >= 14)
+			return true;
+	}
+	fclose(wire->file);
+	return false;
+}

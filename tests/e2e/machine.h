@@ -8,6 +8,8 @@
 #define TESTS_MACHINE_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include "rig.h"
 
@@ -39,6 +41,15 @@ void machine_silent(const char *text);
 unsigned machine_count(const char *text, const char *before);
 /* The decimal number behind `text` in a line of the log. */
 unsigned long machine_number(const char *line, const char *text);
+
+/* An uplink's capture, frame by frame; it may still grow. */
+struct machine_wire {
+	FILE *file;
+	uint8_t frame[65536];           /* from its Ethernet header, which is whole */
+};
+void machine_wire_open(struct machine_wire *wire, unsigned uplink);
+/* The next frame; false behind the last one, and the file is closed. */
+bool machine_wire_next(struct machine_wire *wire);
 
 /* The last lines of a machine's log, and where all of it is, to stderr. */
 void machine_show(struct rig *rig);

@@ -33,20 +33,12 @@ static int boot(void **state)
 /* Frames in an uplink's capture whose six bytes at `offset` begin with these. */
 static unsigned on_the_wire(unsigned uplink, unsigned offset, const uint8_t *address, size_t length)
 {
-	FILE *file = fopen(rig_pcap(machine, uplink), "rb");
-	uint8_t header[24], record[16], frame[65536];
+	struct machine_wire wire;
 	unsigned n = 0;
-	uint32_t size;
 
-	assert_non_null(file);
-	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
-	while (fread(record, 1, sizeof(record), file) == sizeof(record)) {
-		memcpy(&size, record + 8, sizeof(size));
-		if (size > sizeof(frame) || fread(frame, 1, size, file) != size)
-			break;
-		n += size >= 14 && memcmp(frame + offset, address, length) == 0;
-	}
-	fclose(file);
+	machine_wire_open(&wire, uplink);
+	while (machine_wire_next(&wire))
+		n += memcmp(wire.frame + offset, address, length) == 0;
 	return n;
 }
 
