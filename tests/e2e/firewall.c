@@ -39,23 +39,25 @@ static unsigned long rule_hits(unsigned rule)
 	return machine_number(machine_said(text), "hits=");
 }
 
+/* What a VM says of a way that it tried; good until the next call. */
+static const char *flow(const char *from, const char *to, const char *proto, const char *result)
+{
+	static char text[96];
+
+	snprintf(text, sizeof(text), "LZR-FLOW from=%s to=%s proto=%s result=%s", from, to, proto, result);
+	return text;
+}
+
 static void allowed(const char *from, const char *to, const char *proto)
 {
-	char text[96];
-
-	snprintf(text, sizeof(text), "LZR-FLOW from=%s to=%s proto=%s result=allowed", from, to, proto);
-	machine_said(text);
+	machine_said(flow(from, to, proto, "allowed"));
 }
 
 /* Tried, and never answered. */
 static void denied(const char *from, const char *to, const char *proto)
 {
-	char text[96];
-
-	snprintf(text, sizeof(text), "LZR-FLOW from=%s to=%s proto=%s result=denied", from, to, proto);
-	machine_said(text);
-	snprintf(text, sizeof(text), "LZR-FLOW from=%s to=%s proto=%s result=allowed", from, to, proto);
-	machine_silent(text);
+	machine_said(flow(from, to, proto, "denied"));
+	machine_silent(flow(from, to, proto, "allowed"));
 }
 
 static void not_arrived(const char *from, const char *at, const char *proto)
