@@ -2,6 +2,8 @@
 # Lazaret: one Makefile per folder, included here; every output lies in build/.
 
 O := build
+# Private keys: a folder of their own, because `make clean` removes build/ and a key cannot be made again.
+KEYS := keys
 CC := gcc
 HOST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MMD -MP \
 	-ffile-prefix-map=$(CURDIR)=.
@@ -53,7 +55,9 @@ unit: $(UNIT)
 	@JOBS=2 tests/run-all $(UNIT)
 
 clean:
-	rm -rf $(O)
+	@[ ! -e '$(O)/keys' ] || \
+		{ echo "$(O)/keys: keys of an earlier version lie there; move them to $(KEYS)/ first" >&2; exit 1; }
+	rm -rf '$(O)'
 
 tcb:
 	@tools/tcb $(TCB)
@@ -71,4 +75,4 @@ help:
 	@echo "make fuzz     fuzzers under libFuzzer and AFL++, FUZZ_S=seconds each (60)"
 	@echo "              FUZZ_ENGINE=libfuzzer or afl: only that one; FUZZ_TARGETS=\"policy source ..\": only these"
 	@echo "make tcb      lines of code in root mode and per part"
-	@echo "make clean    remove build/"
+	@echo "make clean    remove build/ (never $(KEYS)/)"

@@ -13,7 +13,7 @@ struct option_rule {
 };
 
 static const struct option_rule options[OPTION_COUNT] = {
-	[OPTION_KEYS] = { "--keys", "DIR", "folder of the public keys that the source names (build/keys)" },
+	[OPTION_KEYS] = { "--keys", "DIR", "folder of the public keys that the source names (keys)" },
 	[OPTION_OLD_KEYS] = { "--old-keys", "DIR", "the same for OLD, when key files may have been replaced" },
 	[OPTION_OUT] = { "--out", "FILE", "what to write" },
 	[OPTION_KEY] = { "--key", "FILE", "the signer's key" },
@@ -210,7 +210,7 @@ static int run(const struct command *command, char **argv)
 		if (command->required & BIT(i) && !a.values[i])
 			return wrong_usage(command, "expected option %s, found none", options[i].name);
 	if (!a.values[OPTION_KEYS])
-		a.values[OPTION_KEYS] = "build/keys";
+		a.values[OPTION_KEYS] = "keys";
 	return command->run(&a);
 }
 

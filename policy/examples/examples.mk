@@ -12,10 +12,10 @@ $(O)/guests/example/%.elf: $(O)/guests/obj/$(EXAMPLE_DIR)/%.c.o $(EXAMPLE_OBJ) g
 
 -include $(wildcard $(O)/guests/obj/$(EXAMPLE_DIR)/*.d)
 
-$(O)/policy/%.dtb: policy/examples/%.dts $(LZR_POLICY) $(O)/keys/verifier.lzrkey
+$(O)/policy/%.dtb: policy/examples/%.dts $(LZR_POLICY) $(KEYS)/verifier.lzrkey
 	@mkdir -p $(@D)
 	@echo "  POLICY  $*"
-	@$(LZR_POLICY) build $< --keys $(O)/keys --manifest-dir $(O)/images --out $@
+	@$(LZR_POLICY) build $< --keys $(KEYS) --manifest-dir $(O)/images --out $@
 
 # $(call example_volume,NAME,MANIFESTS): build/examples/NAME.img
 define example_volume
@@ -28,9 +28,9 @@ endef
 
 # $(call example_switch,NAME,QUEUES): the image of a switch with one card, for that policy
 define example_switch
-$(O)/policy/$(1).switch: policy/examples/$(1).dts $(O)/keys/verifier.lzrkey $(LZR_POLICY)
+$(O)/policy/$(1).switch: policy/examples/$(1).dts $(KEYS)/verifier.lzrkey $(LZR_POLICY)
 	@mkdir -p $$(@D)
-	@$(LZR_POLICY) switch $$< --keys $(O)/keys --out $$@
+	@$(LZR_POLICY) switch $$< --keys $(KEYS) --out $$@
 $(IMAGES)/$(1)-switch.manifest: $(O)/guests/switch.elf $(O)/policy/$(1).switch $(VMIMAGE)
 	@echo "  IMAGE   $(1)-switch"
 	@$(VMIMAGE) elf --name $(1)-switch --program switch --elf $$< --memory 64M \
@@ -43,16 +43,16 @@ define example_reference
 $(O)/examples/$(1).reference: $(O)/examples/$(1).img $(O)/bin/lzr-verify
 	@mcopy -n -o -i $$< ::/lazaret/boot.list $(O)/examples/$(1).list
 	@$(O)/bin/lzr-verify reference --loader $(O)/lazaret.efi --hypervisor $(O)/hv/hv.elf \
-		--boot-list $(O)/examples/$(1).list --signer $(O)/keys/signer.lzrkey \
+		--boot-list $(O)/examples/$(1).list --signer $(KEYS)/signer.lzrkey \
 		--policy $(O)/policy/$(1).dtb $(2:%=--manifest %) --out $$@
 endef
 
 # What a reviewer looks at: build/policy/NAME.svg.
 EXAMPLES := workstation cross-domain server quarantine
-$(O)/policy/%.svg: policy/examples/%.dts $(LZR_POLICY) $(O)/keys/verifier.lzrkey
+$(O)/policy/%.svg: policy/examples/%.dts $(LZR_POLICY) $(KEYS)/verifier.lzrkey
 	@mkdir -p $(@D)
 	@echo "  PICTURE $*"
-	@$(LZR_POLICY) graph $< --keys $(O)/keys --out $@
+	@$(LZR_POLICY) graph $< --keys $(KEYS) --out $@
 ALL += $(EXAMPLES:%=$(O)/policy/%.svg)
 
 # --- cross-domain pair with a guard

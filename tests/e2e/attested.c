@@ -113,7 +113,7 @@ static bool write_serve(const struct attested *a, char *forward, size_t size)
 		return false;
 	fprintf(f, "#!/bin/sh\ncd '%s' || exit 1\n"
 		"exec build/bin/lzr-verify serve --stdio --state %s/verifier --reference " ATTESTED_REFERENCE
-		" --key build/keys/verifier.pem --ek-roots %s/roots.pem --allow-development-key 2>>%s/verifier.log\n",
+		" --key keys/verifier.pem --ek-roots %s/roots.pem --allow-development-key 2>>%s/verifier.log\n",
 		top, a->dir, a->dir, a->dir);
 	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/%s/serve", top, a->dir);
 	return fclose(f) == 0 && chmod(path, 0755) == 0;

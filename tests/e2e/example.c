@@ -70,7 +70,7 @@ static bool write_serve(char *forward, size_t size)
 		return false;
 	fprintf(f, "#!/bin/sh\ncd '%s' || exit 1\necho $$ >%spid\n"
 		"exec build/bin/lzr-verify serve --stdio --state %sverifier --reference %sreference"
-		" --key build/keys/verifier.pem --ek-roots %sroots.pem --lease 300 --allow-development-key"
+		" --key keys/verifier.pem --ek-roots %sroots.pem --lease 300 --allow-development-key"
 		" 2>>%sverifier.log\n", top, dir, dir, dir, dir, dir);
 	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/%sserve", top, dir);
 	return fclose(f) == 0 && chmod(example_path("serve"), 0755) == 0;

@@ -178,7 +178,7 @@ static void explained(const char *query, int status, const char *text)
 	FILE *out;
 
 	snprintf(command, sizeof(command),
-		 "build/bin/lzr-policy explain --keys build/keys %s tests/policies/network.dts", query);
+		 "build/bin/lzr-policy explain --keys keys %s tests/policies/network.dts", query);
 	out = popen(command, "r");
 	assert_non_null(out);
 	length = fread(answer, 1, sizeof(answer) - 1, out);

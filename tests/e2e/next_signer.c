@@ -92,8 +92,8 @@ static int begin(void **state)
 	uint8_t registers[ROLLBACK_REGISTERS];
 
 	(void)state;
-	if (!example_prepare("next_signer") || !digest_file("build/keys/signer.lzrkey", signers[0]) ||
-	    !digest_file("build/keys/signer2.lzrkey", signers[1]) || !expect_registers(registers))
+	if (!example_prepare("next_signer") || !digest_file("keys/signer.lzrkey", signers[0]) ||
+	    !digest_file("keys/signer2.lzrkey", signers[1]) || !expect_registers(registers))
 		return -1;
 	memcpy(nv.signer, signers[0], LZR_DIGEST_SIZE);
 	return rollback_index_define(example_path(""), &nv, registers) ? 0 : -1;

@@ -2,9 +2,9 @@
 # The same machine under two policies: the second one has the next version and the signer that the first one names.
 
 $(O)/tests/next_signer.switch: tests/policies/next_signer_1.dts tests/policies/next_signer.dtsi \
-	$(O)/keys/verifier.lzrkey $(O)/keys/signer2.lzrkey $(LZR_POLICY)
+	$(KEYS)/verifier.lzrkey $(KEYS)/signer2.lzrkey $(LZR_POLICY)
 	@mkdir -p $(@D)
-	@$(LZR_POLICY) switch $< --keys $(O)/keys --out $@
+	@$(LZR_POLICY) switch $< --keys $(KEYS) --out $@
 
 $(O)/tests/images/next-signer-switch.manifest: $(O)/guests/switch.elf $(O)/tests/next_signer.switch $(VMIMAGE)
 	@mkdir -p $(@D)
@@ -16,15 +16,15 @@ $(O)/tests/images/next-signer-switch.manifest: $(O)/guests/switch.elf $(O)/tests
 NEXT_SIGNER_IMAGES := $(O)/tests/images/next-signer-switch.manifest $(IMAGES)/attestor.manifest \
 	$(IMAGES)/service-01.manifest
 $(O)/policy/next_signer_1.dtb $(O)/policy/next_signer_2.dtb: $(NEXT_SIGNER_IMAGES) tests/policies/next_signer.dtsi \
-	$(O)/keys/signer2.lzrkey
-$(O)/policy/next_signer_2.sig: $(O)/policy/next_signer_2.dtb $(O)/keys/signer2.lzrkey
-	@$(LZR_POLICY) sign $< --key $(O)/keys/signer2.pem --out $@
+	$(KEYS)/signer2.lzrkey
+$(O)/policy/next_signer_2.sig: $(O)/policy/next_signer_2.dtb $(KEYS)/signer2.lzrkey
+	@$(LZR_POLICY) sign $< --key $(KEYS)/signer2.pem --out $@
 
 $(eval $(call test_volume,next_signer_1,$(NEXT_SIGNER_IMAGES)))
 $(eval $(call test_volume,next_signer_2,$(NEXT_SIGNER_IMAGES)))
-$(O)/tests/esp/next_signer_2.img: export SIGNER := $(O)/keys/signer2.lzrkey
-$(O)/tests/next_signer_1.reference: export SIGNER := $(O)/keys/signer.lzrkey
-$(O)/tests/next_signer_2.reference: export SIGNER := $(O)/keys/signer2.lzrkey
+$(O)/tests/esp/next_signer_2.img: export SIGNER := $(KEYS)/signer2.lzrkey
+$(O)/tests/next_signer_1.reference: export SIGNER := $(KEYS)/signer.lzrkey
+$(O)/tests/next_signer_2.reference: export SIGNER := $(KEYS)/signer2.lzrkey
 
 $(O)/tests/next_signer_%.reference: $(O)/tests/esp/next_signer_%.img $(O)/bin/lzr-verify
 	@mcopy -n -o -i $< ::/lazaret/boot.list $(O)/tests/next_signer_$*.list

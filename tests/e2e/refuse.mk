@@ -6,9 +6,9 @@ $(O)/policy/refused.dtb: $(REFUSED_IMAGES)
 $(eval $(call test_volume,refused,$(REFUSED_IMAGES)))
 $(eval $(call test_volume,refused_linux,$(IMAGES)/linux.manifest))
 
-$(O)/tests/attested.switch: tests/policies/attested.dts $(O)/keys/verifier.lzrkey $(LZR_POLICY)
+$(O)/tests/attested.switch: tests/policies/attested.dts $(KEYS)/verifier.lzrkey $(LZR_POLICY)
 	@mkdir -p $(@D)
-	@$(LZR_POLICY) switch $< --keys $(O)/keys --out $@
+	@$(LZR_POLICY) switch $< --keys $(KEYS) --out $@
 
 $(O)/tests/images/attested-switch.manifest: $(O)/guests/switch.elf $(O)/tests/attested.switch $(VMIMAGE)
 	@mkdir -p $(@D)
@@ -25,7 +25,7 @@ $(eval $(call test_volume,attested,$(ATTESTED_IMAGES)))
 $(O)/tests/attested.reference: $(O)/tests/esp/attested.img $(O)/bin/lzr-verify
 	@mcopy -n -o -i $< ::/lazaret/boot.list $(O)/tests/attested.list
 	@$(O)/bin/lzr-verify reference --loader $(O)/lazaret.efi --hypervisor $(O)/hv/hv.elf \
-		--boot-list $(O)/tests/attested.list --signer $(O)/keys/signer.lzrkey \
+		--boot-list $(O)/tests/attested.list --signer $(KEYS)/signer.lzrkey \
 		--policy $(O)/policy/attested.dtb $(ATTESTED_IMAGES:%=--manifest %) --out $@
 
 E2E_TESTS += refused flipped flipped_linux attested

@@ -44,7 +44,7 @@ static bool signature_by_another(const struct refuse_volume *v, const struct ref
 static bool signature_of_another_policy(const struct refuse_volume *v, const struct refuse_case *c)
 {
 	(void)c;
-	return refuse_sign(v, "hello", SIGNATURE, "build/keys/signer.pem");
+	return refuse_sign(v, "hello", SIGNATURE, "keys/signer.pem");
 }
 
 /* --- rollback --- ---------------------------------------------------------------------------------------------- */

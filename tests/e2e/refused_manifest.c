@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIGNER "build/keys/signer.pem"
+#define SIGNER "keys/signer.pem"
 #define ROOM 4096
 
 /* Opens a tree of the volume, lets `change` bend it, and puts it back with its new length. */
