@@ -9,6 +9,8 @@
 #include "ports.h"
 #include "tcti.h"
 
+#include <lazaret/manifest.h>
+
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,15 +24,15 @@
 #define HEAR_MS 100u            /* guests, after the half of a second: who is heard then is done before it ends */
 #define REFRESH_MS 1000u
 #define RENEW_GAP_MS 1000u
-#define FIRST_CHANNEL 2u        /* eth0 network, eth1 switch, eth2.. guests */
-#define CONTROL_INTERFACE "eth1"
+#define FIRST_LINK 1u           /* eth0, the device with the lowest slot, is the network; the others are links */
 
 struct service {
 	struct agent agent;
 	struct ports ports;
 	struct dial dial;
 	size_t channel_count;
-	struct channel channel[LZR_VM_MAX];
+	struct channel channel[LZR_VDEV_MAX];
+	bool named[LZR_VDEV_MAX];       /* the hypervisor has said who is at the other end */
 	uint64_t refresh_ms, renew_ms;
 	uint64_t served_second;         /* in which a guest's request was worked on; one a second */
 	size_t turn;                    /* the channel that is looked at first: after the one served last */
@@ -64,9 +66,10 @@ static bool kernel_argument(const char *key, char *out, size_t size)
 	return false;
 }
 
-static void open_channels(struct service *s)
+/* Whose links they are, no name and no order says: the hypervisor does, in its first message on each (name_link). */
+static void open_links(struct service *s)
 {
-	for (unsigned int i = FIRST_CHANNEL; s->channel_count < LZR_VM_MAX; i++) {
+	for (unsigned int i = FIRST_LINK; s->channel_count < LZR_VDEV_MAX; i++) {
 		struct channel *c = &s->channel[s->channel_count];
 		struct fault f = { 0 };
 		char name[16], text[600];
@@ -104,15 +107,15 @@ static bool open_service(struct service *s, const char *endpoint, struct fault *
 {
 	TSS2_TCTI_CONTEXT *tcti = tcti_open(f);
 
-	if (!tcti || !agent_open(&s->agent, tcti, f) || !dial_init(&s->dial, endpoint, f) ||
-	    !link_open(&s->ports.control.link, CONTROL_INTERFACE, f))
+	s->ports.control.link.fd = -1;
+	if (!tcti || !agent_open(&s->agent, tcti, f) || !dial_init(&s->dial, endpoint, f))
 		return false;
 	s->ports.agent = &s->agent;
 	s->ports.admitted = good_boot;
 	s->dial.owner = &s->ports;
 	s->dial.before_evidence = ports_draw_nonces;
 	s->dial.deliver = ports_deliver;
-	open_channels(s);
+	open_links(s);
 	return true;
 }
 
@@ -138,12 +141,35 @@ static bool guests_are_heard(const struct service *s, uint64_t now)
 	       now / DIAL_SECOND_MS != s->served_second;
 }
 
+/*
+ * Links of which nobody is known yet are read at any time, once each: whoever comes there costs one message.  The one
+ * with the switch leaves the guests' channels.
+ */
+static void name_link(struct service *s, size_t i)
+{
+	struct channel *c = &s->channel[i];
+
+	channel_readable(c, &s->agent, now_ms());
+	if (!c->link.up)
+		return;
+	s->named[i] = true;
+	if (ports_take_control(&s->ports, &c->link))
+		fprintf(stderr, "attestor: %s leads to the switch\n", c->link.interface);
+	else
+		fprintf(stderr, "attestor: %s is the channel of %s\n", c->link.interface, c->link.peer.name);
+}
+
 static void serve_channels(struct service *s, const struct pollfd *p)
 {
 	for (size_t n = 0, first = s->turn; n < s->channel_count; n++) {
 		const size_t i = (first + n) % s->channel_count;
 		const uint64_t now = now_ms();
 
+		if (!s->named[i]) {
+			if (p[i].revents & POLLIN)
+				name_link(s, i);
+			continue;
+		}
 		if ((p[i].revents & (POLLIN | POLLERR)) && guests_are_heard(s, now) &&
 		    channel_readable(&s->channel[i], &s->agent, now)) {
 			s->served_second = now / DIAL_SECOND_MS;
@@ -156,14 +182,17 @@ static void serve_channels(struct service *s, const struct pollfd *p)
 
 static void wait_and_serve(struct service *s)
 {
-	struct pollfd p[LZR_VM_MAX + 2];
+	struct pollfd p[LZR_VDEV_MAX + 2];
 	const size_t n = s->channel_count;
 	const uint64_t now = now_ms(), to_half = DIAL_HALF_MS - now % DIAL_HALF_MS;
 	const short hear = guests_are_heard(s, now) ? POLLIN : 0, events = dial_events(&s->dial, now);
 
-	for (size_t i = 0; i < n; i++)
-		p[i] = (struct pollfd){ .fd = hear || channel_pending(&s->channel[i]) ? s->channel[i].link.fd : -1,
-					.events = (short)(hear | (channel_pending(&s->channel[i]) ? POLLOUT : 0)) };
+	for (size_t i = 0; i < n; i++) {
+		const struct channel *c = &s->channel[i];
+		const short wanted = s->named[i] ? (short)(hear | (channel_pending(c) ? POLLOUT : 0)) : POLLIN;
+
+		p[i] = (struct pollfd){ .fd = wanted ? c->link.fd : -1, .events = wanted };
+	}
 	p[n] = (struct pollfd){ .fd = s->ports.control.link.fd, .events = POLLIN };
 	p[n + 1] = (struct pollfd){ .fd = events ? s->dial.fd : -1, .events = events };
 	if (poll(p, n + 2, (int)(to_half < TICK_MS ? to_half : TICK_MS)) <= 0)
@@ -198,7 +227,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "lzr-attestor: %s\n", text);
 		return 1;
 	}
-	fprintf(stderr, "attestor: ready, instance %llu, %zu channels\n", (unsigned long long)s->agent.instance,
+	fprintf(stderr, "attestor: ready, instance %llu, %zu links\n", (unsigned long long)s->agent.instance,
 		s->channel_count);
 	for (;;) {
 		tick(s, now_ms());

@@ -16,6 +16,17 @@ static uint64_t whole_seconds(uint64_t ns)
 	return (ns / SECOND_NS + (ns % SECOND_NS >= SECOND_NS / 2)) * SECOND_NS;
 }
 
+bool ports_take_control(struct ports *p, struct link *l)
+{
+	if (!l->up || !(l->peer.flags & LZR_PEER_SERVICE) || l->peer.vm != p->agent->view.firewall ||
+	    p->control.link.fd >= 0)
+		return false;
+	p->control.link = *l;
+	l->fd = -1;
+	l->up = false;
+	return true;
+}
+
 static struct agent_port *port_of(struct ports *p, const struct lzr_control_message *m)
 {
 	return m->vm < p->agent->view.vm_count ? &p->agent->port[m->vm] : NULL;

@@ -15,6 +15,11 @@ struct ports {
 	uint64_t retry_ms[LZR_VM_MAX], pause_ms[LZR_VM_MAX];
 };
 
+/*
+ * Takes a link over, descriptor and all, as the control channel if the VM that the measured policy makes the switch is
+ * at its other end.  False, and the link stays the caller's: somebody else is there, or there is one already.
+ */
+bool ports_take_control(struct ports *p, struct link *l);
 /* Asks for every port's state. */
 void ports_refresh(struct ports *p);
 /* ... and draws a nonce for each that takes a lease. */

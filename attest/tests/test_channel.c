@@ -353,12 +353,46 @@ static void ports_follow_the_switch(void **state)
 	key_free(&verifier);
 }
 
+/* Whatever the interface is called: the control channel leads to the measured policy's switch. */
+static void the_switch_is_known_by_the_hypervisors_word(void **state)
+{
+	static const struct lzr_peer others[] = {
+		{ .vm = VM_SWITCH, .instance = 2, .name = "switch" },                           /* no service VM */
+		{ .vm = VM_BLUE, .flags = LZR_PEER_SERVICE, .instance = 2, .name = "switch" },   /* another one */
+	};
+	struct world *w = *state;
+	struct ports ports = { .agent = &w->agent, .control.link.fd = -1 };
+	struct link link = w->channel.link, second;
+
+	w->agent.view.firewall = VM_SWITCH;
+	assert_false(ports_take_control(&ports, &link));        /* nobody is there yet */
+	link.up = true;
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		link.peer = others[i];
+		assert_false(ports_take_control(&ports, &link));
+		assert_int_equal(ports.control.link.fd, -1);
+		assert_int_equal(link.fd, w->channel.link.fd);
+	}
+	link.peer = (struct lzr_peer){ .vm = VM_SWITCH, .flags = LZR_PEER_SERVICE, .instance = 2, .name = "switch" };
+	second = link;
+	assert_true(ports_take_control(&ports, &link));
+	assert_int_equal(ports.control.link.fd, w->channel.link.fd);
+	assert_true(ports.control.link.up);
+	assert_int_equal(link.fd, -1);
+	assert_false(link.up);
+	assert_false(ports_take_control(&ports, &second));      /* a channel beside it is none */
+	w->agent.view.firewall = POLICYVIEW_NONE;
+	ports.control.link.fd = -1;
+	assert_false(ports_take_control(&ports, &second));      /* a policy without a switch */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		CASE(answer_in_pieces), CASE(malformed_requests), CASE(only_the_present_peer), CASE(slow_guest),
-		CASE(guest_is_gone), CASE(ports_follow_the_switch),
+		CASE(guest_is_gone),
+		CASE(ports_follow_the_switch), CASE(the_switch_is_known_by_the_hypervisors_word),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
