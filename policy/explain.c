@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the switch does with a packet, and why.  The policy's own switch is set up here, out of the dataplane's sources
- * and the configuration that "lzr-policy switch" writes, and asked: what is told is what it will do.
- */
+/* What the switch does with a packet (ask.h), and why. */
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../netfilter/crypto.h"
-#include "../netfilter/switch.h"
+#include "ask.h"
 #include "explain.h"
 #include "fabric.h"
-
-#define NOW 1u
-#define CLIENT_PORT 40000u
-#define FRAME_HEADER_SIZE 14u
-#define IPV4_SIZE 20u
-#define UDP_SIZE 8u             /* and that of an ICMP echo request */
-#define TCP_SIZE 20u
-
-/* What the dataplane wants random numbers for, nonces and the order of chains, does not matter here. */
-bool crypto_random(uint8_t *out, size_t length)
-{
-	memset(out, 1, length);
-	return true;
-}
 
 static const char *const reasons[NF_REASON_COUNT] = {
 	[NF_PASS] = "passes",
@@ -92,109 +74,25 @@ static const char *vm_of(const struct asked *asked, const struct end *end)
 	return port ? asked->policy->vms[port->vm].name : end->text;
 }
 
-/* What the hypervisor tells the switch of a VM: the network's label when the VM may have it. */
-static struct lzr_label told_label(const struct policy *policy, const struct policy_port *port)
+/* All ports are up, and all guests admitted except for `held` (or NONE), which is in quarantine. */
+static struct switch_verdict ask(const struct asked *asked, unsigned held)
 {
-	const struct policy_vm *vm = &policy->vms[port->vm];
-	const struct lzr_label *label = &policy->networks[port->network].label;
+	struct ask question = {
+		.policy = asked->policy,
+		.sw = asked->sw,
+		.from.port = asked->from.port,
+		.to.port = asked->to.port,
+		.network = asked->network,
+		.protocol = asked->packet->protocol,
+		.port = asked->packet->port,
+	};
+	bool quarantined[LZR_SWITCH_PORT_MAX] = { false };
 
-	return lzr_label_dominates(&vm->high, label) && lzr_label_dominates(label, &vm->low) ? *label : vm->label;
-}
-
-/* All ports come up, then all guests are admitted, except for `held` (or NONE), which stays in quarantine. */
-static void set_up(struct asked *asked, unsigned held)
-{
-	const struct policy *policy = asked->policy;
-
-	switch_init(asked->sw);
-	for (unsigned i = 0; i < policy->port_count; i++) {
-		struct lzr_peer peer = { .vm = policy->ports[i].vm, .instance = 1,
-					 .label = told_label(policy, &policy->ports[i]),
-					 .flags = policy->ports[i].infrastructure ? LZR_PEER_SERVICE : 0 };
-		struct port *port = &asked->sw->ports[i];
-		if (!port_up(port, &peer, 1, NOW) || port->state != LZR_PORT_QUARANTINED || i == held)
-			continue;
-		port->state = LZR_PORT_ADMITTED;
-		port->lease_end = UINT64_MAX;
-	}
-}
-
-/* An address of nobody in the policy, for what is behind the uplink. */
-static void outside_mac(const struct asked *asked, uint8_t mac[6])
-{
-	static const uint8_t first[6] = { 0x02, 0xff, 0xff, 0xff, 0xff, 1 };
-	unsigned i = 0;
-
-	memcpy(mac, first, 6);
-	while (i < asked->policy->port_count)
-		if (!memcmp(asked->policy->ports[i].mac, mac, 6)) {
-			mac[4]--;
-			i = 0;
-		} else {
-			i++;
-		}
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-/* The first packet of such a connection as bytes; their number.  Its checksum of layer 4 nobody looks at. */
-static uint32_t make_packet(const struct asked *asked, uint8_t bytes[FRAME_HEADER_SIZE + IPV4_SIZE + TCP_SIZE])
-{
-	const struct policy_port *from = port_of(asked, &asked->from), *to = port_of(asked, &asked->to);
-	const struct explain_packet *packet = asked->packet;
-	uint8_t *ip = bytes + FRAME_HEADER_SIZE, *l4 = ip + IPV4_SIZE;
-	uint32_t sum = 0, length = packet->protocol == PROTOCOL_TCP ? TCP_SIZE : UDP_SIZE;
-
-	outside_mac(asked, bytes);
-	outside_mac(asked, bytes + 6);
-	if (to)
-		memcpy(bytes, to->mac, 6);
-	if (from)
-		memcpy(bytes + 6, from->mac, 6);
-	put16(bytes + 12, 0x0800);
-	ip[0] = 0x45;
-	put16(ip + 2, IPV4_SIZE + length);
-	ip[8] = 64;
-	ip[9] = (uint8_t)packet->protocol;
-	memcpy(ip + 12, asked->from.ip, 4);
-	memcpy(ip + 16, asked->to.ip, 4);
-	for (unsigned i = 0; i < IPV4_SIZE; i += 2)
-		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
-	sum = (sum & 0xffff) + (sum >> 16);
-	put16(ip + 10, ~(sum + (sum >> 16)));
-	put16(l4, packet->protocol == PROTOCOL_ICMP ? (uint32_t)FRAME_ICMP_ECHO << 8 : CLIENT_PORT);
-	if (packet->protocol == PROTOCOL_ICMP) {
-		put16(l4 + 4, 1);
-		return FRAME_HEADER_SIZE + IPV4_SIZE + length;
-	}
-	put16(l4 + 2, packet->port);
-	if (packet->protocol == PROTOCOL_UDP) {
-		put16(l4 + 4, length);
-	} else {
-		l4[12] = TCP_SIZE / 4 << 4;
-		l4[13] = FRAME_TCP_SYN;
-	}
-	return FRAME_HEADER_SIZE + IPV4_SIZE + length;
-}
-
-static struct switch_verdict ask(struct asked *asked, unsigned held)
-{
-	uint8_t bytes[FRAME_HEADER_SIZE + IPV4_SIZE + TCP_SIZE] = { 0 };
-	struct switch_end end = { SWITCH_PORT, (uint8_t)asked->from.port };
-	struct frame frame;
-	enum nf_reason reason = frame_parse(bytes, make_packet(asked, bytes), &frame);
-
-	set_up(asked, held);
-	if (reason != NF_PASS)
-		return (struct switch_verdict){ .reason = reason, .target = LZR_SWITCH_NONE };
-	if (asked->from.port == NONE)
-		end = (struct switch_end){ SWITCH_UPLINK,
-					   (uint8_t)asked->sw->config.networks[asked->network].uplink };
-	return switch_decide(asked->sw, end, &frame, NOW);
+	memcpy(question.from.ip, asked->from.ip, 4);
+	memcpy(question.to.ip, asked->to.ip, 4);
+	if (held != NONE)
+		quarantined[held] = true;
+	return ask_first(&question, quarantined);
 }
 
 /* --- telling ------------------------------------------------------------------------------------------------------ */
@@ -209,7 +107,7 @@ static void tell_port(const struct asked *asked, const struct end *end)
 		return;
 	const struct policy_vm *vm = &policy->vms[port->vm];
 	const struct policy_network *network = &policy->networks[port->network];
-	struct lzr_label told = told_label(policy, port);
+	struct lzr_label told = ask_label(policy, port);
 	label_text(policy, &vm->label, own, sizeof(own));
 	label_text(policy, &network->label, networks, sizeof(networks));
 	place_text(where_of(network->node, "label"), place);
@@ -431,22 +329,19 @@ int explain_packet(FILE *out, const struct policy *policy, const struct explain_
 	struct asked asked = { .out = out, .policy = policy, .packet = packet };
 	struct ends from = { 0 }, to = { 0 };
 	int status = EXPLAIN_ERROR;
-	struct fabric *fabric = fabric_make(policy);
 
-	if (!fabric) {
+	asked.sw = ask_open(policy);
+	if (!asked.sw) {
 		fprintf(stderr, "lzr-policy explain: the policy has no switch, or more than the switch has room for\n");
 	} else if (find_ends(policy, packet->from, &from) && find_ends(policy, packet->to, &to)) {
-		asked.sw = memory_get(sizeof(*asked.sw));
-		asked.sw->config = fabric->config;
 		resolve_gateway(policy, &from, &to, packet->from);
 		resolve_gateway(policy, &to, &from, packet->to);
 		status = tell_pairs(&asked, &from, &to);
 		if (status == EXPLAIN_ERROR)
 			fprintf(stderr, "lzr-policy explain: %s and %s: no network leads from one to the other\n",
 				packet->from, packet->to);
-		free(asked.sw);
 	}
-	free(fabric);
+	free(asked.sw);
 	free(from.all);
 	free(to.all);
 	return status;

@@ -14,7 +14,7 @@
  *   keys.c      keys, signature
  *   main.c      commands and arguments; commands.c: what the commands do
  *   outline*.c  what a policy says, as a list; show.c prints it, diff*.c compares two
- *   explain*.c  why a packet passes or not, and every way from one to another
+ *   ask.c       what the switch does with a packet;  explain*.c  why, and every way from one to another
  *
  * Every finding goes to struct report with file, line, column, what was expected and what was found; nothing stops at
  * the first.  Nothing here has a fixed maximum but what the language itself sets: what the hypervisor and the switch
