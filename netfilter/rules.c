@@ -199,6 +199,20 @@ static void mark_service(struct nf_rules *rules, const struct swconf *config, ui
 	}
 }
 
+/* May anything pass on this network?  What nothing is said of may not. */
+static bool allows_nothing(const struct swconf *config, const struct lzr_switch_network *network)
+{
+	uint32_t i;
+
+	if ((network->flags & LZR_NETWORK_ALLOW_ALL) != 0)
+		return false;
+	for (i = 0; i < network->rule_count; i++) {
+		if (config->rules[network->rule_first + i].action == LZR_RULE_ALLOW)
+			return false;
+	}
+	return true;
+}
+
 void nf_rules_build(struct nf_rules *rules, const struct swconf *config)
 {
 	const struct lzr_switch_header *h = &config->header;
@@ -219,7 +233,8 @@ void nf_rules_build(struct nf_rules *rules, const struct swconf *config)
 		rules->flags[i] = config->rules[i].flags;
 	}
 	for (i = 0; i < h->network_count; i++) {
-		rules->filtered[i] = (config->networks[i].flags & LZR_NETWORK_RULES) != 0;
+		rules->all[i] = (config->networks[i].flags & LZR_NETWORK_ALLOW_ALL) != 0;
+		rules->nothing[i] = allows_nothing(config, &config->networks[i]);
 		rules->first[i] = (uint16_t)config->networks[i].rule_first;
 		rules->count[i] = (uint16_t)config->networks[i].rule_count;
 	}

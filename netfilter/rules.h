@@ -36,7 +36,8 @@ struct nf_rules {
 	uint8_t flags[LZR_SWITCH_RULE_MAX];
 	uint16_t first[LZR_SWITCH_NETWORK_MAX]; /* rules of each network */
 	uint16_t count[LZR_SWITCH_NETWORK_MAX];
-	bool filtered[LZR_SWITCH_NETWORK_MAX];  /* the network has rules, be they none */
+	bool all[LZR_SWITCH_NETWORK_MAX];       /* the network allows all; else what its rules allow, be they none */
+	bool nothing[LZR_SWITCH_NETWORK_MAX];   /* no rule of the network allows anything */
 };
 
 struct nf_tuple {
@@ -53,7 +54,7 @@ struct nf_decision {
 
 /* Compiles the rules of a configuration that swconf_load has checked. */
 void nf_rules_build(struct nf_rules *rules, const struct swconf *config);
-/* The decision on a packet inside `network`, which has rules (rules->filtered). */
+/* The decision on a packet inside `network`, by its rules; not for one that allows all (rules->all). */
 struct nf_decision nf_rules_decide(const struct nf_rules *rules, uint32_t network, const struct nf_tuple *tuple);
 /* An IPv4 packet that is not a fragment, as the rules see it. */
 struct nf_tuple nf_tuple_of(const struct frame *f);

@@ -36,7 +36,7 @@ static const char *check_header(const struct lzr_switch_header *h)
 	if (memcmp(h->magic, LZR_SWITCH_MAGIC, sizeof(h->magic)) != 0)
 		return "magic is not " LZR_SWITCH_MAGIC;
 	if (h->version != LZR_SWITCH_VERSION)
-		return "version is not 2";
+		return "version is not 3";
 	if (h->network_count == 0 || h->network_count > LZR_SWITCH_NETWORK_MAX)
 		return "number of networks is out of range";
 	if (h->uplink_count > LZR_SWITCH_UPLINK_MAX)
@@ -81,12 +81,12 @@ static const char *check_network_rules(const struct swconf *c, uint32_t i)
 
 	if (!is_bandwidth(n->bandwidth))
 		return "network's bandwidth is out of range";
-	if ((n->flags & ~LZR_NETWORK_RULES) != 0)
+	if ((n->flags & ~LZR_NETWORK_ALLOW_ALL) != 0)
 		return "network's flags are unknown";
 	if (n->rule_first != begin || n->rule_count > c->header.rule_count - begin)
 		return "network's rules do not begin behind those of the one before, or do not exist";
-	if (n->rule_count != 0 && (n->flags & LZR_NETWORK_RULES) == 0)
-		return "network has rules and says that it has none";
+	if (n->rule_count != 0 && (n->flags & LZR_NETWORK_ALLOW_ALL) != 0)
+		return "network has rules and allows all";
 	if (i + 1 == c->header.network_count && begin + n->rule_count != c->header.rule_count)
 		return "a rule belongs to no network";
 	return NULL;

@@ -172,10 +172,18 @@ static enum nf_reason filter(struct nswitch *sw, uint32_t network, struct switch
 	return conn_open(&sw->connections, sw->ports, outbound ? &out : &in, f, now);
 }
 
+/* ARP, which no rule names, passes where a rule lets anybody meet: its bytes are a way between ports, too. */
 static enum nf_reason filtered(struct nswitch *sw, uint32_t network, struct switch_end from, const struct frame *f,
 			       uint64_t now, struct switch_verdict *v)
 {
-	return sw->rules.filtered[network] && !is_arp(f) ? filter(sw, network, from, f, now, v) : NF_PASS;
+	if (sw->rules.all[network])
+		return NF_PASS;
+	if (!is_arp(f))
+		return filter(sw, network, from, f, now, v);
+	if (!sw->rules.nothing[network])
+		return NF_PASS;
+	sw->no_rule_hits[network]++;
+	return NF_NO_RULE;
 }
 
 /* --- ways --------------------------------------------------------------------------------------------------------- */

@@ -5,8 +5,9 @@
  * Ends are ports (VMs) and uplinks (network cards).  A frame leaves by one end at most: MAC addresses are a static
  * table, an ARP request goes only to the one port or uplink that its target address belongs to, all other group
  * addresses are dropped, and an unknown unicast goes to the uplink of the sender's network.  Nothing passes between
- * networks, between labels, from or to a port that is not admitted, from an uplink to an uplink.  On a network with
- * rules, IPv4 passes only as they say.  A port in quarantine meets its inspection port, if it has one, and nobody else.
+ * networks, between labels, from or to a port that is not admitted, from an uplink to an uplink.  On a network
+ * IPv4 passes as its rules say, and not at all if it has none, unless it allows all.  A port in quarantine meets its
+ * inspection port, if it has one, and nobody else.
  * An infrastructure port exchanges frames with its listed endpoints on their uplinks and with nobody else.
  * Single-threaded; no allocation; all memory is the caller's.
  */

@@ -191,7 +191,7 @@ static enum passes decide(const struct comparison *c, unsigned side, const struc
 
 	if (network == NONE || !end_address(c, side, from, &tuple.from) || !end_address(c, side, to, &tuple.to))
 		return PASSES_NOT;
-	if (!c->fabrics[side]->rules.filtered[network])
+	if (c->fabrics[side]->rules.all[network])
 		return PASSES;
 	struct nf_decision decision = nf_rules_decide(&c->fabrics[side]->rules, network, &tuple);
 	return !decision.allow ? PASSES_NOT : decision.stateless ? PASSES_ONE_WAY : PASSES;

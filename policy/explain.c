@@ -175,12 +175,15 @@ static void tell_rules(const struct asked *asked, const struct switch_verdict *v
 		char *text = rule_text(policy, rule);
 		stage(asked, "rules", rule->node->where, "the first rule that fits is %s: %s", rule->name, text);
 		free(text);
+	} else if (verdict->looked_up && !asked->sw->rules.count[asked->network]) {
+		stage(asked, "rules", network->node->where,
+		      "network %s has no rule, and not allow = \"all\": nothing passes on it", network->name);
 	} else if (verdict->looked_up) {
 		stage(asked, "rules", network->node->where, "no rule of network %s fits, so it is denied",
 			network->name);
-	} else if (verdict->reason == NF_PASS && !asked->sw->rules.filtered[asked->network]) {
-		stage(asked, "rules", network->node->where, "network %s has no rules: all that are on it may meet",
-		      network->name);
+	} else if (verdict->reason == NF_PASS && asked->sw->rules.all[asked->network]) {
+		stage(asked, "rules", where_of(network->node, "allow"),
+		      "network %s allows all: whoever is on it may meet", network->name);
 	}
 }
 

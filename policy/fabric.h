@@ -19,6 +19,8 @@ struct fabric *fabric_make(const struct policy *policy);
 
 /* One network's rules in words, a line each, with sets and services spelt out. */
 char *rules_text(const struct policy *policy, unsigned network);
+/* A network in a word or two: "firewall", "allows all", "allows nothing". */
+const char *rules_kind(const struct policy *policy, unsigned network);
 char *rule_text(const struct policy *policy, const struct policy_rule *rule);
 
 /* Adds the lines "blue may now reach gateway tcp/443". */

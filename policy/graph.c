@@ -3,6 +3,7 @@
  * The picture in graphviz' language.  Each label is a column; a network is a frame in its column, with the VMs that
  * have no other network in it.  What is trusted over several labels stands outside all columns, above or below them.
  */
+#include "fabric.h"
 #include "graph.h"
 
 #include <errno.h>
@@ -87,8 +88,8 @@ static void put_words(FILE *out, const struct picture *picture, uint32_t node)
 	if (thing->kind == THING_VM) {
 		put_vm_words(out, picture, node);
 	} else if (thing->kind == THING_NETWORK) {
-		fprintf(out, "network <b>%s</b>%s", policy->networks[thing->index].name,
-			policy->networks[thing->index].has_rules ? ", firewall" : "");
+		fprintf(out, "network <b>%s</b>, %s", policy->networks[thing->index].name,
+			rules_kind(policy, thing->index));
 	} else if (thing->kind == THING_DEVICE) {
 		fprintf(out, "<b>%s</b>%s", policy->devices[thing->index].name,
 			policy->devices[thing->index].bypasses_firewall ? "<br/>bypasses the firewall" : "");

@@ -224,12 +224,24 @@ static void read_rule(struct policy *policy, unsigned network, struct node *node
 	*ARRAY_ADD(policy->rules, policy->rule_count, policy->rule_room) = rule;
 }
 
+/* allow = "all"; in the place of rules.  A network that has neither denies everything. */
+static void read_allow(struct policy_network *network, const struct node *rules, struct report *report)
+{
+	static const char *const words[] = { "all", NULL };
+	unsigned word;
+
+	network->allow_all = take_choice(network->node, "allow", false, words, &word, report);
+	if (network->allow_all && rules)
+		complain(report, where_of(network->node, "allow"),
+			 "network \"%s\": expected rules or allow = \"all\", found both", network->name);
+}
+
 void model_read_rules(struct policy *policy, struct report *report)
 {
 	for (unsigned network = 0; network < policy->network_count; network++) {
 		read_sets(policy, network, report);
 		struct node *rules = node_list(policy->networks[network].node, "rules", report);
-		policy->networks[network].has_rules = rules != NULL;
+		read_allow(&policy->networks[network], rules, report);
 		for (unsigned i = 0; rules && i < rules->child_count; i++)
 			read_rule(policy, network, rules->children[i], report);
 	}

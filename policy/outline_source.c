@@ -240,7 +240,8 @@ static void network_subject(struct outline *outline, const struct policy *policy
 		outline_say(s, "gateway", JUDGE_PRESENT, ipv4_text(network->gateway));
 	say_limit(s, "frame-rate", network->frame_rate, "frames/s");
 	say_limit(s, "bandwidth", network->bandwidth, "bit/s");
-	say_flag(s, "rules", JUDGE_ABSENT, network->has_rules);
+	if (network->allow_all)
+		say_text(s, "allow", JUDGE_PRESENT, "all");
 }
 
 static char *key_names(const struct policy *policy, const struct policy_quarantine *q)

@@ -324,7 +324,7 @@ struct policy_network {
 	uint8_t gateway[4];
 	uint64_t frame_rate;    /* frames per second of the whole network; 0: no limit */
 	uint64_t bandwidth;     /* bits per second; 0: no limit */
-	bool has_rules;         /* has a rules node; without one its admitted ports exchange everything */
+	bool allow_all;         /* says allow = "all": no rules, its admitted ports exchange everything */
 	struct table ports_by_name, sets_by_name;
 };
 

@@ -71,6 +71,16 @@ char *rule_text(const struct policy *policy, const struct policy_rule *rule)
 	return text;
 }
 
+const char *rules_kind(const struct policy *policy, unsigned network)
+{
+	if (policy->networks[network].allow_all)
+		return "allows all";
+	for (unsigned i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].network == network && policy->rules[i].allow)
+			return "firewall";
+	return "allows nothing";
+}
+
 char *rules_text(const struct policy *policy, unsigned network)
 {
 	char *text = text_of("%s", "");

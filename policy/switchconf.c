@@ -39,7 +39,7 @@ static uint8_t *put_networks(uint8_t *at, const struct policy *policy)
 		struct lzr_switch_network network = {
 			.label = from->label,
 			.uplink = from->uplink == NONE ? LZR_SWITCH_NONE : uplinks++,
-			.flags = from->has_rules ? LZR_NETWORK_RULES : 0,
+			.flags = from->allow_all ? LZR_NETWORK_ALLOW_ALL : 0,
 			.rule_first = rule,
 			.frame_rate = (uint32_t)from->frame_rate,
 			.bandwidth = from->bandwidth,

@@ -44,7 +44,7 @@ static void read_networks(struct policy *policy, const struct swconf *config)
 
 		*to = (struct policy_network){
 			.label = from->label, .uplink = NONE, .frame_rate = from->frame_rate,
-			.bandwidth = from->bandwidth, .has_rules = (from->flags & LZR_NETWORK_RULES) != 0,
+			.bandwidth = from->bandwidth, .allow_all = (from->flags & LZR_NETWORK_ALLOW_ALL) != 0,
 		};
 		memcpy(to->name, from->name, LZR_NAME_MAX);
 		if (from->uplink == LZR_SWITCH_NONE)

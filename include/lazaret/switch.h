@@ -13,7 +13,7 @@
 #include <lazaret/label.h>
 
 #define LZR_SWITCH_MAGIC "LZRSWC1"
-#define LZR_SWITCH_VERSION 2u
+#define LZR_SWITCH_VERSION 3u
 #define LZR_SWITCH_CONFIG_GPA 0x1000000ull      /* 16 MiB: where the segment lies in the switch VM */
 #define LZR_SWITCH_PORT_MAX 64u
 #define LZR_SWITCH_NETWORK_MAX 32u
@@ -54,7 +54,7 @@ struct lzr_switch_header {
 };
 _Static_assert(sizeof(struct lzr_switch_header) == 456, "switch header layout");
 
-#define LZR_NETWORK_RULES 1u            /* only what the rules allow; without it, everything between equal labels */
+#define LZR_NETWORK_ALLOW_ALL 1u        /* all between equal labels, and no rules; without it, what a rule allows */
 
 struct lzr_switch_network {
 	struct lzr_label label;

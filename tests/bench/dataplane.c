@@ -65,7 +65,8 @@ static void make_site(void)
 	h->port_count = LZR_SWITCH_PORT_MAX;
 	h->network_count = LZR_SWITCH_NETWORK_MAX;
 	for (i = 0; i < h->network_count; i++)
-		sw.config.networks[i].uplink = LZR_SWITCH_NONE;
+		sw.config.networks[i] = (struct lzr_switch_network){ .uplink = LZR_SWITCH_NONE,
+								     .flags = LZR_NETWORK_ALLOW_ALL };
 	for (i = 0; i < h->port_count; i++) {
 		sw.config.ports[i].kind = LZR_PORT_GUEST;
 		sw.config.ports[i].network = i / 2;
@@ -101,7 +102,7 @@ static void make_rules(uint32_t per_network, bool allow)
 							       last ? LZR_RULE_ALLOW : LZR_RULE_DENY, 0, { 0 } };
 	}
 	for (i = 0; i < h->network_count; i++) {
-		sw.config.networks[i].flags = LZR_NETWORK_RULES;
+		sw.config.networks[i].flags = 0;
 		sw.config.networks[i].rule_first = i * per_network;
 		sw.config.networks[i].rule_count = per_network;
 	}

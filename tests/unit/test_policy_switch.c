@@ -73,7 +73,10 @@ static const char between[] = " }; };\n"
 static const char after[] =
 	"			};\n"
 	"		};\n"
-	"		plain {\n"
+	"		plain {\n			";
+static const char *allow_plain = "allow = \"all\";";
+static const char after_allow[] =
+	"\n"
 	"			label = \"LOW\"; frame-rate = <900>;\n"
 	"			ports {\n"
 	"				grey { vm = \"grey\"; device = \"net0\"; mac = \"02:00:00:00:00:04\";\n"
@@ -105,11 +108,12 @@ static void close_all(void)
 
 static void read_policy(const char *quarantine, const char *text)
 {
-	size_t size = sizeof(before) + sizeof(between) + sizeof(after) + strlen(quarantine) + strlen(text);
+	size_t size = sizeof(before) + sizeof(between) + sizeof(after) + strlen(allow_plain) + sizeof(after_allow) +
+		      strlen(quarantine) + strlen(text);
 	char path[64], *source = malloc(size);
 
 	assert_non_null(source);
-	snprintf(source, size, "%s%s%s%s%s", before, quarantine, between, text, after);
+	snprintf(source, size, "%s%s%s%s%s%s%s", before, quarantine, between, text, after, allow_plain, after_allow);
 	snprintf(path, sizeof(path), "%s/p.dts", key_folder);
 	assert_true(file_store(path, source, strlen(source), 0600));
 	free(source);
@@ -163,8 +167,8 @@ static void test_rules(void **state)
 	read_policy("", some_rules);
 	load();
 	assert_int_equal(config.header.rule_count, RULES);
-	assert_true(rules.filtered[0]);
-	assert_false(rules.filtered[1]);
+	assert_false(rules.all[0]);
+	assert_true(rules.all[1]);
 	decides(RED, GREEN, 17, 8000, NO_HIGH, false);
 	decides(RED, ELSEWHERE, 17, 8099, NO_HIGH, false);
 	decides(BLUE, ELSEWHERE, 17, 8099, TEST_NET, true);
@@ -187,12 +191,35 @@ static void test_rules(void **state)
 	close_all();
 }
 
+/* A network without rules denies everything; that it allows all has to be said, and is nothing beside rules. */
+static void test_silence_denies(void **state)
+{
+	struct nf_tuple tuple = { ADDRESS(10, 0, 2, 1), ADDRESS(10, 0, 2, 2), 6, 80 };
+	(void)state;
+
+	allow_plain = "";
+	read_policy("", some_rules);
+	load();
+	assert_int_equal(config.networks[1].flags, 0);
+	assert_false(rules.all[1]);
+	assert_true(rules.nothing[1]);
+	assert_false(nf_rules_decide(&rules, 1, &tuple).allow);
+	close_all();
+	allow_plain = "allow = \"all\";";
+	read_policy("", some_rules);
+	load();
+	assert_int_equal(config.networks[1].flags, LZR_NETWORK_ALLOW_ALL);
+	assert_true(rules.all[1]);
+	close_all();
+}
+
 static void test_ports_and_networks(void **state)
 {
 	(void)state;
 	read_policy("inspection = \"green\"; inspection-rate = <20>;", "");
 	load();
-	assert_true(rules.filtered[0]);
+	assert_false(rules.all[0]);
+	assert_true(rules.nothing[0]);
 	decides(RED, GREEN, 6, 80, LZR_SWITCH_NONE, false);
 	assert_int_equal(config.networks[1].frame_rate, 900);
 	assert_int_equal(config.networks[0].bandwidth, 10000000);
@@ -343,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_silence_denies),
 		cmocka_unit_test(test_ports_and_networks),
 		cmocka_unit_test(test_lists_once),
 		cmocka_unit_test(test_same_bytes),

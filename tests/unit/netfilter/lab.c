@@ -37,6 +37,7 @@ static void network(struct lzr_switch_network *n, const char *name, uint8_t leve
 	n->label.level = level;
 	n->label.categories = categories;
 	n->uplink = uplink;
+	n->flags = LZR_NETWORK_ALLOW_ALL;
 	strcpy(n->name, name);
 }
 

@@ -56,7 +56,7 @@ static void rules_of_restricted(struct swconf *c)
 	c->header.set_count = c->header.member_count = SETS;
 	c->header.service_count = SERVICES;
 	c->header.match_count = sizeof(matches) / sizeof(matches[0]);
-	c->networks[NET_RESTRICTED].flags = LZR_NETWORK_RULES;
+	c->networks[NET_RESTRICTED].flags = 0;
 	c->networks[NET_RESTRICTED].rule_count = RULES;
 	c->networks[NET_UNTRUSTED].rule_first = c->networks[NET_OTHER].rule_first = RULES;
 }

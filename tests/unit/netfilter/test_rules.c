@@ -156,7 +156,7 @@ static void random_rules(unsigned count)
 	random_sets(sets, services);
 	config.header.rule_count = count;
 	for (unsigned i = 0; i < NETWORKS; i++) {
-		config.networks[i].flags = LZR_NETWORK_RULES;
+		config.networks[i].flags = 0;
 		config.networks[i].rule_count = 0;
 	}
 	for (unsigned i = 0; i < count; i++) {
@@ -238,7 +238,7 @@ static void test_order(void **state)
 
 	(void)state;
 	lab_config(&config);
-	config.networks[NET_RESTRICTED].flags = LZR_NETWORK_RULES;
+	config.networks[NET_RESTRICTED].flags = 0;
 	config.networks[NET_RESTRICTED].rule_count = 2;
 	for (unsigned i = NET_RESTRICTED + 1; i < NETWORKS; i++)
 		config.networks[i].rule_first = 2;
@@ -272,15 +272,17 @@ static void test_order(void **state)
 	assert_int_equal(decide(blue, 0x0a000401, 6, 80).rule, 1);
 }
 
-/* A network with rules that has none allows nothing. */
+/* A network of which nothing is said allows nothing. */
 static void test_no_rules(void **state)
 {
 	(void)state;
 	lab_config(&config);
-	config.networks[NET_RESTRICTED].flags = LZR_NETWORK_RULES;
+	config.networks[NET_RESTRICTED].flags = 0;
 	load_and_build();
-	assert_true(rules.filtered[NET_RESTRICTED]);
-	assert_false(rules.filtered[NET_SECRET]);
+	assert_false(rules.all[NET_RESTRICTED]);
+	assert_true(rules.nothing[NET_RESTRICTED]);
+	assert_true(rules.all[NET_SECRET]);
+	assert_false(rules.nothing[NET_SECRET]);
 	assert_false(decide(1, 2, 6, 80).allow);
 	assert_int_equal(decide(1, 2, 6, 80).rule, LZR_SWITCH_NONE);
 }

@@ -17,7 +17,7 @@ static void make_good(void)
 	lab_config(&good);
 	good.ports[GREEN].inspection = BLUE;
 	good.ports[GREEN].inspection_rate = 10;
-	good.networks[NET_RESTRICTED].flags = LZR_NETWORK_RULES;
+	good.networks[NET_RESTRICTED].flags = 0;
 	good.networks[NET_RESTRICTED].rule_count = 2;
 	good.networks[NET_UNTRUSTED].rule_first = good.networks[NET_OTHER].rule_first = 2;
 	good.header.rule_count = good.header.set_count = good.header.service_count = 2;
@@ -101,6 +101,7 @@ static const struct {
 } rows[] = {
 	FIELD(header.magic[6], '2', "magic"),
 	FIELD(header.version, 1, "version"),
+	FIELD(header.version, 2, "version"),
 	FIELD(header.network_count, 0, "networks"),
 	FIELD(header.network_count, 33, "networks"),
 	FIELD(header.network_count, 0x80000000u, "networks"),
@@ -147,7 +148,7 @@ static const struct {
 	FIELD(networks[1].rule_first, 1, "network's rules"),
 	FIELD(networks[1].rule_count, 3, "network's rules"),
 	FIELD(networks[1].rule_count, 1, "network's rules"),
-	FIELD(networks[1].flags, 0, "says that it has none"),
+	FIELD(networks[1].flags, LZR_NETWORK_ALLOW_ALL, "has rules and allows all"),
 	FIELD(networks[3].rule_count, 0xffffffffu, "network's rules"),
 	FIELD(ports[1].bandwidth, RATE_BANDWIDTH_MIN - 1, "bandwidth"),
 	FIELD(ports[1].bandwidth, ~0ull, "bandwidth"),

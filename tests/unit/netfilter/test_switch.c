@@ -109,6 +109,47 @@ static void test_uplink(void **state)
 	assert_int_equal(send(FROM_PORT(RED), &f), NF_NO_DESTINATION);
 }
 
+/* What a network says nothing of is denied, ARP too, to ports and to the uplink, out and in. */
+static void test_silence_denies(void **state)
+{
+	static const uint8_t host[4] = { 10, 0, 3, 77 };
+	static const enum frame_kind kinds[] = { FRAME_UDP, FRAME_TCP, FRAME_ICMP, FRAME_ARP_REQUEST };
+	static struct swconf config;
+	struct lab_frame f;
+	unsigned i;
+
+	(void)state;
+	lab_config(&config);
+	config.networks[NET_RESTRICTED].flags = 0;
+	lab_switch_of(&sw, &config);
+	lab_admit(&sw, BLUE, 1, 0);
+	lab_admit(&sw, GREEN, 1, 0);
+	lab_admit(&sw, RED, 1, 0);
+	lab_admit(&sw, ARCHIVE, 1, 0);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		f = lab_frame(&sw.config, BLUE, GREEN);
+		f.kind = kinds[i];
+		if (kinds[i] == FRAME_ARP_REQUEST)
+			lab_arp(&f, true);
+		assert_int_equal(send(FROM_PORT(BLUE), &f), NF_NO_RULE);
+		f = lab_frame_in(&sw.config, host, BLUE);
+		f.kind = kinds[i];
+		if (kinds[i] == FRAME_ARP_REQUEST)
+			lab_arp(&f, true);
+		assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_NO_RULE);
+		f = lab_frame(&sw.config, BLUE, BLUE);
+		f.kind = kinds[i];
+		if (kinds[i] == FRAME_ARP_REQUEST)
+			lab_arp(&f, true);
+		memcpy(f.target, lab_outside_mac, 6);
+		memcpy(f.ip_target, host, 4);
+		assert_int_equal(send(FROM_PORT(BLUE), &f), NF_NO_RULE);
+	}
+	assert_int_equal(sw.no_rule_hits[NET_RESTRICTED], 3 * i);
+	f = lab_frame(&sw.config, RED, ARCHIVE);
+	passes(FROM_PORT(RED), &f, SWITCH_PORT, ARCHIVE);
+}
+
 static void test_networks_stay_apart(void **state)
 {
 	static const uint8_t pairs[][2] = {{RED, BLUE},	  {BLUE, RED},	  {BLUE, ALONE},
@@ -388,6 +429,7 @@ int main(void)
 		cmocka_unit_test_setup(test_equal_labels, setup),
 		cmocka_unit_test_setup(test_arp, setup),
 		cmocka_unit_test_setup(test_uplink, setup),
+		cmocka_unit_test_setup(test_silence_denies, setup),
 		cmocka_unit_test_setup(test_networks_stay_apart, setup),
 		cmocka_unit_test_setup(test_labels_differ, setup),
 		cmocka_unit_test_setup(test_quarantine, setup),
