@@ -2,7 +2,6 @@
 /* Starting and ending the machine, and its serial log.  rig_qmp.c talks to QEMU, rig_tpm.c makes TPMs. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +17,6 @@
 
 #define OVMF "/usr/share/OVMF/OVMF_"
 #define ARGS_MAX 160
-#define LIMIT_SIGNAL SIGRTMIN
 #define SERIAL_MAX (64u << 20)
 
 static const char *const networks[RIG_UPLINKS] = {
@@ -54,6 +52,26 @@ static void option(struct arguments *a, const char *name, const char *format, ..
 	if (vasprintf(&text, format, list) < 0)
 		abort();
 	va_end(list);
+	arg(a, "%s", name);
+	arg(a, "%s", text);
+	free(text);
+}
+
+/* A file's name inside a comma-separated option: QEMU takes a doubled comma for one (qemu(1), "-drive file="). */
+static void file_option(struct arguments *a, const char *name, const char *start, const char *file)
+{
+	const size_t length = strlen(start);
+	char *text = malloc(length + 2 * strlen(file) + 1), *to = text;
+
+	if (!text)
+		abort();
+	to = stpcpy(to, start);
+	for (; *file; file++) {
+		if (*file == ',')
+			*to++ = ',';
+		*to++ = *file;
+	}
+	*to = 0;
 	arg(a, "%s", name);
 	arg(a, "%s", text);
 	free(text);
@@ -155,14 +173,14 @@ static void args_devices(struct arguments *a, struct rig *rig, const struct rig_
 		option(a, "-device", "e1000e,bus=rp%u,netdev=up%u,romfile=,mac=52:54:00:4c:5a:%02x", i, i, i + 1);
 	}
 	if (!c->no_nvme) {
-		option(a, "-drive", "if=none,id=nvme,format=raw,file=%s", c->nvme ? c->nvme : rig_path(rig,
-												       "nvme.img"));
+		file_option(a, "-drive", "if=none,id=nvme,format=raw,file=",
+			    c->nvme ? c->nvme : rig_path(rig, "nvme.img"));
 		option(a, "-device", "nvme,bus=pcie.0,addr=4.0,drive=nvme,serial=lazaret");
 	}
 	if (c->screen)
 		option(a, "-device", "VGA,bus=pcie.0,addr=5.0,romfile=");
 	if (c->esp) {
-		option(a, "-drive", "if=none,id=esp,format=raw,file=%s,snapshot=on", c->esp);
+		file_option(a, "-drive", "if=none,id=esp,format=raw,snapshot=on,file=", c->esp);
 		option(a, "-device", "ide-hd,drive=esp,bootindex=0");
 	}
 	if (!c->no_tpm) {
@@ -176,15 +194,19 @@ static void args_devices(struct arguments *a, struct rig *rig, const struct rig_
 
 static bool make_dir(struct rig *rig, const struct rig_config *c)
 {
-	char dir[PATH_MAX], *make[] = { "mkdir", "-p", (char *)c->dir, NULL };
+	char output[512], *make[] = { "mkdir", "-p", "--", (char *)c->dir, NULL };
 	const char *vars = c->secure_boot ? OVMF "VARS_4M.snakeoil.fd" : OVMF "VARS_4M.fd";
 	int fd;
 
-	if (!run_program(make, 10, NULL, 0) || !realpath(c->dir, dir)) {
-		fprintf(stderr, "rig: %s: the run directory cannot be made: %s\n", c->dir, strerror(errno));
+	rig->dir = strdup(c->dir);
+	if (!rig->dir || strpbrk(c->dir, "\"\\,")) {
+		fprintf(stderr, "rig: %s: expected a run directory without '\"', '\\' and ',' in its name\n", c->dir);
 		return false;
 	}
-	rig->dir = strdup(dir);
+	if (!run_program(make, 10, output, sizeof(output))) {
+		fprintf(stderr, "rig: %s: the run directory cannot be made: %s", c->dir, output);
+		return false;
+	}
 	if (c->esp && access(c->esp, R_OK)) {
 		fprintf(stderr, "rig: %s: %s\n", c->esp, strerror(errno));
 		return false;
@@ -202,29 +224,6 @@ static bool make_dir(struct rig *rig, const struct rig_config *c)
 		}
 	}
 	return true;
-}
-
-static void time_over(int number, siginfo_t *info, void *context)
-{
-	struct rig *rig = info->si_value.sival_ptr;
-
-	(void)number;
-	(void)context;
-	if (rig && rig->qemu > 0)
-		kill(rig->qemu, SIGKILL);
-}
-
-static void start_limit(struct rig *rig, unsigned seconds)
-{
-	struct sigaction action = { .sa_sigaction = time_over, .sa_flags = SA_SIGINFO | SA_RESTART };
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = LIMIT_SIGNAL,
-				  .sigev_value.sival_ptr = rig };
-	struct itimerspec time = { .it_value.tv_sec = seconds };
-
-	sigaction(LIMIT_SIGNAL, &action, NULL);
-	if (timer_create(CLOCK_MONOTONIC, &event, &rig->limit) || timer_settime(rig->limit, 0, &time, NULL))
-		abort();
-	rig->limited = true;
 }
 
 /* Once both ends are connected nobody needs their names, and nothing is left behind when this process is killed. */
@@ -249,7 +248,7 @@ struct rig *rig_start(const struct rig_config *c)
 
 	if (!rig)
 		abort();
-	rig->qmp = -1;
+	rig->qmp = rig->qemu_fd = -1;
 	rig->screen = c->screen;
 	strcpy(rig->sockets, "/tmp/lzr-rig-XXXXXX");    /* socket paths must be short */
 	if (!mkdtemp(rig->sockets)) {
@@ -267,7 +266,8 @@ struct rig *rig_start(const struct rig_config *c)
 	rig->qemu = run_start(a.list, rig_path(rig, "qemu.log"));
 	for (unsigned i = 0; i < a.count; i++)
 		free(a.list[i]);
-	start_limit(rig, c->seconds ? c->seconds : 120);
+	if (rig->qemu > 0)
+		rig_clock_start(rig, c->seconds ? c->seconds : 120);
 	if (rig->qemu < 0 || !rig_qmp_connect(rig)) {
 		fprintf(stderr, "rig: QEMU did not start, see %s\n", rig_path(rig, "qemu.log"));
 		rig_stop(rig);
@@ -285,8 +285,7 @@ void rig_stop(struct rig *rig)
 		rig_qmp(rig, "{\"execute\":\"quit\"}", NULL, 0);
 		rig_wait_end(rig, 5);
 	}
-	if (rig->limited)
-		timer_delete(rig->limit);
+	rig_clock_stop(rig);
 	run_stop(rig->qemu);
 	run_stop(rig->swtpm);
 	if (rig->qmp >= 0)
@@ -314,10 +313,10 @@ bool rig_running(struct rig *rig)
 
 bool rig_wait_end(struct rig *rig, unsigned seconds)
 {
-	double deadline = rig_now() + seconds;
+	double deadline = rig_elapsed(rig) + seconds;
 
 	while (rig_running(rig)) {
-		if (rig_now() > deadline)
+		if (rig_elapsed(rig) > deadline)
 			return false;
 		usleep(20000);
 	}
@@ -379,14 +378,14 @@ static bool find_line(struct rig *rig, const char *text, char *line, size_t capa
 
 bool rig_wait_line(struct rig *rig, const char *text, unsigned seconds, char *line, size_t capacity)
 {
-	double deadline = rig_now() + seconds;
+	double deadline = rig_elapsed(rig) + seconds;
 
 	for (;;) {
 		bool running = rig_running(rig);
 
 		if (find_line(rig, text, line, capacity))
 			return true;
-		if (!running || rig_now() > deadline)
+		if (!running || rig_elapsed(rig) > deadline)
 			return false;
 		usleep(20000);
 	}

@@ -12,6 +12,9 @@
  * Each network is QEMU's user network with restrict=on: nothing gets out of it but what `guestfwd` names.  Every
  * uplink is captured.  A machine lives in a run directory: serial.log, qemu.log, uplink0.pcap, uplink1.pcap,
  * vars.fd, tpm/.  It dies with the process that started it, or when its time is over.
+ *
+ * All seconds here are the machine's own: those in which the host kept none of the emulator's threads waiting for a
+ * processor.  So a busy host makes everything take longer and no limit shorter.
  */
 #ifndef TOOLS_RIG_H
 #define TOOLS_RIG_H
@@ -60,6 +63,8 @@ const char *rig_serial(struct rig *rig);
 /* Waits for QEMU's end (power-off, or reset without `reboot`). */
 bool rig_wait_end(struct rig *rig, unsigned seconds);
 bool rig_running(struct rig *rig);
+/* The machine's seconds since its start. */
+double rig_elapsed(struct rig *rig);
 
 /* Sends a QMP command, e.g. {"execute":"stop"}; its reply goes to `reply` (may be NULL).  False on a QMP error. */
 bool rig_qmp(struct rig *rig, const char *command, char *reply, size_t capacity);
@@ -80,5 +85,8 @@ const char *rig_pcap(struct rig *rig, unsigned uplink);
  * message.
  */
 const char *rig_tpm_maker(void);
+
+/* Writes that maker's certificates, root first, to `path` (PEM): the roots of a verifier.  False after a message. */
+bool rig_tpm_roots(const char *path);
 
 #endif

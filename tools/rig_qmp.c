@@ -12,7 +12,7 @@
 
 #include "rig_internal.h"
 
-#define REPLY_SECONDS 20.0
+#define REPLY_SECONDS 300.0    /* of a QEMU that hangs; one that is only slow answers */
 
 /* Reads one line, drops what does not fit; false when the connection or the time ended. */
 static bool read_line(struct rig *rig, char *line, size_t capacity)
@@ -74,7 +74,7 @@ bool rig_qmp_connect(struct rig *rig)
 	char greeting[1024];
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/qmp", rig->sockets);
-	for (double deadline = rig_now() + 20; rig_now() < deadline && rig_running(rig); usleep(20000)) {
+	for (double deadline = rig_now() + REPLY_SECONDS; rig_now() < deadline && rig_running(rig); usleep(20000)) {
 		rig->qmp = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (rig->qmp >= 0 && !connect(rig->qmp, (struct sockaddr *)&address, sizeof(address)))
 			return read_line(rig, greeting, sizeof(greeting)) &&

@@ -17,6 +17,7 @@
 #include "run.h"
 
 #define MAKER_DIR "build/rig/tpm-maker"
+#define START_SECONDS 300.0     /* of a program that hangs, not of one on a busy host */
 
 static bool write_text(const char *path, const char *format, const char *dir)
 {
@@ -56,7 +57,7 @@ static bool manufacture(const char *dir)
 		fprintf(stderr, "rig: %s: %s\n", dir, strerror(errno));
 		return false;
 	}
-	if (run_program(make, 60, output, sizeof(output)))
+	if (run_program(make, (unsigned)START_SECONDS, output, sizeof(output)))
 		return true;
 	fprintf(stderr, "rig: swtpm_setup failed: %s\n", output);
 	return false;
@@ -85,6 +86,38 @@ const char *rig_tpm_maker(void)
 	return good ? dir : NULL;
 }
 
+static bool append(FILE *to, const char *directory, const char *name)
+{
+	char path[600], data[8192];
+	FILE *from;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	from = fopen(path, "r");
+	if (!from) {
+		fprintf(stderr, "rig: %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	while ((n = fread(data, 1, sizeof(data), from)) > 0)
+		fwrite(data, 1, n, to);
+	return fclose(from) == 0;
+}
+
+bool rig_tpm_roots(const char *path)
+{
+	const char *maker = rig_tpm_maker();
+	FILE *file = maker ? fopen(path, "w") : NULL;
+	bool ok;
+
+	if (!file) {
+		if (maker)
+			fprintf(stderr, "rig: %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	ok = append(file, maker, "ca/swtpm-localca-rootca-cert.pem") && append(file, maker, "ca/issuercert.pem");
+	return fclose(file) == 0 && ok;
+}
+
 bool rig_tpm_start(struct rig *rig)
 {
 	const char *maker = rig_tpm_maker();
@@ -106,7 +139,7 @@ bool rig_tpm_start(struct rig *rig)
 	snprintf(control, sizeof(control), "%s/tpm", rig->sockets);
 	snprintf(control_option, sizeof(control_option), "type=unixio,path=%s", control);
 	rig->swtpm = run_start(start, rig_path(rig, "swtpm.log"));
-	for (double deadline = rig_now() + 10; rig->swtpm > 0 && rig_now() < deadline; usleep(10000)) {
+	for (double deadline = rig_now() + START_SECONDS; rig->swtpm > 0 && rig_now() < deadline; usleep(10000)) {
 		if (!access(control, R_OK))
 			return true;
 	}

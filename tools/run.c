@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,14 +23,17 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* In the child: both output streams to `out`, no input, dies with `parent`. */
-static void exec_child(char *const argv[], int out, pid_t parent)
+/* In the child: both streams to `out`, no input, dies with `parent`; `seconds` of processor time, 0: no limit. */
+static void exec_child(char *const argv[], int out, pid_t parent, unsigned seconds)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const struct rlimit limit = { seconds, seconds };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
+	if (seconds)
+		setrlimit(RLIMIT_CPU, &limit);
 	dup2(null, 0);
 	dup2(out, 1);
 	dup2(out, 2);
@@ -40,7 +44,7 @@ static void exec_child(char *const argv[], int out, pid_t parent)
 
 static bool finish(pid_t child, int fd, unsigned seconds, char *output, size_t capacity)
 {
-	double deadline = now() + seconds;
+	const double deadline = now() + RUN_PATIENCE * seconds;
 	size_t used = 0;
 	int status;
 
@@ -82,7 +86,7 @@ bool run_program(char *const argv[], unsigned seconds, char *output, size_t capa
 		return false;
 	child = fork();
 	if (child == 0)
-		exec_child(argv, pipe_fd[1], parent);
+		exec_child(argv, pipe_fd[1], parent, seconds);
 	close(pipe_fd[1]);
 	good = child > 0 && finish(child, pipe_fd[0], seconds, output, capacity);
 	close(pipe_fd[0]);
@@ -98,7 +102,7 @@ pid_t run_start(char *const argv[], const char *log)
 		return -1;
 	child = fork();
 	if (child == 0)
-		exec_child(argv, fd, parent);
+		exec_child(argv, fd, parent, 0);
 	close(fd);
 	return child;
 }

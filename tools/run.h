@@ -7,9 +7,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define RUN_PATIENCE 20u
+
 /*
- * Runs argv[0] (looked up in PATH) to its end, at most `seconds`; true when it exits with 0.  What it printed, both
- * streams, is in `output` (capacity bytes, cut, zero-terminated; may be NULL).
+ * Runs argv[0] (looked up in PATH) to its end; true when it exits with 0.  It may use `seconds` of a processor's time,
+ * and so may each program that it runs; by the clock it is ended after RUN_PATIENCE times that: one that hangs, not one
+ * on a busy host.  What it printed, both streams, is in `output` (capacity bytes, cut, zero-terminated; may be NULL).
  */
 bool run_program(char *const argv[], unsigned seconds, char *output, size_t capacity);
 

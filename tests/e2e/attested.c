@@ -100,22 +100,21 @@ static void accept_register_4(const char *path, const char *events)
 
 static bool write_serve(const struct attested *a, char *forward, size_t size)
 {
-	char top[512], path[768];
+	char path[768];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "cat %s/ca/swtpm-localca-rootca-cert.pem %s/ca/issuercert.pem >%s/roots.pem",
-		 rig_tpm_maker(), rig_tpm_maker(), a->dir);
-	if (!getcwd(top, sizeof(top)) || system(path))
+	snprintf(path, sizeof(path), "%s/roots.pem", a->dir);
+	if (!rig_tpm_roots(path))
 		return false;
 	snprintf(path, sizeof(path), "%s/serve", a->dir);
 	f = fopen(path, "w");
 	if (!f)
 		return false;
-	fprintf(f, "#!/bin/sh\ncd '%s' || exit 1\n"
+	fprintf(f, "#!/bin/sh\n"
 		"exec build/bin/lzr-verify serve --stdio --state %s/verifier --reference " ATTESTED_REFERENCE
 		" --key keys/verifier.pem --ek-roots %s/roots.pem --allow-development-key 2>>%s/verifier.log\n",
-		top, a->dir, a->dir, a->dir);
-	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/%s/serve", top, a->dir);
+		a->dir, a->dir, a->dir);
+	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/serve", a->dir);
 	return fclose(f) == 0 && chmod(path, 0755) == 0;
 }
 

@@ -57,22 +57,18 @@ bool example_reference(const char *file, const char *without)
 static bool write_serve(char *forward, size_t size)
 {
 	const char *dir = example_path("");
-	char top[512], command[1280];
 	FILE *f;
 
-	snprintf(command, sizeof(command),
-		 "cat %s/ca/swtpm-localca-rootca-cert.pem %s/ca/issuercert.pem >%sroots.pem",
-		 rig_tpm_maker(), rig_tpm_maker(), dir);
-	if (!getcwd(top, sizeof(top)) || system(command))
+	if (!rig_tpm_roots(example_path("roots.pem")))
 		return false;
 	f = fopen(example_path("serve"), "w");
 	if (!f)
 		return false;
-	fprintf(f, "#!/bin/sh\ncd '%s' || exit 1\necho $$ >%spid\n"
+	fprintf(f, "#!/bin/sh\necho $$ >%spid\n"
 		"exec build/bin/lzr-verify serve --stdio --state %sverifier --reference %sreference"
 		" --key keys/verifier.pem --ek-roots %sroots.pem --lease 300 --allow-development-key"
-		" 2>>%sverifier.log\n", top, dir, dir, dir, dir, dir);
-	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/%sserve", top, dir);
+		" 2>>%sverifier.log\n", dir, dir, dir, dir, dir);
+	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%sserve", dir);
 	return fclose(f) == 0 && chmod(example_path("serve"), 0755) == 0;
 }
 

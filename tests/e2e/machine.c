@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #define LINES_SHOWN 30u
+#define CONSOLE_SECONDS 5.0
 
 struct rig *machine;
 
@@ -53,9 +54,10 @@ static const struct timespec pause = { .tv_nsec = 100000000 };
 
 const char *machine_said(const char *text)
 {
+	const double until = rig_elapsed(machine) + CONSOLE_SECONDS;
 	const char *found = strstr(rig_serial(machine), text);
 
-	for (unsigned i = 0; !found && i < 50 && rig_running(machine); i++) {
+	while (!found && rig_elapsed(machine) < until && rig_running(machine)) {
 		nanosleep(&pause, NULL);
 		found = strstr(rig_serial(machine), text);
 	}

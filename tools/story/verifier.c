@@ -16,16 +16,17 @@
  */
 static bool write_server(char *forward, size_t size)
 {
-	char path[PATH_MAX], top[PATH_MAX];
+	char path[PATH_MAX];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/serve", options.dir);
 	file = fopen(path, "w");
-	if (!file || !getcwd(top, sizeof(top))) {
+	if (!file) {
 		fprintf(stderr, "story: %s: %s\n", path, strerror(errno));
 		return false;
 	}
-	fprintf(file, "#!/bin/sh\ncd '%s' || exit 1\nwhile [ ! -e '%s/go' ]; do sleep 0.2; done\n", top, options.dir);
+	/* The emulator and what it starts inherit our folder: names are relative, the path of the checkout is in none. */
+	fprintf(file, "#!/bin/sh\nwhile [ ! -e '%s/go' ]; do sleep 0.2; done\n", options.dir);
 	fprintf(file,
 		"exec '%s' serve --stdio --state '%s/verifier' --reference '%s' --key '%s/verifier.pem' --ek-roots "
 		"'%s/roots.pem' --lease %u --allow-development-key 2>>'%s/verifier.log'\n",
@@ -34,47 +35,8 @@ static bool write_server(char *forward, size_t size)
 		fprintf(stderr, "story: %s: %s\n", path, strerror(errno));
 		return false;
 	}
-	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/%s/serve", top, options.dir);
+	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/serve", options.dir);
 	return true;
-}
-
-static bool copy_certificate(FILE *to, const char *directory, const char *name)
-{
-	char path[PATH_MAX], data[8192];
-	FILE *from;
-	size_t n;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	from = fopen(path, "r");
-	if (!from) {
-		fprintf(stderr, "story: %s: %s\n", path, strerror(errno));
-		return false;
-	}
-	while ((n = fread(data, 1, sizeof(data), from)) > 0)
-		fwrite(data, 1, n, to);
-	fclose(from);
-	return true;
-}
-
-/* The TPM maker's certificates, which the verifier trusts for endorsement keys. */
-static bool write_roots(void)
-{
-	const char *maker = rig_tpm_maker();
-	char path[PATH_MAX];
-	FILE *file;
-	bool ok;
-
-	if (!maker)
-		return false;
-	snprintf(path, sizeof(path), "%s/roots.pem", options.dir);
-	file = fopen(path, "w");
-	if (!file) {
-		fprintf(stderr, "story: %s: %s\n", path, strerror(errno));
-		return false;
-	}
-	ok = copy_certificate(file, maker, "ca/swtpm-localca-rootca-cert.pem") &&
-	     copy_certificate(file, maker, "ca/issuercert.pem");
-	return fclose(file) == 0 && ok;
 }
 
 static bool touch(const char *name)
@@ -90,10 +52,12 @@ static bool touch(const char *name)
 bool verifier_prepare(char *forward, size_t size)
 {
 	static char state[PATH_MAX];
+	char roots[PATH_MAX];
 	struct fault f = { 0 };
 
 	snprintf(state, sizeof(state), "%s/verifier", options.dir);
-	return store_open(&store, state, &f) && write_roots() && write_server(forward, size);
+	snprintf(roots, sizeof(roots), "%s/roots.pem", options.dir);
+	return store_open(&store, state, &f) && rig_tpm_roots(roots) && write_server(forward, size);
 }
 
 bool verifier_go(void)
