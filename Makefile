@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Lazaret: one Makefile per folder, included here; every output lies in build/.
 
+PATH_FAULT := $(shell tools/check-path 2>&1)
+ifneq ($(PATH_FAULT),)
+$(error $(PATH_FAULT))
+endif
+
 O := build
 # Private keys: a folder of their own, because `make clean` removes build/ and a key cannot be made again.
 KEYS := keys
 CC := gcc
 HOST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MMD -MP \
-	-ffile-prefix-map=$(CURDIR)=.
+	'-ffile-prefix-map=$(CURDIR)=.'
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror -Iinclude -Ilib -MP \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
