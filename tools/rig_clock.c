@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine's time.  A busy host must not end a machine that would have got there: what counts is time in which no thread
- * of the emulator was kept waiting for a processor (proc(5), /proc/PID/task/TID/schedstat: nanoseconds run, nanoseconds
- * waited, slices).  A machine that sleeps, and one that spins, both use their time up; one that the host holds up does not.
+ * The machine's time.  A busy host must not end a machine that would have got there: what counts is time in which no
+ * thread of the emulator was kept waiting for a processor (proc(5), /proc/PID/task/TID/schedstat: nanoseconds run,
+ * nanoseconds waited, slices).  A machine that sleeps, and one that spins, both use their time up; one that the host
+ * holds up does not.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -25,7 +25,7 @@ static bool write_server(char *forward, size_t size)
 		fprintf(stderr, "story: %s: %s\n", path, strerror(errno));
 		return false;
 	}
-	/* The emulator and what it starts inherit our folder: names are relative, the path of the checkout is in none. */
+	/* The emulator and what it starts inherit our folder: names are relative, the checkout's path is in none. */
 	fprintf(file, "#!/bin/sh\nwhile [ ! -e '%s/go' ]; do sleep 0.2; done\n", options.dir);
 	fprintf(file,
 		"exec '%s' serve --stdio --state '%s/verifier' --reference '%s' --key '%s/verifier.pem' --ek-roots "
