@@ -150,9 +150,9 @@ static void state_vm(const struct agent *a, const struct agent_request *request,
 	if (a->view.firewall != POLICYVIEW_NONE)
 		memcpy(e->firewall, b->vms[a->view.firewall].measurement, sizeof(e->firewall));
 	e->firewall_bypassed = (r->flags & LZR_VM_FIREWALL_BYPASS) != 0;
-	e->has_port = port->known;
-	if (port->known) {
-		e->port.number = port->state.port;
+	e->has_port = a->view.vm[vm].port != POLICYVIEW_NONE;
+	e->port.number = e->has_port ? a->view.vm[vm].port : 0;
+	if (e->has_port && port->known) {       /* else LZR_PORT_DOWN: the switch says so, or nothing */
 		e->port.state = port->state.state;
 		e->port.lease_left_ns = port->state.lease_left_ns;
 		memcpy(e->port.nonce, port->state.nonce, sizeof(e->port.nonce));

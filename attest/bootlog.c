@@ -87,12 +87,14 @@ static bool take_file(struct stream *s, const struct eventlog_event *e, const ui
 		break;
 	case LZR_FILE_SIGNER_KEY:
 		fixed = out->signer;
+		out->signer_length = s->descriptor.length;
 		break;
 	case LZR_FILE_BOOT_LIST:
 		fixed = out->boot_list;
 		break;
 	case LZR_FILE_POLICY:
 		fixed = out->policy;
+		out->policy_length = s->descriptor.length;
 		break;
 	default: {
 		struct bootlog_manifest *m = &out->manifest[out->manifest_count];

@@ -22,6 +22,7 @@ struct bootlog {
 	uint8_t signer[SHA384_SIZE];
 	uint8_t boot_list[SHA384_SIZE];
 	uint8_t policy[SHA384_SIZE];
+	uint64_t signer_length, policy_length;  /* what their descriptors say */
 	size_t manifest_count;
 	struct bootlog_manifest manifest[LZR_BOOT_LIST_MAX];
 };

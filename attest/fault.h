@@ -42,10 +42,12 @@ enum fault_code {
 	FAULT_DEVELOPMENT_KEY,
 	FAULT_POLICY,
 	FAULT_RECORDS,          /* platform and VM records: shape or list head */
+	FAULT_STATEMENTS,       /* not one statement about each VM in the question */
 	FAULT_CLAIM,            /* the attestor's claim differs from what was measured */
 	FAULT_RELEASE,          /* evidence made for another channel */
 	FAULT_PLATFORM,         /* unmeasured, lab, no IOMMU */
 	FAULT_VM_STATE,
+	FAULT_VM_KEY,           /* bound to another key than the one in the question, or to none */
 	FAULT_CONFINEMENT,
 	FAULT_REVOKED,
 	FAULT_RESULT,

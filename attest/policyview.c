@@ -1,67 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policyview.h"
+#include "policydt.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include "fdt_whole.h"
-
-static bool refuse(struct fault *f, const char *where, const char *expected)
-{
-	char component[80];
-
-	snprintf(component, sizeof(component), "policy, %s", where);
-	return fault_set(f, FAULT_POLICY, component, expected, "something else");
-}
-
-static bool get_cells(const void *fdt, int node, const char *name, uint32_t *out, int count)
-{
-	int length;
-	const fdt32_t *p = fdt_getprop(fdt, node, name, &length);
-
-	if (!p || length != 4 * count)
-		return false;
-	for (int i = 0; i < count; i++)
-		out[i] = fdt32_ld(&p[i]);
-	return true;
-}
-
-static bool get_label(const void *fdt, int node, struct lzr_label *label)
-{
-	uint32_t cells[3];
-
-	if (!get_cells(fdt, node, "label", cells, 3) || cells[0] > UINT8_MAX)
-		return false;
-	*label = (struct lzr_label){ .level = (uint8_t)cells[0], .categories = (uint64_t)cells[1] << 32 | cells[2] };
-	return true;
-}
-
-static bool has(const void *fdt, int node, const char *name)
-{
-	return fdt_getprop(fdt, node, name, NULL) != NULL;
-}
-
-/* A node's name up to '@', or a string: 1..LZR_NAME_MAX-1 characters that need no quoting. */
-static bool copy_name(char out[LZR_NAME_MAX], const char *from, size_t length)
-{
-	memset(out, 0, LZR_NAME_MAX);
-	if (!from || length == 0 || length >= LZR_NAME_MAX)
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (from[i] <= 0x20 || from[i] > 0x7e || from[i] == '"' || from[i] == '\\')
-			return false;
-	memcpy(out, from, length);
-	return true;
-}
-
-static bool get_string(const void *fdt, int node, const char *name, char out[LZR_NAME_MAX])
-{
-	int length;
-	const char *s = fdt_getprop(fdt, node, name, &length);
-
-	return s && length > 0 && strnlen(s, (size_t)length) + 1 == (size_t)length &&
-	       copy_name(out, s, (size_t)length - 1);
-}
 
 static bool get_names(const void *fdt, int node, const char *property, char (*out)[LZR_NAME_MAX], size_t *count)
 {
@@ -76,24 +18,11 @@ static bool get_names(const void *fdt, int node, const char *property, char (*ou
 		int length = 0;
 		const char *s = fdt_stringlist_get(fdt, node, property, i, &length);
 
-		if (!copy_name(out[i], s, s ? (size_t)length : 0))
+		if (!pdt_copy_name(out[i], s, s ? (size_t)length : 0))
 			return false;
 	}
 	*count = (size_t)n;
 	return true;
-}
-
-static bool get_introspects(const void *fdt, int node, uint64_t *vms)
-{
-	int length = 0;
-	const fdt32_t *p = fdt_getprop(fdt, node, "introspects", &length);
-
-	for (int i = 0; p && i < length / 4; i++) {
-		if (fdt32_ld(&p[i]) >= LZR_VM_MAX)
-			return false;
-		*vms |= 1ull << fdt32_ld(&p[i]);
-	}
-	return !p || (length && length % 4 == 0);
 }
 
 static bool read_vm(const void *fdt, int node, struct policyview_vm *vm)
@@ -102,14 +31,15 @@ static bool read_vm(const void *fdt, int node, struct policyview_vm *vm)
 	const char *name = fdt_get_name(fdt, node, NULL);
 	const void *measurement = fdt_getprop(fdt, node, "measurement", &length);
 
-	if (!name || !copy_name(vm->name, name, strcspn(name, "@")) || !get_string(fdt, node, "image", vm->image) ||
-	    !get_label(fdt, node, &vm->label) || !get_introspects(fdt, node, &vm->introspects))
+	if (!name || !pdt_copy_name(vm->name, name, strcspn(name, "@")) ||
+	    !pdt_string(fdt, node, "image", vm->image) || !pdt_label(fdt, node, &vm->label) || !pdt_vms(fdt, node, "introspects", &vm->introspects))
 		return false;
-	vm->attests = has(fdt, node, "attests");
-	vm->service = has(fdt, node, "service");
+	vm->attests = pdt_has(fdt, node, "attests");
+	vm->service = pdt_has(fdt, node, "service");
+	vm->port = POLICYVIEW_NONE;
 	vm->has_measurement = measurement != NULL;
 	if (!measurement)
-		return has(fdt, node, "measure-only");
+		return pdt_has(fdt, node, "measure-only");
 	if (length != (int)SHA384_SIZE)
 		return false;
 	memcpy(vm->measurement, measurement, SHA384_SIZE);
@@ -121,24 +51,24 @@ static bool read_vms(const void *fdt, struct policyview *v, struct fault *f)
 	int vms = fdt_path_offset(fdt, "/vms"), node;
 
 	if (vms < 0)
-		return refuse(f, "/vms", "a node");
+		return pdt_refuse(f, "/vms", "a node");
 	fdt_for_each_subnode(node, fdt, vms) {
 		struct policyview_vm *vm = &v->vm[v->vm_count];
 		const char *name = fdt_get_name(fdt, node, NULL);
 
 		if (v->vm_count == LZR_VM_MAX || !read_vm(fdt, node, vm))
-			return refuse(f, name ? name : "/vms",
-				      "a VM with image, label, and measurement or measure-only");
+			return pdt_refuse(f, name ? name : "/vms",
+					  "a VM with image, label, and measurement or measure-only");
 		for (size_t i = 0; i < v->vm_count; i++)
 			if (strcmp(v->vm[i].name, vm->name) == 0)
-				return refuse(f, vm->name, "each VM once");
+				return pdt_refuse(f, vm->name, "each VM once");
 		if (vm->attests && v->attestor != POLICYVIEW_NONE)
-			return refuse(f, vm->name, "one VM that attests");
+			return pdt_refuse(f, vm->name, "one VM that attests");
 		if (vm->attests)
 			v->attestor = (uint32_t)v->vm_count;
 		v->vm_count++;
 	}
-	return v->vm_count > 0 || refuse(f, "/vms", "a VM");
+	return v->vm_count > 0 || pdt_refuse(f, "/vms", "a VM");
 }
 
 static bool read_devices(const void *fdt, struct policyview *v, struct fault *f)
@@ -149,10 +79,11 @@ static bool read_devices(const void *fdt, struct policyview *v, struct fault *f)
 	if (devices < 0)
 		return true;
 	fdt_for_each_subnode(node, fdt, devices) {
-		if (!get_cells(fdt, node, "vm", &vm, 1) || vm >= v->vm_count)
-			return refuse(f, "/devices", "a device with the number of its VM");
-		if (has(fdt, node, "bypasses-firewall"))
+		if (!pdt_cells(fdt, node, "vm", &vm, 1) || vm >= v->vm_count)
+			return pdt_refuse(f, "/devices", "a device with the number of its VM");
+		if (pdt_has(fdt, node, "bypasses-firewall"))
 			v->vm[vm].bypasses_firewall = true;
+		v->vm[vm].has_device = true;
 	}
 	return true;
 }
@@ -165,7 +96,7 @@ static bool network_label(const void *fdt, uint32_t number, struct lzr_label *la
 		return false;
 	fdt_for_each_subnode(node, fdt, networks)
 		if (number-- == 0)
-			return get_label(fdt, node, label);
+			return pdt_label(fdt, node, label);
 	return false;
 }
 
@@ -178,17 +109,19 @@ static bool read_links(const void *fdt, struct policyview *v, struct fault *f)
 	if (links < 0)
 		return true;
 	fdt_for_each_subnode(node, fdt, links) {
-		if (!get_cells(fdt, node, "a", &a, 1) || !get_cells(fdt, node, "b", &b, 1) || a >= v->vm_count ||
+		if (!pdt_cells(fdt, node, "a", &a, 1) || !pdt_cells(fdt, node, "b", &b, 1) || a >= v->vm_count ||
 		    b >= v->vm_count)
-			return refuse(f, "/links", "two VM numbers");
-		if (!get_cells(fdt, node, "network", &network, 1))
+			return pdt_refuse(f, "/links", "two VM numbers");
+		if (!pdt_cells(fdt, node, "network", &network, 1))
 			continue;
 		if (!v->vm[b].service || (v->firewall != POLICYVIEW_NONE && v->firewall != b))
-			return refuse(f, "/links", "networks that end in one service VM");
+			return pdt_refuse(f, "/links", "networks that end in one service VM");
+		if (v->vm[a].port != POLICYVIEW_NONE)
+			return pdt_refuse(f, v->vm[a].name, "one port for a VM");
 		v->firewall = b;
-		v->ports++;
+		v->vm[a].port = v->ports++;
 		if (a == v->attestor && !network_label(fdt, network, &v->release))
-			return refuse(f, "/links", "the number of a network");
+			return pdt_refuse(f, "/links", "the number of a network");
 	}
 	return true;
 }
@@ -203,21 +136,21 @@ bool policyview_read(struct bytes policy, struct policyview *v, struct fault *f)
 	memset(v, 0, sizeof(*v));
 	v->attestor = v->firewall = POLICYVIEW_NONE;
 	if (policy.length > LZR_POLICY_MAX || (uintptr_t)fdt % 8 != 0 || fdt_whole(fdt, policy.length) != 0)
-		return refuse(f, "bytes", "one whole flattened device tree");
-	if (!get_string(fdt, 0, "compatible", compatible) || strcmp(compatible, LZR_POLICY_COMPATIBLE) != 0)
-		return refuse(f, "compatible", LZR_POLICY_COMPATIBLE);
-	if (!get_cells(fdt, 0, "version", version, 2))
-		return refuse(f, "version", "two cells");
+		return pdt_refuse(f, "bytes", "one whole flattened device tree");
+	if (!pdt_string(fdt, 0, "compatible", compatible) || strcmp(compatible, LZR_POLICY_COMPATIBLE) != 0)
+		return pdt_refuse(f, "compatible", LZR_POLICY_COMPATIBLE);
+	if (!pdt_cells(fdt, 0, "version", version, 2))
+		return pdt_refuse(f, "version", "two cells");
 	v->version = (uint64_t)version[0] << 32 | version[1];
-	v->allow_without_iommu = has(fdt, 0, "allow-without-iommu");
+	v->allow_without_iommu = pdt_has(fdt, 0, "allow-without-iommu");
 	next = fdt_getprop(fdt, 0, "next-signer", &length);
 	if (next && length != (int)SHA384_SIZE)
-		return refuse(f, "next-signer", "48 bytes");
+		return pdt_refuse(f, "next-signer", "48 bytes");
 	if (next)
 		memcpy(v->next_signer, next, SHA384_SIZE);
 	if (!get_names(fdt, 0, "levels", v->level, &v->level_count) ||
 	    !get_names(fdt, 0, "categories", v->category, &v->category_count))
-		return refuse(f, "levels or categories", "a list of names");
+		return pdt_refuse(f, "levels or categories", "a list of names");
 	return read_vms(fdt, v, f) && read_devices(fdt, v, f) && read_links(fdt, v, f);
 }
 

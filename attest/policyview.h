@@ -21,7 +21,8 @@ struct policyview_vm {
 	char name[LZR_NAME_MAX];
 	char image[LZR_NAME_MAX];
 	struct lzr_label label;
-	bool attests, service, bypasses_firewall;
+	bool attests, service, has_device, bypasses_firewall;
+	uint32_t port;                  /* of the switch, by number; POLICYVIEW_NONE: none */
 	uint64_t introspects;           /* bit n: reads VM n's memory */
 	bool has_measurement;           /* otherwise: measure-only */
 	uint8_t measurement[SHA384_SIZE];
@@ -42,6 +43,8 @@ struct policyview {
 };
 
 bool policyview_read(struct bytes policy, struct policyview *v, struct fault *f);
+/* What the hypervisor's flow digest (lazaret/flow.h) must be under this policy. */
+bool policyview_flow(struct bytes policy, uint8_t digest[SHA384_SIZE], struct fault *f);
 /* "SECRET", "SECRET+nuclear", "level 3" into `out`. */
 void policyview_label(const struct policyview *v, const struct lzr_label *label, char *out, size_t size);
 

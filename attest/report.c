@@ -58,7 +58,7 @@ static void print_vm(FILE *out, const struct verify_report *report, const struct
 {
 	const struct evidence *e = &vm->evidence;
 
-	fprintf(out, "VM %s: ", vm->decoded ? e->name : "(not readable)");
+	fprintf(out, "VM %s: ", vm->name);
 	print_fault(out, &vm->fault);
 	if (!vm->decoded)
 		return;

@@ -138,12 +138,6 @@ static bool send_result(struct server *s, uint32_t port, const uint8_t result[LZ
 	return session_send(s->out, SESSION_RESULT, (struct bytes){ payload, n }, f);
 }
 
-/* A claimed name that reads as one word of a line of events. */
-static const char *event_name(const struct vm_report *vm)
-{
-	return vm->decoded && !strpbrk(vm->evidence.name, " =") ? vm->evidence.name : "?";
-}
-
 /* A lease for a VM whose evidence is good, if its port takes one. */
 static bool answer_vm(struct server *s, const struct vm_report *vm, struct fault *f)
 {
@@ -156,7 +150,7 @@ static bool answer_vm(struct server *s, const struct vm_report *vm, struct fault
 
 	if (vm->fault.code != FAULT_GOOD) {
 		fault_print(&vm->fault, text, sizeof(text));
-		store_event(store, "vm=%s refused %s", event_name(vm), text);
+		store_event(store, "vm=%s refused %s", vm->name, text);
 		return true;
 	}
 	if (!e->has_port || e->port.state == LZR_PORT_INFRASTRUCTURE ||

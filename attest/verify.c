@@ -176,43 +176,25 @@ static bool check_signer(const struct verify_request *request, const struct bund
 	return true;
 }
 
-static bool check_policy(const struct bundle *b, const struct bootlog *log, struct policyview *view, struct fault *f)
+static bool check_policy(const struct bundle *b, struct verify_report *report, struct fault *f)
 {
 	uint8_t digest[SHA384_SIZE];
+	struct bytes policy;
 	void *aligned;
 	bool ok;
 
 	sha384(digest, b->policy.data, b->policy.length);
-	if (memcmp(digest, log->policy, SHA384_SIZE) != 0)
-		return fault_set_digest(f, FAULT_POLICY, "policy in the bundle", log->policy, digest, SHA384_SIZE);
+	if (memcmp(digest, report->log.policy, SHA384_SIZE) != 0)
+		return fault_set_digest(f, FAULT_POLICY, "policy in the bundle", report->log.policy, digest,
+					SHA384_SIZE);
 	aligned = malloc(b->policy.length);
 	if (!aligned)
 		return fault_set(f, FAULT_INPUT, "policy", "memory", "none");
 	memcpy(aligned, b->policy.data, b->policy.length);
-	ok = policyview_read((struct bytes){ aligned, b->policy.length }, view, f);
+	policy = (struct bytes){ aligned, b->policy.length };
+	ok = policyview_read(policy, &report->policy, f) && policyview_flow(policy, report->flow, f);
 	free(aligned);
 	return ok;
-}
-
-static bool check_platform(const struct bundle *b, const struct policyview *view, struct fault *f)
-{
-	const struct lzr_platform_record *p = &b->platform;
-	uint8_t digest[SHA384_SIZE];
-
-	sha384(digest, b->policy.data, b->policy.length);
-	if (p->version != LZR_ABI_VERSION)
-		return fault_set_number(f, FAULT_RECORDS, "platform record's version", LZR_ABI_VERSION, p->version);
-	if (p->vm_count != view->vm_count || b->vm_count != view->vm_count)
-		return fault_set_number(f, FAULT_RECORDS, "VM records", view->vm_count, b->vm_count);
-	if (memcmp(p->policy, digest, SHA384_SIZE) != 0 || p->policy_version != view->version)
-		return fault_set_digest(f, FAULT_CLAIM, "policy in the platform record", digest, p->policy,
-					SHA384_SIZE);
-	if (!(p->flags & LZR_PLATFORM_MEASURED) || (p->flags & LZR_PLATFORM_LAB))
-		return fault_set_text(f, FAULT_PLATFORM, "boot", "measured, no lab build", "flags %#x", p->flags);
-	if ((~p->flags & (LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP)) && !view->allow_without_iommu)
-		return fault_set_text(f, FAULT_PLATFORM, "DMA and interrupts", "remapped or blocked", "flags %#x",
-				      p->flags);
-	return true;
 }
 
 /*
@@ -243,13 +225,17 @@ static bool check_all(const struct verify_request *request, struct bundle *b, st
 {
 	struct fault *f = &report->platform;
 
+	if (request->release == RELEASE_CHANNEL ? !request->vm : request->vm || request->vm_key.data)
+		return fault_set(f, FAULT_USAGE, "request",
+				 "the name of the VM whose channel it came by; by the network, none and no key",
+				 request->vm ? request->vm : "none");
 	if (request->nonce.length < NONCE_MIN || request->nonce.length > NONCE_MAX || !request->reference)
 		return fault_set(f, FAULT_USAGE, "request", "the nonce that was sent and the reference values", "none");
 	return bundle_decode(request->bundle, b, f) && check_quote(request, b, &report->quote, f) &&
 	       check_not_empty(b, f) && bootlog_check(b->log, b->pcr, &report->log, f) &&
 	       check_reference(request->reference, b, &report->log, f) &&
 	       check_signer(request, b, &report->log, &report->development_key, f) &&
-	       check_policy(b, &report->log, &report->policy, f) && check_platform(b, &report->policy, f) &&
+	       check_policy(b, report, f) && verify_records(request, b, report) &&
 	       check_services(request, report, f);
 }
 
@@ -263,14 +249,32 @@ bool verify_bundle(const struct verify_request *request, struct verify_report *r
 	if (!b)
 		return fault_set(&report->platform, FAULT_INPUT, "bundle", "memory", "none");
 	key_init(&key);
-	ok = check_all(request, b, report) && key_from_point(&key, b->key, &report->platform);
+	ok = check_all(request, b, report) && key_from_point(&key, b->key, &report->platform) &&
+	     verify_statements(request, b, &key, report);
 	if (ok) {
 		report->platform.code = FAULT_GOOD;
-		report->vm_count = b->eat_count;
-		for (size_t i = 0; i < b->eat_count; i++)
-			verify_vm(request, b, &key, i, report);
+	} else {
+		report->vm_count = 0;
+		memset(report->vm, 0, sizeof(report->vm));
 	}
 	key_free(&key);
 	free(b);
 	return ok;
+}
+
+const struct vm_report *verify_find(const struct verify_report *report, const char *name)
+{
+	for (size_t i = 0; i < report->vm_count; i++)
+		if (strcmp(report->vm[i].name, name) == 0)
+			return &report->vm[i];
+	return NULL;
+}
+
+bool verify_all_good(const struct verify_report *report)
+{
+	bool good = report->platform.code == FAULT_GOOD;
+
+	for (size_t i = 0; i < report->vm_count; i++)
+		good = good && report->vm[i].fault.code == FAULT_GOOD;
+	return good;
 }

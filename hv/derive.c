@@ -5,44 +5,31 @@
  */
 #include <string.h>
 
+#include <lazaret/flow.h>
+
 #include "derive.h"
 #include "images.h"
 #include "vm.h"
 
 #define DESCRIPTION_MAX (256u << 10)
 
-/*
- * The flow digest is SHA-384 over these, without anything between or around them: a struct flow_vm per VM, then a
- * struct flow_link per link, each in the policy's order, little-endian.
- */
-struct flow_vm {
-	char name[LZR_NAME_MAX];
-	struct lzr_label label, low, high;
-	uint32_t flags;                 /* VM_* of config.h */
-	uint32_t reserved;
-	uint64_t rights[RIGHT_COUNT];
-};
-_Static_assert(sizeof(struct flow_vm) == 136, "flow record layout");
-
-struct flow_link {
-	uint32_t network;               /* or LINK_CHANNEL */
-	struct { uint32_t vm, pair; char device[LZR_NAME_MAX]; } end[2];
-	uint32_t reserved;
-	struct lzr_label label;
-};
-_Static_assert(sizeof(struct flow_link) == 136, "flow record layout");
+_Static_assert(VM_SERVICE == LZR_FLOW_SERVICE && VM_MEASURE_ONLY == LZR_FLOW_MEASURE_ONLY &&
+	VM_FIREWALL_BYPASS == LZR_FLOW_BYPASS && LINK_CHANNEL == LZR_FLOW_CHANNEL, "flow record's numbers");
+_Static_assert((int)RIGHT_INTROSPECTS == (int)LZR_FLOW_INTROSPECTS && (int)RIGHT_CONTROLS == (int)LZR_FLOW_CONTROLS &&
+	(int)RIGHT_READS_AUDIT == (int)LZR_FLOW_READS_AUDIT && (int)RIGHT_ATTESTS == (int)LZR_FLOW_ATTESTS &&
+	(int)RIGHT_COUNT == (int)LZR_FLOW_RIGHTS, "flow record's order of rights");
 
 static void flow_digest(void)
 {
-	static struct { struct flow_vm vms[LZR_VM_MAX]; } v;
-	static struct { struct flow_link links[LZR_LINK_MAX]; } l;
+	static struct { struct lzr_flow_vm vms[LZR_VM_MAX]; } v;
+	static struct { struct lzr_flow_link links[LZR_LINK_MAX]; } l;
 	static uint8_t bytes[sizeof(v) + sizeof(l)];
 	uint64_t vm_bytes = machine.vm_count * sizeof(v.vms[0]), link_bytes = machine.link_count * sizeof(l.links[0]);
 
 	for (uint32_t i = 0; i < machine.vm_count; i++) {
 		const struct vm_config *vm = &machine.vms[i];
 
-		v.vms[i] = (struct flow_vm){
+		v.vms[i] = (struct lzr_flow_vm){
 			.label = vm->label, .low = vm->range_low, .high = vm->range_high, .flags = vm->flags,
 		};
 		memcpy(v.vms[i].name, vm->name, LZR_NAME_MAX);
@@ -51,7 +38,7 @@ static void flow_digest(void)
 	for (uint32_t i = 0; i < machine.link_count; i++) {
 		const struct link_config *link = &machine.links[i];
 
-		l.links[i] = (struct flow_link){ .network = link->network, .label = link->label };
+		l.links[i] = (struct lzr_flow_link){ .network = link->network, .label = link->label };
 		for (unsigned side = 0; side < 2; side++) {
 			const struct link_end_config *end = &link->end[side];
 

@@ -135,6 +135,8 @@ int fixture_reader = VM_COUNT;
 
 static void fdt_vm(void *fdt, int vm, const uint8_t measurement[48])
 {
+	const fdt32_t everybody[VM_COUNT] = { cpu_to_fdt32(0), cpu_to_fdt32(1), cpu_to_fdt32(2), cpu_to_fdt32(3),
+					      cpu_to_fdt32(4) };
 	char node[32];
 
 	snprintf(node, sizeof(node), "%s@%d", vm_name[vm], vm);
@@ -148,7 +150,7 @@ static void fdt_vm(void *fdt, int vm, const uint8_t measurement[48])
 	if (vm >= VM_SWITCH)
 		fdt_property(fdt, "service", NULL, 0);
 	if (vm == VM_ATTESTOR)
-		fdt_property(fdt, "attests", NULL, 0);
+		fdt_property(fdt, "attests", everybody, sizeof(everybody));
 	if (vm == fixture_reader)
 		fdt_property_u32(fdt, "introspects", VM_ATTESTOR);
 	fdt_end_node(fdt);
@@ -161,8 +163,22 @@ static void fdt_link(void *fdt, int number, int a, int network)
 	snprintf(node, sizeof(node), "link@%d", number);
 	fdt_begin_node(fdt, node);
 	fdt_property_u32(fdt, "a", (uint32_t)a);
+	fdt_property_string(fdt, "a-device", "net0");
+	fdt_property_u32(fdt, "a-pair", 0);
 	fdt_property_u32(fdt, "b", VM_SWITCH);
+	fdt_property_string(fdt, "b-device", "ports");
+	fdt_property_u32(fdt, "b-pair", (uint32_t)number);
 	fdt_property_u32(fdt, "network", (uint32_t)network);
+	fdt_label(fdt, (uint8_t)network);
+	fdt_end_node(fdt);
+}
+
+static void fdt_device(void *fdt)
+{
+	fdt_begin_node(fdt, "devices");
+	fdt_begin_node(fdt, "nvme@0");
+	fdt_property_u32(fdt, "vm", VM_RED);
+	fdt_end_node(fdt);
 	fdt_end_node(fdt);
 }
 
@@ -178,6 +194,7 @@ size_t fixture_write_policy(uint8_t *out, size_t size, const uint8_t (*manifest)
 	for (int vm = 0; vm < VM_COUNT; vm++)
 		fdt_vm(out, vm, manifest[vm]);
 	fdt_end_node(out);
+	fdt_device(out);
 	fdt_begin_node(out, "links");
 	fdt_link(out, 0, VM_RED, 2);
 	fdt_link(out, 1, VM_BLUE, 1);
@@ -208,18 +225,14 @@ static void fill_records(struct fixture *x)
 		.flags = LZR_PLATFORM_MEASURED | LZR_PLATFORM_IOMMU | LZR_PLATFORM_IRQ_REMAP,
 		.vm_count = VM_COUNT,
 		.policy_version = 7,
-		.log_length = x->log_length,
-		.policy_length = x->policy_length,
-		.key_length = x->signer_length,
 	};
-	sha384(p->policy, x->policy, x->policy_length);
-	sha384(p->flow, "flow", 4);
 	for (uint32_t vm = 0; vm < VM_COUNT; vm++) {
 		struct lzr_vm_record *r = &x->now.vms[vm];
 
 		*r = (struct lzr_vm_record){
 			.vm = vm, .state = LZR_VM_RUNNING, .instance = vm + 1, .starts = 1, .epoch = 2 + vm,
 		};
+		r->flags = (vm >= VM_SWITCH ? LZR_VM_SERVICE : 0) | (vm == VM_RED ? LZR_VM_HAS_DEVICE : 0);
 		r->label.level = vm_level[vm];
 		memcpy(r->name, vm_name[vm], strlen(vm_name[vm]));
 		memcpy(r->measurement, x->manifest[vm], 48);
@@ -246,10 +259,12 @@ void fixture_fill_claims(struct fixture *x)
 		memcpy(e->flow, x->now.platform.flow, 48);
 		memcpy(e->dma, r->dma, 48);
 		memcpy(e->firewall, x->now.vms[VM_SWITCH].measurement, 48);
-		e->has_port = vm < VM_SWITCH;
-		if (e->has_port) {
+		e->has_port = vm != VM_SWITCH;
+		if (vm < VM_SWITCH) {
 			e->port = (struct evidence_port){ .number = vm, .state = LZR_PORT_QUARANTINED };
 			memset(e->port.nonce, 0xa0 + (int)vm, sizeof(e->port.nonce));
+		} else if (e->has_port) {
+			e->port = (struct evidence_port){ .number = 3, .state = LZR_PORT_INFRASTRUCTURE };
 		}
 		e->epoch = r->epoch;
 		e->starts = r->starts;
@@ -330,10 +345,10 @@ void fixture_sign_quote(struct fixture *x)
 
 void fixture_pack(struct fixture *x)
 {
-	struct bundle b = { .eat_count = VM_COUNT, .vm_count = VM_COUNT };
+	struct bundle b = { .vm_count = VM_COUNT };
 
-	for (int vm = 0; vm < VM_COUNT; vm++)
-		b.eat[vm] = (struct bytes){ x->eat[vm], x->eat_length[vm] };
+	for (size_t i = 0; i < x->stated_count; i++)
+		b.eat[b.eat_count++] = (struct bytes){ x->eat[x->stated[i]], x->eat_length[x->stated[i]] };
 	b.quote = (struct bytes){ x->quote, x->quote_length };
 	b.signature = (struct bytes){ x->signature, x->signature_length };
 	memcpy(b.pcr, x->pcr, sizeof(b.pcr));
@@ -349,10 +364,41 @@ void fixture_pack(struct fixture *x)
 	assert(x->bundle_length > 0);
 }
 
+void fixture_fill_platform(struct fixture *x)
+{
+	struct lzr_platform_record *p = &x->now.platform;
+	struct fault f = { 0 };
+
+	p->log_length = x->log_length;
+	p->policy_length = x->policy_length;
+	p->key_length = x->signer_length;
+	sha384(p->policy, x->policy, x->policy_length);
+	assert(policyview_flow((struct bytes){ x->policy, x->policy_length }, p->flow, &f));
+}
+
+void fixture_state_all(struct fixture *x)
+{
+	x->stated_count = VM_COUNT;
+	for (int vm = 0; vm < VM_COUNT; vm++)
+		x->stated[vm] = vm;
+}
+
+void fixture_state_one(struct fixture *x, int vm)
+{
+	x->release = RELEASE_CHANNEL;
+	x->vm = vm_name[vm];
+	x->claim[vm].release = RELEASE_CHANNEL;
+	x->stated_count = 1;
+	x->stated[0] = vm;
+	fixture_sign_claims(x);
+	fixture_pack(x);
+}
+
 void fixture_rebuild(struct fixture *x)
 {
 	fixture_write_log(x);
 	fixture_replay(x);
+	fixture_fill_platform(x);
 	fixture_fill_quote(x);
 	fixture_sign_quote(x);
 	fixture_fill_claims(x);
@@ -416,6 +462,7 @@ struct fixture *fixture_new(uint8_t seed)
 	x->clock = 1000;
 	x->resets = 3;
 	x->release = RELEASE_NETWORK;
+	fixture_state_all(x);
 	x->policy_length = fixture_write_policy(x->policy, sizeof(x->policy), x->manifest);
 	key_init(&x->attestor);
 	assert(key_generate(&x->attestor, &f) && key_point(&x->attestor, x->point));
@@ -453,6 +500,8 @@ enum fault_code fixture_verify(struct fixture *x)
 		.bundle = { x->bundle, x->bundle_length },
 		.nonce = { x->nonce, sizeof(x->nonce) },
 		.release = x->release,
+		.vm = x->vm,
+		.vm_key = x->vm_key,
 		.reference = &x->reference,
 		.ak = &x->ak,
 		.allow_development_key = x->allow_development_key,

@@ -58,11 +58,15 @@ struct fixture {
 	struct evidence claim[VM_COUNT];
 	uint8_t eat[VM_COUNT][EVIDENCE_EAT_MAX];
 	size_t eat_length[VM_COUNT];
+	size_t stated_count;                    /* statements in the bundle, and about whom */
+	int stated[VM_COUNT + 2];
 	uint8_t bundle[EVIDENCE_BUNDLE_MAX];
 	size_t bundle_length;
 	struct verify_report report;
 	bool allow_development_key;
 	enum evidence_release release;
+	const char *vm;                         /* of the question */
+	struct bytes vm_key;
 };
 
 /* A good machine, everything built.  `seed` tells machines apart.  Release with fixture_free. */
@@ -80,6 +84,11 @@ void fixture_sign_quote(struct fixture *x);
 void fixture_fill_claims(struct fixture *x);
 void fixture_sign_claims(struct fixture *x);
 void fixture_pack(struct fixture *x);
+/* The platform record's lengths and digests of log, policy and key file as they are. */
+void fixture_fill_platform(struct fixture *x);
+/* The bundle has a statement about each VM, as it begins; or one VM's own channel's, and the question is that. */
+void fixture_state_all(struct fixture *x);
+void fixture_state_one(struct fixture *x, int vm);
 /* All of them after the log or the records changed. */
 void fixture_rebuild(struct fixture *x);
 

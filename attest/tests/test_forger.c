@@ -83,8 +83,13 @@ static void check_verdict(const char *what, unsigned round)
 		fail_msg("%s, round %u: good, but it tells of another boot", what, round);
 	if (memcmp(&r->policy, &policy, sizeof(policy)) != 0)
 		fail_msg("%s, round %u: good, but under another policy", what, round);
-	for (size_t i = 0; i < r->vm_count; i++)
+	if (r->vm_count != VM_COUNT)
+		fail_msg("%s, round %u: good, but with %zu statements", what, round, r->vm_count);
+	for (size_t i = 0; i < r->vm_count; i++) {
+		if (r->vm[i].number != i || (r->vm[i].decoded && r->vm[i].evidence.vm != i))
+			fail_msg("%s, round %u: a statement in another VM's place", what, round);
 		check_vm(&r->vm[i], what, round);
+	}
 }
 
 static void restore(void)
@@ -396,12 +401,44 @@ static void spliced_evidence(void **state)
 		fixture_free(others[i]);
 }
 
+/* Statements chosen from all that there are, once, twice, not at all, in any order: good only as they were. */
+static void chosen_statements(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < SPLICE_ROUNDS; round++) {
+		bool untouched = true;
+
+		fixture_state_all(x);
+		for (unsigned changes = roll(4); changes; changes--) {
+			size_t at = roll((uint32_t)x->stated_count), to = roll((uint32_t)x->stated_count);
+			int kept = x->stated[at];
+
+			switch (roll(4)) {
+			case 0: x->stated[at] = x->stated[to], x->stated[to] = kept; break;
+			case 1: x->stated[at] = (int)roll(VM_COUNT); break;
+			case 2: x->stated_count -= x->stated_count > 1; break;
+			case 3:
+				if (x->stated_count < VM_COUNT + 2)
+					x->stated[x->stated_count++] = (int)roll(VM_COUNT);
+				break;
+			}
+		}
+		for (size_t i = 0; i < x->stated_count; i++)
+			untouched = untouched && x->stated_count == VM_COUNT && x->stated[i] == (int)i;
+		fixture_pack(x);
+		check_verdict("statements", round);
+		assert_int_equal(x->report.platform.code, untouched ? FAULT_GOOD : FAULT_STATEMENTS);
+	}
+	assert_int_not_equal(accepted, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		CASE(changed_bytes), CASE(every_byte_of_the_quote), CASE(entries_of_the_map), CASE(retold_events),
 		CASE(damaged_policies), CASE(spliced_evidence),
+		CASE(chosen_statements),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

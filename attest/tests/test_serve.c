@@ -240,7 +240,7 @@ static void names_in_events(void **state)
 	snprintf(path, sizeof(path), "%s/events", w->directory);
 	assert_true(file_read(path, 1 << 16, &events, &f));
 	text = strndup((const char *)events.data, events.length);
-	assert_non_null(strstr(text, " vm=? refused claim"));
+	assert_non_null(strstr(text, " vm=red refused claim"));
 	assert_null(strstr(text, " vm=red good"));
 	free(text);
 	file_free(&events);

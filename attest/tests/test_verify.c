@@ -292,6 +292,7 @@ static void development_key(void **state)
 	struct fixture *x = *state;
 
 	x->signer[8] = LZR_KEY_DEVELOPMENT;
+	x->now.platform.flags |= LZR_PLATFORM_DEVELOPMENT_KEY;
 	sha384(x->event[11].sha384, x->signer, x->signer_length);
 	fixture_rebuild(x);
 	fixture_refer(x);

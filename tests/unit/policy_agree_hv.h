@@ -21,5 +21,7 @@ void agree_place(unsigned image, const char *name);
 enum agree { AGREE_UNREADABLE, AGREE_REFUSED, AGREE_ACCEPTED };
 /* What the hypervisor says to these bytes; `why` then holds its words. */
 enum agree agree_boot(void *dtb, uint64_t size, const char **why);
+/* The flow digest that it then records, and the one that the verifier takes from the same bytes; false: unreadable. */
+bool agree_flow(const void *dtb, uint64_t size, uint8_t hypervisor[48], uint8_t verifier[48]);
 
 #endif

@@ -263,6 +263,13 @@ static enum agree hypervisor(const struct policy *policy, const char **why)
 	void *bytes = emit_policy(policy, &size);
 	assert_non_null(bytes);
 	enum agree answer = agree_boot(bytes, size, why);
+	uint8_t recorded[48], expected[48];
+
+	/* A verifier knows from the policy what the hypervisor's flow digest must be. */
+	if (answer != AGREE_UNREADABLE) {
+		assert_true(agree_flow(bytes, size, recorded, expected));
+		assert_memory_equal(recorded, expected, sizeof(recorded));
+	}
 	free(bytes);
 	return answer;
 }
