@@ -61,10 +61,18 @@ size_t bundle_encode(const struct bundle *b, uint8_t *out, size_t size)
 	return w.overflow ? 0 : w.used;
 }
 
-static struct bytes get_span(struct dcbor_reader *r, enum bundle_key key, size_t min, size_t max)
+/* What a part is called, and what it may have at most: a size of another kind is no form that nobody knows. */
+static struct bytes get_span(struct dcbor_reader *r, enum bundle_key key, const char *name, size_t max, struct fault *f)
 {
+	struct bytes b;
+
 	dcbor_get_key(r, key);
-	return dcbor_get_bytes(r, min, max);
+	b = dcbor_get_bytes(r, 0, SIZE_MAX);
+	if (r->bad || (b.length >= 1 && b.length <= max))
+		return b;
+	fault_set_text(f, FAULT_FORMAT, name, "1 byte to the limit", "%zu bytes, the limit is %zu", b.length, max);
+	r->bad = true;
+	return (struct bytes){ NULL, 0 };
 }
 
 static void get_path(struct dcbor_reader *r, struct merkle_path *path)
@@ -78,13 +86,13 @@ static void get_path(struct dcbor_reader *r, struct merkle_path *path)
 		dcbor_get_fixed(r, path->sibling[i], SHA384_SIZE);
 }
 
-static void get_records(struct dcbor_reader *r, struct bundle *b)
+static void get_records(struct dcbor_reader *r, struct bundle *b, struct fault *f)
 {
 	struct bytes vms;
 
 	dcbor_get_key(r, BUNDLE_PLATFORM);
 	dcbor_get_fixed(r, &b->platform, sizeof(b->platform));
-	vms = get_span(r, BUNDLE_VMS, sizeof(b->vms[0]), sizeof(b->vms));
+	vms = get_span(r, BUNDLE_VMS, "VM records in the bundle", sizeof(b->vms), f);
 	if (!r->bad)
 		memcpy(b->vms, vms.data, vms.length);
 	b->vm_count = vms.length / sizeof(b->vms[0]);
@@ -107,18 +115,18 @@ bool bundle_decode(struct bytes in, struct bundle *b, struct fault *f)
 	b->eat_count = dcbor_get_array(&r, 1, LZR_VM_MAX);
 	for (size_t i = 0; i < b->eat_count; i++)
 		b->eat[i] = dcbor_get_bytes(&r, 1, EVIDENCE_EAT_MAX);
-	b->quote = get_span(&r, BUNDLE_QUOTE, 1, EVIDENCE_QUOTE_MAX);
-	b->signature = get_span(&r, BUNDLE_SIGNATURE, 1, EVIDENCE_QUOTE_MAX);
+	b->quote = get_span(&r, BUNDLE_QUOTE, "quote in the bundle", EVIDENCE_QUOTE_MAX, f);
+	b->signature = get_span(&r, BUNDLE_SIGNATURE, "quote's signature in the bundle", EVIDENCE_QUOTE_MAX, f);
 	dcbor_get_key(&r, BUNDLE_PCRS);
 	dcbor_get_fixed(&r, b->pcr, sizeof(b->pcr));
-	b->log = get_span(&r, BUNDLE_LOG, 1, EVIDENCE_LOG_MAX);
-	b->ak_name = get_span(&r, BUNDLE_AK_NAME, 1, AK_NAME_MAX);
+	b->log = get_span(&r, BUNDLE_LOG, "event log in the bundle", EVIDENCE_LOG_MAX, f);
+	b->ak_name = get_span(&r, BUNDLE_AK_NAME, "attestation key's Name in the bundle", AK_NAME_MAX, f);
 	dcbor_get_key(&r, BUNDLE_KEY);
 	dcbor_get_fixed(&r, b->key, sizeof(b->key));
 	get_path(&r, &b->path);
-	get_records(&r, b);
-	b->policy = get_span(&r, BUNDLE_POLICY, 1, LZR_POLICY_MAX);
-	b->signer_key = get_span(&r, BUNDLE_SIGNER_KEY, 1, EVIDENCE_KEY_FILE_MAX);
+	get_records(&r, b, f);
+	b->policy = get_span(&r, BUNDLE_POLICY, "policy in the bundle", LZR_POLICY_MAX, f);
+	b->signer_key = get_span(&r, BUNDLE_SIGNER_KEY, "signer key file in the bundle", EVIDENCE_KEY_FILE_MAX, f);
 	if (r.bad)
 		return fault_set_text(f, FAULT_FORMAT, "bundle", "the documented map in deterministic CBOR",
 				      "something else at byte %zu", in.length - r.left);

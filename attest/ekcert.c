@@ -7,6 +7,8 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/x509_crt.h>
 
+#define EKCERT_WHY 160u
+
 static const char oid_ek_certificate[] = "\x67\x81\x05\x08\x01";        /* 2.23.133.8.1, tcg-kp-EKCertificate */
 
 static bool same_number(const mbedtls_mpi *certified, struct bytes given)
@@ -40,6 +42,56 @@ static bool same_key(mbedtls_pk_context *pk, const struct tpm_public *ek)
 	return false;
 }
 
+#define TAG_OCTET_STRING 0x04u
+#define LENGTH_IN_TWO 0x82u
+
+struct bytes ekcert_unwrap(struct bytes given)
+{
+	const uint8_t *p = given.data;
+
+	if (given.length > 4 && p[0] == TAG_OCTET_STRING && p[1] == LENGTH_IN_TWO &&
+	    ((size_t)p[2] << 8 | p[3]) == given.length - 4)
+		return (struct bytes){ p + 4, given.length - 4 };
+	return given;
+}
+
+/* Called for an extension that mbedTLS does not know, or for policies that it cannot judge. */
+static int unknown_extension(void *context, mbedtls_x509_crt const *crt, mbedtls_x509_buf const *oid, int critical,
+			     const unsigned char *p, const unsigned char *end)
+{
+	char *why = context, number[80] = "?";
+
+	(void)crt;
+	(void)p;
+	(void)end;
+	if (!critical)
+		return 0;
+	mbedtls_oid_get_numeric_string(number, sizeof(number), oid);
+	if (MBEDTLS_OID_CMP(MBEDTLS_OID_CERTIFICATE_POLICIES, oid) == 0)
+		snprintf(why, EKCERT_WHY, "critical certificate policies, which nobody here judges");
+	else
+		snprintf(why, EKCERT_WHY, "an unknown critical extension, %s", number);
+	return MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE;
+}
+
+bool ekcert_parse(struct bytes given, mbedtls_x509_crt *crt, struct fault *f)
+{
+	const struct bytes der = ekcert_unwrap(given);
+	char why[EKCERT_WHY] = "";
+	int error;
+
+	if (der.length == 0 || given.length > EKCERT_MAX)
+		return fault_set_text(f, FAULT_EK_CERTIFICATE, "EK certificate", "one X.509 certificate in DER",
+				      "%zu bytes, the limit is %u", given.length, EKCERT_MAX);
+	error = mbedtls_x509_crt_parse_der_with_ext_cb(crt, der.data, der.length, 1, unknown_extension, why);
+	if (error != 0 && !why[0])
+		snprintf(why, sizeof(why), "other bytes (mbedTLS error -%#x)", (unsigned int)-error);
+	if (error == 0 && crt->raw.len != der.length)
+		snprintf(why, sizeof(why), "%zu bytes behind it", der.length - crt->raw.len);
+	return !why[0] ||
+	       fault_set(f, FAULT_EK_CERTIFICATE, "EK certificate", "one X.509 certificate in DER", why);
+}
+
 static bool check_chain(mbedtls_x509_crt *crt, mbedtls_x509_crt *trusted, struct fault *f)
 {
 	uint32_t flags = 0;
@@ -63,12 +115,7 @@ bool ekcert_check(struct bytes der, const char *roots, const struct tpm_public *
 		fault_set(f, FAULT_INPUT, roots, "a PEM file of certificates, all readable", "something else");
 		goto out;
 	}
-	if (der.length == 0 || der.length > EKCERT_MAX || mbedtls_x509_crt_parse_der(&crt, der.data, der.length) != 0 ||
-	    crt.raw.len != der.length) {
-		fault_set(f, FAULT_EK_CERTIFICATE, "EK certificate", "one X.509 certificate in DER", "something else");
-		goto out;
-	}
-	if (!check_chain(&crt, &trusted, f))
+	if (!ekcert_parse(der, &crt, f) || !check_chain(&crt, &trusted, f))
 		goto out;
 	if (mbedtls_x509_crt_check_extended_key_usage(&crt, oid_ek_certificate, sizeof(oid_ek_certificate) - 1) != 0 ||
 	    !crt.ext_key_usage.buf.len) {

@@ -33,6 +33,7 @@ bool enrol_begin(const char *roots, struct bytes ek_certificate, struct bytes ek
 				      ak.name_alg);
 	memcpy(e->ak.area, ak_area.data, ak_area.length);
 	e->ak.area_length = ak_area.length;
+	ek_certificate = ekcert_unwrap(ek_certificate);
 	sha384(e->ak.ek_certificate, ek_certificate.data, ek_certificate.length);
 	random_fill(e->secret, sizeof(e->secret));
 	e->pending = credential_make(&ek, (struct bytes){ e->ak.name, e->ak.name_length }, e->secret, out, f);

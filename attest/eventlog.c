@@ -7,6 +7,7 @@
 #define EV_NO_ACTION 3u
 #define SPEC_ID "Spec ID Event03"
 #define SHA1_SIZE 20u
+#define NV_INDEX_TYPE 0x01u     /* TPM 2.0 Library, Part 2, "TPM_HT": first byte of an NV index's handle */
 
 struct cursor {
 	const uint8_t *data;
@@ -123,7 +124,7 @@ static enum eventlog_error next_digests(const struct eventlog *log, struct curso
 
 	if (c->bad)
 		return EVENTLOG_TRUNCATED;
-	if (count != log->algorithm_count)
+	if (count == 0 || count > log->algorithm_count)
 		return EVENTLOG_BAD_DIGESTS;
 	for (uint32_t i = 0; i < count; i++) {
 		unsigned index = find_algorithm(log, take_number(c, 2));
@@ -149,7 +150,7 @@ enum eventlog_error eventlog_next(const struct eventlog *log, size_t *offset, st
 	event->type = take_number(&c, 4);
 	if (c.bad)
 		return EVENTLOG_TRUNCATED;
-	if (event->pcr >= EVENTLOG_PCRS)
+	if (event->pcr >= EVENTLOG_PCRS && !(event->type == EV_NO_ACTION && event->pcr >> 24 == NV_INDEX_TYPE))
 		return EVENTLOG_BAD_PCR;
 	error = next_digests(log, &c, event);
 	if (error)
@@ -186,10 +187,10 @@ const char *eventlog_error_text(enum eventlog_error error)
 		[EVENTLOG_BAD_HEADER] = "the first event is not a Spec ID Event03",
 		[EVENTLOG_BAD_ALGORITHMS] = "the header's list of hash algorithms is wrong",
 		[EVENTLOG_BAD_PCR] = "an event names a PCR that does not exist",
-		[EVENTLOG_BAD_DIGESTS] = "an event does not have one digest for each algorithm",
+		[EVENTLOG_BAD_DIGESTS] = "an event has no digest, one twice, or one that the header does not list",
 		[EVENTLOG_OVERSIZED] = "an event's data are larger than any event's may be",
 		[EVENTLOG_BAD_STARTUP] = "a StartupLocality event in a wrong place or with a wrong locality",
-		[EVENTLOG_NO_BANK] = "the log has no digests of the wanted algorithm",
+		[EVENTLOG_NO_BANK] = "the log, or an event that was extended, has no digest of the wanted algorithm",
 	};
 
 	return (unsigned)error < sizeof(texts) / sizeof(texts[0]) ? texts[error] : "unknown error";

@@ -32,11 +32,11 @@ enum eventlog_error {
 	EVENTLOG_TRUNCATED, /* an event does not fit into what is left */
 	EVENTLOG_BAD_HEADER, /* the first event is not a Spec ID Event03 */
 	EVENTLOG_BAD_ALGORITHMS, /* none, too many, one twice, or one with a wrong digest size */
-	EVENTLOG_BAD_PCR, /* PCR number out of range */
-	EVENTLOG_BAD_DIGESTS, /* not exactly one digest for each algorithm of the header */
+	EVENTLOG_BAD_PCR, /* PCR number out of range, and no NV index that an event of no action tells of */
+	EVENTLOG_BAD_DIGESTS, /* no digest, one twice, or one of an algorithm that the header does not list */
 	EVENTLOG_OVERSIZED, /* event data larger than EVENTLOG_EVENT_DATA_MAX */
 	EVENTLOG_BAD_STARTUP, /* StartupLocality event in a wrong place or with a wrong locality */
-	EVENTLOG_NO_BANK, /* eventlog_replay: the log has no digests of that algorithm, or it is unknown */
+	EVENTLOG_NO_BANK, /* eventlog_replay: the log, or an event to replay, has no digest of that algorithm */
 };
 
 struct eventlog_algorithm {
@@ -53,8 +53,17 @@ struct eventlog {
 
 struct eventlog_event {
 	size_t offset, size;            /* of the whole record */
-	uint32_t pcr, type;
-	const uint8_t *digests[EVENTLOG_ALGS_MAX];      /* in the order of eventlog.algorithms */
+	/*
+	 * A register below EVENTLOG_PCRS; or an NV index, in an event of type EV_NO_ACTION only, which is extended into
+	 * no register (TCG PC Client Platform Firmware Profile, "NvIndexInstance").
+	 */
+	uint32_t pcr;
+	uint32_t type;
+	/*
+	 * In the order of eventlog.algorithms; NULL: the event has none of that algorithm.  The profile wants one for
+	 * each bank that is on; firmwares list in the header what they could do.
+	 */
+	const uint8_t *digests[EVENTLOG_ALGS_MAX];
 	const uint8_t *data;
 	uint32_t length;
 };

@@ -80,6 +80,8 @@ enum eventlog_error eventlog_replay(const struct eventlog *log, uint16_t algorit
 			error = start_locality(&event, pcrs[0], size, &locality_found, *extended);
 			if (error)
 				return error;
+		} else if (!digest) {
+			return EVENTLOG_NO_BANK;
 		} else {
 			extend(algorithm, pcrs[event.pcr], digest);
 			*extended |= 1u << event.pcr;

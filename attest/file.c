@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool file_read(const char *path, size_t max, struct bytes *out, struct fault *f)
@@ -13,10 +14,15 @@ bool file_read(const char *path, size_t max, struct bytes *out, struct fault *f)
 	FILE *in = fopen(path, "rb");
 	uint8_t *data = NULL;
 	size_t used = 0, size = 0;
+	struct stat status;
 
 	*out = (struct bytes){ NULL, 0 };
 	if (!in)
 		return fault_set(f, FAULT_INPUT, path, "a readable file", strerror(errno));
+	if (fstat(fileno(in), &status) == 0 && S_ISDIR(status.st_mode)) {
+		fclose(in);
+		return fault_set(f, FAULT_INPUT, path, "a file", "it is a folder");
+	}
 	while (used <= max) {
 		size_t n;
 
@@ -34,10 +40,14 @@ bool file_read(const char *path, size_t max, struct bytes *out, struct fault *f)
 			break;
 	}
 	if (ferror(in) || !feof(in) || used > max) {
+		const int error = ferror(in) ? errno : 0;
+
 		fclose(in);
 		free(data);
+		if (error)
+			return fault_set(f, FAULT_INPUT, path, "a file that can be read", strerror(error));
 		return fault_set_text(f, FAULT_INPUT, path, "a whole file within the limit",
-				      "more than %zu bytes or an error", max);
+				      used > max ? "more than %zu bytes" : "no memory for it, up to %zu bytes", max);
 	}
 	fclose(in);
 	*out = (struct bytes){ data, used };

@@ -69,8 +69,8 @@ bool platform_file(enum lzr_stream stream, uint64_t length, size_t max, struct b
 	uint8_t *data;
 
 	if (length == 0 || length > max)
-		return fault_set_text(f, FAULT_INPUT, stream_name(stream), "something within the limit", "%llu bytes",
-				      (unsigned long long)length);
+		return fault_set_text(f, FAULT_INPUT, stream_name(stream), "1 byte to the limit of evidence",
+				      "%llu bytes, the limit is %zu", (unsigned long long)length, max);
 	data = malloc(length);
 	if (!data)
 		return fault_set(f, FAULT_INPUT, stream_name(stream), "memory", "none");

@@ -88,6 +88,13 @@ void report_print(FILE *out, const struct verify_report *report, const struct re
 		if (report->policy.allow_without_iommu)
 			fprintf(out, "    the policy allows a machine without IOMMU\n");
 	}
+	for (unsigned int i = 0; i < REFERENCE_PCRS; i++)
+		if (report->differing >> i & 1) {
+			char label[] = "PCR 0 is";
+
+			label[4] = (char)('0' + i);
+			print_hex(out, label, report->pcr[i], sizeof(report->pcr[i]));
+		}
 	for (unsigned int i = 0; reference && i < REFERENCE_PCRS; i++)
 		if (reference->pcr[i].unchecked)
 			fprintf(out, "    PCR %u       not compared (reference says unchecked)\n", i);

@@ -126,24 +126,45 @@ static bool check_not_empty(const struct bundle *b, struct fault *f)
 	return true;
 }
 
-static bool check_reference(const struct reference *r, const struct bundle *b, const struct bootlog *log,
-			    struct fault *f)
+/* The first register that differs is the fault; it names the others, and the report has what was found in each. */
+static bool check_registers(const struct reference *r, const struct bundle *b, struct verify_report *report)
 {
-	for (unsigned int i = 0; i < REFERENCE_PCRS; i++) {
-		static const char *const what[REFERENCE_PCRS] = {
-			"PCR 0 (firmware)",
-			"PCR 1 (firmware configuration)",
-			"PCR 2 (option ROMs)",
-			"PCR 3 (option ROM data)",
-			"PCR 4 (loader and hypervisor PE)",
-			"PCR 5 (boot configuration)",
-			"PCR 6 (platform)",
-			"PCR 7 (Secure Boot)",
-		};
+	static const char *const what[REFERENCE_PCRS] = {
+		"PCR 0 (firmware)",
+		"PCR 1 (firmware configuration)",
+		"PCR 2 (option ROMs)",
+		"PCR 3 (option ROM data)",
+		"PCR 4 (loader and hypervisor PE)",
+		"PCR 5 (boot configuration)",
+		"PCR 6 (platform)",
+		"PCR 7 (Secure Boot)",
+	};
+	struct fault *f = &report->platform;
 
-		if (!r->pcr[i].unchecked && !reference_match(&r->pcr[i], what[i], b->pcr[i], f))
-			return false;
+	for (unsigned int i = 0; i < REFERENCE_PCRS; i++) {
+		struct fault own = { 0 };
+		size_t used = strlen(f->component);
+
+		memcpy(report->pcr[i], b->pcr[i], SHA384_SIZE);
+		if (r->pcr[i].unchecked || reference_match(&r->pcr[i], what[i], b->pcr[i], &own))
+			continue;
+		if (report->differing)
+			snprintf(f->component + used, sizeof(f->component) - used, "%s %u",
+				 strstr(f->component, ", also PCR") ? "," : ", also PCR", i);
+		else
+			*f = own;
+		report->differing |= 1u << i;
 	}
+	return !report->differing;
+}
+
+static bool check_reference(const struct reference *r, const struct bundle *b, struct verify_report *report)
+{
+	const struct bootlog *log = &report->log;
+	struct fault *f = &report->platform;
+
+	if (!check_registers(r, b, report))
+		return false;
 	return reference_match(&r->hypervisor, "hypervisor", log->hypervisor, f) &&
 	       reference_match(&r->signer, "signer key file", log->signer, f) &&
 	       reference_match(&r->boot_list, "boot list", log->boot_list, f) &&
@@ -233,7 +254,7 @@ static bool check_all(const struct verify_request *request, struct bundle *b, st
 		return fault_set(f, FAULT_USAGE, "request", "the nonce that was sent and the reference values", "none");
 	return bundle_decode(request->bundle, b, f) && check_quote(request, b, &report->quote, f) &&
 	       check_not_empty(b, f) && bootlog_check(b->log, b->pcr, &report->log, f) &&
-	       check_reference(request->reference, b, &report->log, f) &&
+	       check_reference(request->reference, b, report) &&
 	       check_signer(request, b, &report->log, &report->development_key, f) &&
 	       check_policy(b, report, f) && verify_records(request, b, report) &&
 	       check_services(request, report, f);

@@ -50,6 +50,8 @@ struct vm_report {
 struct verify_report {
 	struct fault platform;
 	bool development_key;
+	uint32_t differing;                     /* firmware registers that differ from the reference values, as bits */
+	uint8_t pcr[REFERENCE_PCRS][SHA384_SIZE];       /* what was found in them */
 	struct quote quote;                     /* spans into the request's bundle */
 	struct bootlog log;
 	struct policyview policy;

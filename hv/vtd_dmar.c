@@ -87,7 +87,9 @@ static enum hv_err add_unit(const uint8_t *drhd, unsigned length, struct dmar *o
 	out->units[n].all = drhd[4] & DMAR_DRHD_ALL;
 	out->units[n].segment = get16(drhd + 6);
 	out->units[n].base = get64(drhd + 8);
-	if (out->units[n].base == 0 || out->units[n].base % PAGE_SIZE != 0)
+	if (out->units[n].base == 0)
+		return HV_UNSUPPORTED;
+	if (out->units[n].base % PAGE_SIZE != 0)
 		return HV_BAD_INPUT;
 	for (unsigned i = 0; i < n; i++) {
 		if (out->units[i].base == out->units[n].base)
@@ -142,7 +144,8 @@ enum hv_err dmar_parse(const uint8_t *table, uint32_t length, struct dmar *out)
 			err = add_structure(table + at, size, out);
 		if (err) {
 			say("vtd: DMAR structure at byte %u (%u bytes, %u left): %s", at, size, length - at,
-			    err == HV_NO_MEMORY ? "more units or scopes than this build can keep" : "malformed");
+			    err == HV_NO_MEMORY ? "more units or scopes than this build can keep" :
+			    err == HV_UNSUPPORTED ? "a unit at address 0: the firmware has it off" : "malformed");
 			return err;
 		}
 		at += size;

@@ -195,7 +195,11 @@ static void bad_events_are_refused(void **state)
 	used = event;
 	put_event(8, 6, "abc", 3);
 	bytes[event + 8] = 1;
-	assert_int_equal(check(), EVENTLOG_BAD_DIGESTS);        /* one digest only */
+	assert_int_not_equal(check(), EVENTLOG_OK);             /* one digest only, and what follows is none of its data */
+	bytes[event + 8] = 0;
+	assert_int_equal(check(), EVENTLOG_BAD_DIGESTS);
+	bytes[event + 8] = 3;
+	assert_int_equal(check(), EVENTLOG_BAD_DIGESTS);        /* more than the header lists */
 	bytes[event + 8] = 2;
 	bytes[event + 12] = EVENTLOG_ALG_SHA384;
 	assert_int_not_equal(check(), EVENTLOG_OK);             /* SHA-384 twice */
@@ -207,6 +211,58 @@ static void bad_events_are_refused(void **state)
 	assert_int_equal(check(), EVENTLOG_OVERSIZED);
 	memcpy(bytes + used - 7, "\4\0\0", 4);
 	assert_int_equal(check(), EVENTLOG_TRUNCATED);
+}
+
+/* Firmware lists in the header what it could do; the events have the banks that are on. */
+static void banks_that_are_off(void **state)
+{
+	/* SHA-1, SHA-256 and SHA-384 in the header, the last two in its only event: a separator in PCR 0. */
+	static const uint8_t one_bank_more[] = {
+		0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 0, 0, 0, 'S', 'p', 'e',
+		'c', ' ', 'I', 'D', ' ', 'E', 'v', 'e', 'n', 't', '0', '3', 0, 0, 0, 0, 0, 0, 2, 0, 2, 3, 0, 0, 0, 4, 0, 20, 0,
+		11, 0, 32, 0, 12, 0, 48, 0, 0,
+	};
+	uint8_t pcrs[EVENTLOG_PCRS][EVENTLOG_DIGEST_MAX], expected[48 + EVENTLOG_DIGEST_MAX] = { 0 };
+
+	(void)state;
+	used = 0;
+	put_bytes(one_bank_more, sizeof(one_bank_more));
+	put_event(0, 4, "\0\0\0", 4);
+	assert_int_equal(replay(EVENTLOG_ALG_SHA384, pcrs), EVENTLOG_OK);
+	mbedtls_sha512_ret((const uint8_t *)"\0\0\0", 4, expected + 48, 1);
+	mbedtls_sha512_ret(expected, 96, expected, 1);
+	assert_memory_equal(pcrs[0], expected, 48);
+	/* The bank that is asked for is in each event that was extended, or nothing is replayed. */
+	put(0, 4);
+	put(4, 4);
+	put(1, 4);
+	put(EVENTLOG_ALG_SHA256, 2);
+	put_bytes(expected, 32);
+	put(0, 4);
+	assert_int_equal(replay(EVENTLOG_ALG_SHA256, pcrs), EVENTLOG_OK);
+	assert_int_equal(check(), EVENTLOG_NO_BANK);
+}
+
+/* What was extended into an NV index is told in events of no action (TCG PC Client Platform Firmware Profile). */
+static void nv_indices(void **state)
+{
+	uint8_t pcrs[EVENTLOG_PCRS][EVENTLOG_DIGEST_MAX], other[EVENTLOG_PCRS][EVENTLOG_DIGEST_MAX];
+
+	(void)state;
+	put_header();
+	put_event(0, 4, "\0\0\0", 4);
+	assert_int_equal(replay(EVENTLOG_ALG_SHA384, pcrs), EVENTLOG_OK);
+	put_event(0x01c40200, 3, "NvIndexInstance\0\1\0\0\0\0\0\0", 24);
+	assert_int_equal(replay(EVENTLOG_ALG_SHA384, other), EVENTLOG_OK);
+	assert_memory_equal(pcrs, other, sizeof(pcrs));
+	put_event(0x01c40200, 4, "\0\0\0", 4);
+	assert_int_equal(check(), EVENTLOG_BAD_PCR);            /* extended, and into no register */
+	put_header();
+	put_event(0x02c40200, 3, "abc", 3);
+	assert_int_equal(check(), EVENTLOG_BAD_PCR);            /* no NV index either */
+	put_header();
+	put_event(24, 3, "abc", 3);
+	assert_int_equal(check(), EVENTLOG_BAD_PCR);
 }
 
 static void retyped_events_show(void **state)
@@ -284,7 +340,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_log_replays), cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(bad_headers_are_refused), cmocka_unit_test(bad_algorithm_lists_are_refused),
-		cmocka_unit_test(bad_events_are_refused), cmocka_unit_test(retyped_events_show),
+		cmocka_unit_test(bad_events_are_refused), cmocka_unit_test(banks_that_are_off), cmocka_unit_test(nv_indices),
+		cmocka_unit_test(retyped_events_show),
 		cmocka_unit_test(no_action_extends_nothing), cmocka_unit_test(startup_locality),
 		cmocka_unit_test(errors_have_texts),
 	};

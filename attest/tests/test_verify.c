@@ -275,6 +275,44 @@ static void reference_names_the_file(void **state)
 	assert_string_equal(x->report.platform.component, "image switch");
 }
 
+/* All that differ are named at once: each is a value to record or a change to explain. */
+static void reference_names_every_register(void **state)
+{
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < 8; i++)
+		if (i != 3 && i != 6)
+			x->event[i].sha384[47] ^= 1;
+	fixture_rebuild(x);
+	assert_int_equal(fixture_verify(x), FAULT_REFERENCE);
+	assert_string_equal(x->report.platform.component, "PCR 0 (firmware), also PCR 1, 2, 4, 5, 7");
+	assert_int_equal(x->report.differing, 0xb7);
+	for (size_t i = 0; i < 8; i++)
+		assert_memory_equal(x->report.pcr[i], x->pcr[i], 48);
+}
+
+/* A part that is too large is called that. */
+static void sizes_above_the_limits(void **state)
+{
+	struct fixture *x = *state;
+	struct bundle *b = malloc(sizeof(*b));
+	uint8_t *log = calloc(1, EVIDENCE_LOG_MAX + 1);
+	struct fault f = { 0 };
+	uint8_t *whole = malloc(x->bundle_length);
+
+	memcpy(whole, x->bundle, x->bundle_length);
+	assert_true(bundle_decode((struct bytes){ whole, x->bundle_length }, b, &f));
+	b->log = (struct bytes){ log, EVIDENCE_LOG_MAX + 1 };
+	x->bundle_length = bundle_encode(b, x->bundle, sizeof(x->bundle));
+	assert_true(x->bundle_length > 0);
+	assert_int_equal(fixture_verify(x), FAULT_FORMAT);
+	assert_string_equal(x->report.platform.component, "event log in the bundle");
+	assert_string_equal(x->report.platform.found, "262145 bytes, the limit is 262144");
+	free(whole);
+	free(log);
+	free(b);
+}
+
 static void unchecked_register_is_not_compared(void **state)
 {
 	struct fixture *x = *state;
@@ -415,6 +453,8 @@ int main(void)
 		CASE(refused_boot_and_double_image),
 		CASE(empty_registers),
 		CASE(reference_names_the_file),
+		CASE(reference_names_every_register),
+		CASE(sizes_above_the_limits),
 		CASE(unchecked_register_is_not_compared),
 		CASE(development_key),
 		CASE(policy_on_the_way),
