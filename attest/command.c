@@ -2,6 +2,7 @@
 /* The subcommands about sessions and results. */
 #include "command.h"
 #include "file.h"
+#include "question.h"
 #include "report.h"
 #include "result.h"
 #include "serve.h"
@@ -76,20 +77,15 @@ static bool parse_nonce(const char *text, uint8_t nonce[NONCE_MAX], size_t *leng
 
 static int check(const struct options *o, struct reference *reference, struct verify_report *report, struct fault *f)
 {
-	struct verify_request request = { .release = RELEASE_NETWORK,
-					  .allow_development_key = o->allow_development_key };
+	struct verify_request request = { .allow_development_key = o->allow_development_key };
+	struct question question;
 	struct fault unknown = { 0 };
 	uint8_t nonce[NONCE_MAX];
 	struct ak_record ak;
 	struct bytes bundle;
 	struct store store;
-	bool good;
 
-	if (o->release && strcmp(o->release, "network") != 0 && strcmp(o->release, "channel") != 0)
-		fault_set(f, FAULT_USAGE, "--release", "network or channel", o->release);
-	else if (o->release && strcmp(o->release, "channel") == 0)
-		request.release = RELEASE_CHANNEL;
-	if (f->code != FAULT_UNCHECKED || !parse_nonce(o->nonce, nonce, &request.nonce.length, f) ||
+	if (!question_read(o, &question, &request, f) || !parse_nonce(o->nonce, nonce, &request.nonce.length, f) ||
 	    !store_open(&store, o->state, f) || !reference_load(o->reference, reference, f) ||
 	    !file_read(o->bundle, EVIDENCE_BUNDLE_MAX, &bundle, f))
 		return command_fail(f);
@@ -98,12 +94,11 @@ static int check(const struct options *o, struct reference *reference, struct ve
 	request.reference = reference;
 	if (store_load_ak(&store, verify_ak_name(bundle), &ak, &unknown))
 		request.ak = &ak;
-	good = verify_bundle(&request, report);
+	verify_bundle(&request, report);
 	(o->json ? report_print_json : report_print)(stdout, report, reference);
-	for (size_t i = 0; i < report->vm_count; i++)
-		good = good && report->vm[i].fault.code == FAULT_GOOD;
+	question_print(o->json ? stderr : stdout, &question, report);
 	file_free(&bundle);
-	return good ? 0 : 1;
+	return question_is_proved(&question, report) ? 0 : 1;
 }
 
 int command_check(int argc, char **argv)
@@ -115,7 +110,7 @@ int command_check(int argc, char **argv)
 	int status = 2;
 
 	if (report && reference &&
-	    command_parse(argc, argv, "bundle! nonce! reference! state! release allow-development-key json", &o))
+	    command_parse(argc, argv, "bundle! nonce! reference! state! release vm vm-key allow-development-key json", &o))
 		status = check(&o, reference, report, &f);
 	free(reference);
 	free(report);

@@ -21,7 +21,7 @@ bool file_read(const char *path, size_t max, struct bytes *out, struct fault *f)
 		return fault_set(f, FAULT_INPUT, path, "a readable file", strerror(errno));
 	if (fstat(fileno(in), &status) == 0 && S_ISDIR(status.st_mode)) {
 		fclose(in);
-		return fault_set(f, FAULT_INPUT, path, "a file", "it is a folder");
+		return fault_set(f, FAULT_INPUT, path, "a file", "a folder");
 	}
 	while (used <= max) {
 		size_t n;

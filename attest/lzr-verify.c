@@ -14,9 +14,11 @@ static const char usage[] =
 	"             [--allow-development-key]\n"
 	"             one attestor's session on standard input and output; with --ek-roots it enrols attestation\n"
 	"             keys of TPMs whose EK certificate leads to one of these roots\n"
-	"  check      --bundle FILE --nonce HEX --reference FILE --state DIR [--release network|channel]\n"
-	"             [--allow-development-key] [--json]\n"
-	"             appraises one evidence bundle against the nonce that was sent for it\n"
+	"  check      --bundle FILE --nonce HEX --reference FILE --state DIR [--vm NAME]\n"
+	"             [--release network|channel] [--vm-key FILE] [--allow-development-key] [--json]\n"
+	"             appraises one evidence bundle against the nonce that was sent for it; the exit status speaks of\n"
+	"             all VMs, with --vm of that one; --release channel (needs --vm): it came by that VM's own channel;\n"
+	"             --vm-key (with it): the key that it must bind\n"
 	"  result     --state DIR [--json]\n"
 	"             the last appraisal\n"
 	"  revoke     --state DIR --key FILE --vm NAME [--undo]\n"
@@ -60,6 +62,7 @@ static const struct {
 	{ "nonce", TEXT, offsetof(struct options, nonce), 0 },
 	{ "release", TEXT, offsetof(struct options, release), 0 },
 	{ "vm", TEXT, offsetof(struct options, vm), 0 },
+	{ "vm-key", TEXT, offsetof(struct options, vm_key), 0 },
 	{ "out", TEXT, offsetof(struct options, out), 0 },
 	{ "lease", TEXT, offsetof(struct options, lease_seconds), 0 },
 	{ "port", TEXT, offsetof(struct options, port), 0 },

@@ -15,7 +15,7 @@ const char *report_control_status(uint64_t status)
 	static const char *const names[] = { "ok",	    "no-port",	    "rate",	      "malformed",
 					     "signature",   "wrong-vm",	    "wrong-instance", "wrong-measurement",
 					     "wrong-label", "wrong-policy", "wrong-nonce",    "expired",
-					     "duration",    "kind" };
+					     "duration",    "kind",	   "shut" };
 
 	return status < sizeof(names) / sizeof(names[0]) ? names[status] : "unknown";
 }
@@ -81,8 +81,9 @@ void report_print(FILE *out, const struct verify_report *report, const struct re
 	fprintf(out, "platform: ");
 	print_fault(out, f);
 	if (f->code == FAULT_GOOD) {
-		fprintf(out, "    TPM         clock %" PRIu64 " ms, %u resets, %u restarts\n", report->quote.clock_ms,
-			report->quote.reset_count, report->quote.restart_count);
+		fprintf(out, "    TPM         clock %" PRIu64 " ms%s, %u resets, %u restarts, firmware %#" PRIx64 "\n",
+			report->quote.clock_ms, report->quote.clock_safe ? "" : " (may have been set back)",
+			report->quote.reset_count, report->quote.restart_count, report->quote.firmware);
 		if (report->development_key)
 			fprintf(out, "    DEVELOPMENT KEY accepted because --allow-development-key was given\n");
 		if (report->policy.allow_without_iommu)
@@ -181,8 +182,11 @@ void report_print_json(FILE *out, const struct verify_report *report, const stru
 
 	fprintf(out, "{\"platform\":");
 	report_json_fault(out, &report->platform);
-	fprintf(out, ",\"development_key\":%s,\"clock_ms\":%" PRIu64 ",\"resets\":%u,\"unchecked_pcrs\":[",
-		report->development_key ? "true" : "false", report->quote.clock_ms, report->quote.reset_count);
+	fprintf(out,
+		",\"development_key\":%s,\"clock_ms\":%" PRIu64 ",\"clock_safe\":%s,\"resets\":%u,"
+		"\"tpm_firmware\":\"%#" PRIx64 "\",\"unchecked_pcrs\":[",
+		report->development_key ? "true" : "false", report->quote.clock_ms,
+		report->quote.clock_safe ? "true" : "false", report->quote.reset_count, report->quote.firmware);
 	for (unsigned int i = 0; reference && i < REFERENCE_PCRS; i++)
 		if (reference->pcr[i].unchecked) {
 			fprintf(out, "%s%u", comma ? "," : "", i);

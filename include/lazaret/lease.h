@@ -33,7 +33,7 @@ struct lzr_result {
 	uint8_t policy[LZR_DIGEST_SIZE];
 	uint8_t port_nonce[LZR_PORT_NONCE_SIZE];
 	uint64_t duration_ns;                   /* lease, counted from the port nonce's issue; 0 in a revocation */
-	uint64_t serial;                        /* the verifier's own counter, for its log; the switch only audits it */
+	uint64_t serial;                        /* the verifier's own counter, for its log; nothing in the switch */
 };
 _Static_assert(sizeof(struct lzr_result) == 232, "result layout");
 _Static_assert(offsetof(struct lzr_result, port_nonce) == 184, "result layout");
