@@ -110,7 +110,8 @@ int command_check(int argc, char **argv)
 	int status = 2;
 
 	if (report && reference &&
-	    command_parse(argc, argv, "bundle! nonce! reference! state! release vm vm-key allow-development-key json", &o))
+	    command_parse(argc, argv, "bundle! nonce! reference! state! release vm vm-key allow-development-key json",
+			  &o))
 		status = check(&o, reference, report, &f);
 	free(reference);
 	free(report);

@@ -9,7 +9,8 @@
 
 /* Every option any subcommand takes; a subcommand refuses one it does not know (command_parse). */
 struct options {
-	const char *state, *reference, *key, *roots, *bundle, *nonce, *release, *vm, *vm_key, *out, *lease_seconds, *port;
+	const char *state, *reference, *key, *roots, *bundle, *nonce, *release, *vm, *vm_key,
+		*out, *lease_seconds, *port;
 	const char *loader, *hypervisor, *boot_list, *signer, *policy;
 	const char *manifest[OPTION_REPEAT_MAX];
 	const char *pcr[OPTION_REPEAT_MAX];

@@ -32,7 +32,8 @@ static bool read_vm(const void *fdt, int node, struct policyview_vm *vm)
 	const void *measurement = fdt_getprop(fdt, node, "measurement", &length);
 
 	if (!name || !pdt_copy_name(vm->name, name, strcspn(name, "@")) ||
-	    !pdt_string(fdt, node, "image", vm->image) || !pdt_label(fdt, node, &vm->label) || !pdt_vms(fdt, node, "introspects", &vm->introspects))
+	    !pdt_string(fdt, node, "image", vm->image) || !pdt_label(fdt, node, &vm->label) ||
+	    !pdt_vms(fdt, node, "introspects", &vm->introspects))
 		return false;
 	vm->attests = pdt_has(fdt, node, "attests");
 	vm->service = pdt_has(fdt, node, "service");

@@ -136,7 +136,8 @@ static TSS2_RC read_nv(ESYS_CONTEXT *esys, TPM2_HANDLE index, uint8_t *out, size
 /* A certificate's own length: an NV index may be larger than what was written into it. */
 static size_t der_length(const uint8_t *der, size_t length)
 {
-	const bool outer = length >= 4 && (der[0] == 0x30 || der[0] == 0x04);   /* SEQUENCE, or one in an OCTET STRING */
+	/* A SEQUENCE, or one in an OCTET STRING. */
+	const bool outer = length >= 4 && (der[0] == 0x30 || der[0] == 0x04);
 	size_t total = outer && der[1] == 0x82 ? 4 + (size_t)(der[2] << 8 | der[3]) : length;
 
 	return total < length ? total : length;

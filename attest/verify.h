@@ -32,7 +32,7 @@ struct verify_request {
 	struct bytes nonce;                     /* what was sent to this attestor, for this bundle */
 	enum evidence_release release;          /* the way it came */
 	const char *vm;                         /* RELEASE_CHANNEL: whose channel that was, by name; else NULL */
-	struct bytes vm_key;                    /* RELEASE_CHANNEL: what its statement must bind; data NULL: not asked */
+	struct bytes vm_key;                    /* RELEASE_CHANNEL: what it must bind; data NULL: not asked */
 	const struct reference *reference;
 	const struct ak_record *ak;             /* the enrolled key of that name, NULL: none */
 	bool allow_development_key;
@@ -50,7 +50,7 @@ struct vm_report {
 struct verify_report {
 	struct fault platform;
 	bool development_key;
-	uint32_t differing;                     /* firmware registers that differ from the reference values, as bits */
+	uint32_t differing;                     /* bit n: firmware register n is not a reference value */
 	uint8_t pcr[REFERENCE_PCRS][SHA384_SIZE];       /* what was found in them */
 	struct quote quote;                     /* spans into the request's bundle */
 	struct bootlog log;

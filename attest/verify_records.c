@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hypervisor's records.  They come through the attestor, and what the measured policy, the log or the bundle itself
- * tells as well is compared; a flag that this verifier does not know, or a reserved byte that is set, is refused, for it
- * may mean something that had to be judged.
+ * tells as well is compared; a flag that this verifier does not know, or a reserved byte that is set, is refused, for
+ * it may mean something that had to be judged.
  */
 #include "verify_vm.h"
 

@@ -195,7 +195,7 @@ static void bad_events_are_refused(void **state)
 	used = event;
 	put_event(8, 6, "abc", 3);
 	bytes[event + 8] = 1;
-	assert_int_not_equal(check(), EVENTLOG_OK);             /* one digest only, and what follows is none of its data */
+	assert_int_not_equal(check(), EVENTLOG_OK);             /* one digest; no data follow */
 	bytes[event + 8] = 0;
 	assert_int_equal(check(), EVENTLOG_BAD_DIGESTS);
 	bytes[event + 8] = 3;
@@ -218,9 +218,9 @@ static void banks_that_are_off(void **state)
 {
 	/* SHA-1, SHA-256 and SHA-384 in the header, the last two in its only event: a separator in PCR 0. */
 	static const uint8_t one_bank_more[] = {
-		0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 0, 0, 0, 'S', 'p', 'e',
-		'c', ' ', 'I', 'D', ' ', 'E', 'v', 'e', 'n', 't', '0', '3', 0, 0, 0, 0, 0, 0, 2, 0, 2, 3, 0, 0, 0, 4, 0, 20, 0,
-		11, 0, 32, 0, 12, 0, 48, 0, 0,
+		0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 0, 0, 0,
+		'S', 'p', 'e', 'c', ' ', 'I', 'D', ' ', 'E', 'v', 'e', 'n', 't', '0', '3', 0, 0, 0, 0, 0, 0, 2, 0, 2,
+		3, 0, 0, 0, 4, 0, 20, 0, 11, 0, 32, 0, 12, 0, 48, 0, 0,
 	};
 	uint8_t pcrs[EVENTLOG_PCRS][EVENTLOG_DIGEST_MAX], expected[48 + EVENTLOG_DIGEST_MAX] = { 0 };
 
@@ -340,7 +340,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_log_replays), cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(bad_headers_are_refused), cmocka_unit_test(bad_algorithm_lists_are_refused),
-		cmocka_unit_test(bad_events_are_refused), cmocka_unit_test(banks_that_are_off), cmocka_unit_test(nv_indices),
+		cmocka_unit_test(bad_events_are_refused),
+		cmocka_unit_test(banks_that_are_off), cmocka_unit_test(nv_indices),
 		cmocka_unit_test(retyped_events_show),
 		cmocka_unit_test(no_action_extends_nothing), cmocka_unit_test(startup_locality),
 		cmocka_unit_test(errors_have_texts),

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libfdt.h>
-
-static const char *const vm_name[VM_COUNT] = { "red", "blue", "visitor", "switch", "attestor" };
-static const uint8_t vm_level[VM_COUNT] = { 2, 1, 0, 2, 2 };
+const char *const fixture_name[VM_COUNT] = { "red", "blue", "visitor", "switch", "attestor" };
+const uint8_t fixture_level[VM_COUNT] = { 2, 1, 0, 2, 2 };
 
 void fixture_event_hash(struct fixture_event *e)
 {
@@ -65,7 +63,7 @@ static void add_boot(struct fixture *x)
 	sha384(digest, x->policy, x->policy_length);
 	add_file(x, 9, LZR_FILE_POLICY, "policy.dtb", x->policy_length, digest);
 	for (int vm = 0; vm < VM_COUNT; vm++)
-		add_file(x, 11, LZR_FILE_MANIFEST, vm_name[vm], 1000, x->manifest[vm]);
+		add_file(x, 11, LZR_FILE_MANIFEST, fixture_name[vm], 1000, x->manifest[vm]);
 	add_event(x, 8, LZR_EV_SEPARATOR, cap, sizeof(cap));
 	add_event(x, 9, LZR_EV_SEPARATOR, cap, sizeof(cap));
 	add_event(x, 11, LZR_EV_SEPARATOR, cap, sizeof(cap));
@@ -124,98 +122,6 @@ void fixture_replay(struct fixture *x)
 					     (struct bytes[]){ { x->pcr[p], 48 }, { x->event[i].sha384, 48 } }, 2);
 }
 
-static void fdt_label(void *fdt, uint8_t level)
-{
-	fdt32_t cells[3] = { cpu_to_fdt32(level), 0, 0 };
-
-	assert(fdt_property(fdt, "label", cells, sizeof(cells)) == 0);
-}
-
-int fixture_reader = VM_COUNT;
-
-static void fdt_vm(void *fdt, int vm, const uint8_t measurement[48])
-{
-	const fdt32_t everybody[VM_COUNT] = { cpu_to_fdt32(0), cpu_to_fdt32(1), cpu_to_fdt32(2), cpu_to_fdt32(3),
-					      cpu_to_fdt32(4) };
-	char node[32];
-
-	snprintf(node, sizeof(node), "%s@%d", vm_name[vm], vm);
-	assert(fdt_begin_node(fdt, node) == 0);
-	fdt_property_string(fdt, "image", vm_name[vm]);
-	if (vm == VM_VISITOR)
-		fdt_property(fdt, "measure-only", NULL, 0);
-	else
-		fdt_property(fdt, "measurement", measurement, 48);
-	fdt_label(fdt, vm_level[vm]);
-	if (vm >= VM_SWITCH)
-		fdt_property(fdt, "service", NULL, 0);
-	if (vm == VM_ATTESTOR)
-		fdt_property(fdt, "attests", everybody, sizeof(everybody));
-	if (vm == fixture_reader)
-		fdt_property_u32(fdt, "introspects", VM_ATTESTOR);
-	fdt_end_node(fdt);
-}
-
-static void fdt_link(void *fdt, int number, int a, int network)
-{
-	char node[32];
-
-	snprintf(node, sizeof(node), "link@%d", number);
-	fdt_begin_node(fdt, node);
-	fdt_property_u32(fdt, "a", (uint32_t)a);
-	fdt_property_string(fdt, "a-device", "net0");
-	fdt_property_u32(fdt, "a-pair", 0);
-	fdt_property_u32(fdt, "b", VM_SWITCH);
-	fdt_property_string(fdt, "b-device", "ports");
-	fdt_property_u32(fdt, "b-pair", (uint32_t)number);
-	fdt_property_u32(fdt, "network", (uint32_t)network);
-	fdt_label(fdt, (uint8_t)network);
-	fdt_end_node(fdt);
-}
-
-static void fdt_device(void *fdt)
-{
-	fdt_begin_node(fdt, "devices");
-	fdt_begin_node(fdt, "nvme@0");
-	fdt_property_u32(fdt, "vm", VM_RED);
-	fdt_end_node(fdt);
-	fdt_end_node(fdt);
-}
-
-size_t fixture_write_policy(uint8_t *out, size_t size, const uint8_t (*manifest)[48])
-{
-	static const char levels[] = "UNTRUSTED\0RESTRICTED\0SECRET";
-
-	assert(fdt_create(out, (int)size) == 0 && fdt_finish_reservemap(out) == 0 && fdt_begin_node(out, "") == 0);
-	fdt_property_string(out, "compatible", LZR_POLICY_COMPATIBLE);
-	fdt_property_u64(out, "version", 7);
-	fdt_property(out, "levels", levels, sizeof(levels));
-	fdt_begin_node(out, "vms");
-	for (int vm = 0; vm < VM_COUNT; vm++)
-		fdt_vm(out, vm, manifest[vm]);
-	fdt_end_node(out);
-	fdt_device(out);
-	fdt_begin_node(out, "links");
-	fdt_link(out, 0, VM_RED, 2);
-	fdt_link(out, 1, VM_BLUE, 1);
-	fdt_link(out, 2, VM_VISITOR, 0);
-	fdt_link(out, 3, VM_ATTESTOR, 1);
-	fdt_end_node(out);
-	fdt_begin_node(out, "networks");
-	for (uint8_t i = 0; i < 3; i++) {
-		char node[16];
-
-		snprintf(node, sizeof(node), "net@%u", i);
-		fdt_begin_node(out, node);
-		fdt_label(out, i);
-		fdt_end_node(out);
-	}
-	fdt_end_node(out);
-	fdt_end_node(out);
-	assert(fdt_finish(out) == 0);
-	return fdt_totalsize(out);
-}
-
 static void fill_records(struct fixture *x)
 {
 	struct lzr_platform_record *p = &x->now.platform;
@@ -233,8 +139,8 @@ static void fill_records(struct fixture *x)
 			.vm = vm, .state = LZR_VM_RUNNING, .instance = vm + 1, .starts = 1, .epoch = 2 + vm,
 		};
 		r->flags = (vm >= VM_SWITCH ? LZR_VM_SERVICE : 0) | (vm == VM_RED ? LZR_VM_HAS_DEVICE : 0);
-		r->label.level = vm_level[vm];
-		memcpy(r->name, vm_name[vm], strlen(vm_name[vm]));
+		r->label.level = fixture_level[vm];
+		memcpy(r->name, fixture_name[vm], strlen(fixture_name[vm]));
 		memcpy(r->measurement, x->manifest[vm], 48);
 	}
 	sha384(x->now.vms[VM_RED].dma, "nvme", 4);
@@ -386,7 +292,7 @@ void fixture_state_all(struct fixture *x)
 void fixture_state_one(struct fixture *x, int vm)
 {
 	x->release = RELEASE_CHANNEL;
-	x->vm = vm_name[vm];
+	x->vm = fixture_name[vm];
 	x->claim[vm].release = RELEASE_CHANNEL;
 	x->stated_count = 1;
 	x->stated[0] = vm;
@@ -441,7 +347,7 @@ void fixture_refer(struct fixture *x)
 	for (int vm = 0; vm < VM_COUNT; vm++) {
 		if (vm == VM_VISITOR)
 			continue;
-		snprintf(r->image[r->image_count].name, LZR_NAME_MAX, "%s", vm_name[vm]);
+		snprintf(r->image[r->image_count].name, LZR_NAME_MAX, "%s", fixture_name[vm]);
 		memcpy(r->image[r->image_count++].digest, x->manifest[vm], 48);
 	}
 }

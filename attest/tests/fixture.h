@@ -14,6 +14,9 @@
 
 enum fixture_vm { VM_RED, VM_BLUE, VM_VISITOR, VM_SWITCH, VM_ATTESTOR, VM_COUNT };
 
+extern const char *const fixture_name[VM_COUNT];
+extern const uint8_t fixture_level[VM_COUNT];
+
 struct fixture_event {
 	uint32_t pcr, type;
 	uint8_t data[96];

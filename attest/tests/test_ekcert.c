@@ -101,7 +101,8 @@ static struct bytes make(const char *oid, size_t oid_length, bool critical, stru
 	assert_int_equal(mbedtls_x509write_crt_set_subject_name(&w, "CN=EK"), 0);
 	assert_int_equal(mbedtls_x509write_crt_set_issuer_name(&w, "CN=EK"), 0);
 	assert_int_equal(mbedtls_x509write_crt_set_validity(&w, "20260101000000", "20360101000000"), 0);
-	assert_int_equal(mbedtls_x509write_crt_set_extension(&w, oid, oid_length, critical, value.data, value.length), 0);
+	assert_int_equal(mbedtls_x509write_crt_set_extension(&w, oid, oid_length, critical, value.data, value.length),
+			 0);
 	n = mbedtls_x509write_crt_der(&w, out, size, random_mbedtls, NULL);
 	assert_true(n > 0);
 	mbedtls_mpi_free(&serial);

@@ -72,7 +72,7 @@ enum agree agree_boot(void *dtb, uint64_t size, const char **why)
 	return flow_check() ? AGREE_ACCEPTED : AGREE_REFUSED;
 }
 
-/* --- what hv/derive.c needs besides --------------------------------------------------------------------------------- */
+/* --- what hv/derive.c needs besides ------------------------------------------------------------------------------- */
 
 struct vm vms[LZR_VM_MAX];
 
