@@ -10,6 +10,7 @@
 #include "graph.h"
 
 #define SWITCH_FILE_MAX (4u << 20)
+#define NOT_COMPILED "expected a compiled policy, as \"lzr-policy build\" writes it"
 
 bool source_policy_read(struct source_policy *source, const char *path, const struct arguments *a)
 {
@@ -146,19 +147,36 @@ static uint8_t *load(const char *path, size_t limit, size_t *size)
 	return bytes;
 }
 
+/* The digest of the key file that a compiled policy names; false when it names none. */
+static bool named_signer(const struct outline *outline, uint8_t signer[LZR_DIGEST_SIZE])
+{
+	const struct outline_line *named = outline_line(&outline->subjects[0], "signer");
+
+	for (unsigned i = 0; named && i < LZR_DIGEST_SIZE; i++) {
+		const char byte[3] = { named->value[2 * i], named->value[2 * i + 1], 0 };
+		signer[i] = (uint8_t)strtoul(byte, NULL, 16);
+	}
+	return named != NULL;
+}
+
+/* What "verify" would refuse gets no signature. */
 int command_sign(const struct arguments *a)
 {
-	uint8_t signature[LZR_POLICY_SIGNATURE_SIZE];
+	uint8_t signature[LZR_POLICY_SIGNATURE_SIZE], signer[LZR_DIGEST_SIZE];
+	struct outline outline = { 0 };
 	size_t size;
 	uint8_t *dtb = load(a->files[0], LZR_POLICY_MAX, &size);
+	bool compiled = dtb && outline_dtb(&outline, dtb, size);
+	bool good = compiled && key_sign(a->values[OPTION_KEY], a->values[OPTION_PASSPHRASE_FILE],
+					 named_signer(&outline, signer) ? signer : NULL, dtb, size, signature);
 
-	if (!dtb)
-		return EXIT_REFUSED;
-	bool good = key_sign(a->values[OPTION_KEY], dtb, size, signature);
+	if (dtb && !compiled)
+		command_error(0, a->files[0], NOT_COMPILED);
+	else if (dtb && !good)
+		command_error(0, key_error(), NULL);
+	outline_free(&outline);
 	free(dtb);
-	if (!good)
-		return command_error(EXIT_REFUSED, key_error(), NULL);
-	return store(a->values[OPTION_OUT], signature, sizeof(signature));
+	return good ? store(a->values[OPTION_OUT], signature, sizeof(signature)) : EXIT_REFUSED;
 }
 
 static void print_hex(const char *what, const uint8_t *bytes, size_t size)
@@ -247,7 +265,7 @@ int command_show(const struct arguments *a)
 	if (good)
 		show_outline(stdout, &outline);
 	else
-		command_error(0, a->files[0], "expected a compiled policy, as \"lzr-policy build\" writes it");
+		command_error(0, a->files[0], NOT_COMPILED);
 	outline_free(&outline);
 	free(dtb);
 	return good ? 0 : EXIT_REFUSED;
@@ -272,7 +290,7 @@ struct compiled {
 static bool compiled_read(struct compiled *c, const struct arguments *a, unsigned side)
 {
 	if (!outline_dtb(&c->outline, c->dtb, c->dtb_size)) {
-		command_error(0, a->files[side], "expected a compiled policy, as \"lzr-policy build\" writes it");
+		command_error(0, a->files[side], NOT_COMPILED);
 		return false;
 	}
 	if (a->file_count != 4)

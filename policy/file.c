@@ -45,7 +45,20 @@ static bool write_all(int fd, const uint8_t *data, size_t size)
 		data += wrote > 0 ? wrote : 0;
 		size -= wrote > 0 ? (size_t)wrote : 0;
 	}
-	return close(fd) == 0 && good;
+	return good && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);        /* a pipe cannot */
+}
+
+bool file_create(const char *path, const void *data, size_t size, unsigned mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return false;
+	bool whole = write_all(fd, data, size);
+	if (close(fd) == 0 && whole)
+		return true;
+	unlink(path);
+	return false;
 }
 
 /*
@@ -59,7 +72,8 @@ bool file_store(const char *path, const void *data, size_t size, unsigned mode)
 
 	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
 		int there = mode & S_IROTH ? open(path, O_WRONLY | O_TRUNC | O_CLOEXEC) : -1;
-		return there >= 0 && write_all(there, data, size);
+		bool whole = there >= 0 && write_all(there, data, size);
+		return there >= 0 && close(there) == 0 && whole;
 	}
 
 	snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid());
@@ -67,7 +81,8 @@ bool file_store(const char *path, const void *data, size_t size, unsigned mode)
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return false;
-	if (write_all(fd, data, size) && rename(temporary, path) == 0)
+	bool whole = write_all(fd, data, size);
+	if (close(fd) == 0 && whole && rename(temporary, path) == 0)
 		return true;
 	unlink(temporary);
 	return false;

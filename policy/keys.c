@@ -2,9 +2,12 @@
 /*
  * Signer's and verifier's keys: ECDSA on P-384.  The public key file is struct lzr_key_header and the DER of the key.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/ecdsa.h>
@@ -15,8 +18,10 @@
 #include <mbedtls/sha512.h>
 
 #include "policy.h"
+#include "secretkey.h"
 
 #define KEY_FILE_MAX 4096u
+#define KEY_PATH_MAX 4200u
 
 static char why[512];
 
@@ -45,34 +50,99 @@ bool digest(const void *data, size_t size, uint8_t out[LZR_DIGEST_SIZE])
 	return true;
 }
 
-static bool store(const char *prefix, const char *suffix, const void *data, size_t size, unsigned mode)
-{
-	char path[4096];
+/* --- a new key ---------------------------------------------------------------------------------------------------- */
 
-	snprintf(path, sizeof(path), "%s%s", prefix, suffix);
-	return file_store(path, data, size, mode) || wrong(path, "cannot write", 0);
+enum { FILE_SECRET, FILE_PUBLIC, FILE_KEY, KEY_FILES };
+
+static const struct key_file {
+	const char *suffix;
+	unsigned mode;
+} key_files[KEY_FILES] = { { ".pem", 0600 }, { ".pub.pem", 0644 }, { ".lzrkey", 0644 } };
+
+struct key_content {
+	uint8_t bytes[KEY_FILE_MAX];
+	size_t size;
+};
+
+/* The key file that the loader measures. */
+static bool key_file_make(mbedtls_pk_context *key, bool development, struct key_content *out)
+{
+	struct lzr_key_header header = { .magic = LZR_KEY_MAGIC, .flags = development ? LZR_KEY_DEVELOPMENT : 0 };
+	uint8_t buffer[KEY_FILE_MAX - sizeof(header)];
+	int length = mbedtls_pk_write_pubkey_der(key, buffer, sizeof(buffer));
+
+	if (length <= 0)
+		return false;
+	header.der_length = (uint32_t)length;
+	memcpy(out->bytes, &header, sizeof(header));
+	memcpy(out->bytes + sizeof(header), buffer + sizeof(buffer) - length, (size_t)length);
+	out->size = sizeof(header) + (size_t)length;
+	return true;
+}
+
+static bool key_contents_make(mbedtls_pk_context *key, bool development, struct key_content contents[KEY_FILES])
+{
+	if (!key_file_make(key, development, &contents[FILE_KEY]) ||
+	    mbedtls_pk_write_pubkey_pem(key, contents[FILE_PUBLIC].bytes, KEY_FILE_MAX) ||
+	    mbedtls_pk_write_key_pem(key, contents[FILE_SECRET].bytes, KEY_FILE_MAX))
+		return false;
+	contents[FILE_PUBLIC].size = strlen((char *)contents[FILE_PUBLIC].bytes);
+	contents[FILE_SECRET].size = strlen((char *)contents[FILE_SECRET].bytes);
+	return true;
+}
+
+static bool key_path(const char *prefix, unsigned file, char path[KEY_PATH_MAX])
+{
+	int length = snprintf(path, KEY_PATH_MAX, "%s%s", prefix, key_files[file].suffix);
+
+	return length > 0 && (unsigned)length < KEY_PATH_MAX;
+}
+
+/* A link that leads nowhere is there, too. */
+static bool key_paths_free(const char *prefix)
+{
+	char path[KEY_PATH_MAX];
+	struct stat status;
+
+	for (unsigned i = 0; i < KEY_FILES; i++) {
+		if (!key_path(prefix, i, path))
+			return wrong(prefix, "the name is too long", 0);
+		if (lstat(path, &status) == 0)
+			return wrong(path, "is there already; no key is written over another: give another --out", 0);
+		if (errno != ENOENT) {
+			snprintf(why, sizeof(why), "%.300s: cannot write: %s", path, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* All three files, or none: what this run made it takes away again, and nothing else. */
+static bool key_contents_store(const char *prefix, const struct key_content contents[KEY_FILES])
+{
+	char path[KEY_PATH_MAX];
+	unsigned made = 0;
+
+	while (made < KEY_FILES && key_path(prefix, made, path) &&
+	       file_create(path, contents[made].bytes, contents[made].size, key_files[made].mode))
+		made++;
+	if (made == KEY_FILES)
+		return true;
+	snprintf(why, sizeof(why), "%.300s: cannot write a new file: %s", path, strerror(errno));
+	while (made-- > 0)
+		if (key_path(prefix, made, path))
+			unlink(path);
+	return false;
 }
 
 static bool write_key(mbedtls_pk_context *key, const char *prefix, bool development)
 {
-	uint8_t buffer[KEY_FILE_MAX], file[KEY_FILE_MAX];
-	struct lzr_key_header header = { .magic = LZR_KEY_MAGIC, .flags = development ? LZR_KEY_DEVELOPMENT : 0 };
+	struct key_content contents[KEY_FILES];
+	bool good = key_contents_make(key, development, contents) ? key_contents_store(prefix, contents)
+								   : wrong(prefix, "cannot encode the key", 0);
 
-	int length = mbedtls_pk_write_pubkey_der(key, buffer, sizeof(buffer));
-	if (length <= 0 || (size_t)length + sizeof(header) > sizeof(file))
-		return wrong(prefix, "cannot encode the key", length);
-	header.der_length = (uint32_t)length;
-	memcpy(file, &header, sizeof(header));
-	memcpy(file + sizeof(header), buffer + sizeof(buffer) - length, (size_t)length);
-	if (!store(prefix, ".lzrkey", file, sizeof(header) + (size_t)length, 0644))
-		return false;
-	int code = mbedtls_pk_write_pubkey_pem(key, buffer, sizeof(buffer));
-	if (code || !store(prefix, ".pub.pem", buffer, strlen((char *)buffer), 0644))
-		return wrong(prefix, "cannot write the public key", code);
-	code = mbedtls_pk_write_key_pem(key, buffer, sizeof(buffer));
-	bool good = !code && store(prefix, ".pem", buffer, strlen((char *)buffer), 0600);
-	mbedtls_platform_zeroize(buffer, sizeof(buffer));
-	return good || wrong(prefix, "cannot write the private key", code);
+	mbedtls_platform_zeroize(contents, sizeof(contents));
+	return good;
 }
 
 struct random {
@@ -98,6 +168,8 @@ bool key_generate(const char *prefix, bool development)
 	mbedtls_pk_context key;
 	struct random random;
 
+	if (!key_paths_free(prefix))
+		return false;
 	mbedtls_pk_init(&key);
 	int code = random_open(&random);
 	if (!code)
@@ -111,8 +183,35 @@ bool key_generate(const char *prefix, bool development)
 	return good;
 }
 
+/* --- signing ------------------------------------------------------------------------------------------------------ */
+
+/* Is the secret key that of the key file with this digest, be it a development key's or another's? */
+static bool belongs_to(mbedtls_pk_context *key, const uint8_t signer[LZR_DIGEST_SIZE])
+{
+	struct key_content content;
+	uint8_t hash[LZR_DIGEST_SIZE];
+
+	for (unsigned development = 0; development < 2; development++)
+		if (key_file_make(key, development, &content) && digest(content.bytes, content.size, hash) &&
+		    !memcmp(hash, signer, sizeof(hash)))
+			return true;
+	return false;
+}
+
+static bool load_secret(const char *pem, const char *passphrase, const uint8_t *signer, mbedtls_pk_context *key)
+{
+	if (!secretkey_read(key, pem, passphrase, why, sizeof(why)))
+		return false;
+	if (!mbedtls_pk_can_do(key, MBEDTLS_PK_ECDSA) || mbedtls_pk_ec(*key)->grp.id != MBEDTLS_ECP_DP_SECP384R1)
+		return wrong(pem, "expected a key on P-384", 0);
+	if (signer && !belongs_to(key, signer))
+		return wrong(pem, "is not the key that the policy names as its signer", 0);
+	return true;
+}
+
 /* Deterministic (RFC 6979), so the same policy and key give the same signature. */
-bool key_sign(const char *pem, const void *data, size_t size, uint8_t signature[LZR_POLICY_SIGNATURE_SIZE])
+bool key_sign(const char *pem, const char *passphrase, const uint8_t *signer, const void *data, size_t size,
+	      uint8_t signature[LZR_POLICY_SIGNATURE_SIZE])
 {
 	uint8_t hash[LZR_DIGEST_SIZE];
 	mbedtls_pk_context key;
@@ -123,12 +222,7 @@ bool key_sign(const char *pem, const void *data, size_t size, uint8_t signature[
 	mbedtls_mpi_init(&r);
 	mbedtls_mpi_init(&s);
 	int code = random_open(&random);
-	if (!code)
-		code = mbedtls_pk_parse_keyfile(&key, pem, NULL);
-	bool good = code ? wrong(pem, "expected a private key in PEM", code) : true;
-	if (good &&
-	    (!mbedtls_pk_can_do(&key, MBEDTLS_PK_ECDSA) || mbedtls_pk_ec(key)->grp.id != MBEDTLS_ECP_DP_SECP384R1))
-		good = wrong(pem, "expected a key on P-384", 0);
+	bool good = code ? wrong(pem, "no random numbers", code) : load_secret(pem, passphrase, signer, &key);
 	if (good) {
 		mbedtls_ecp_keypair *pair = mbedtls_pk_ec(key);
 		good = digest(data, size, hash);

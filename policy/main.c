@@ -20,6 +20,7 @@ static const struct option_rule options[OPTION_COUNT] = {
 	[OPTION_MANIFEST_DIR] = { "--manifest-dir", "DIR", "folder of the images' manifests; may be given again" },
 	[OPTION_DEVELOPMENT] = { "--development", NULL, "mark the key as one that nobody must rely on" },
 	[OPTION_MACHINE_LIMITS] = { "--machine-limits", "off", "do not ask whether this hypervisor has room for it" },
+	[OPTION_PASSPHRASE_FILE] = { "--passphrase-file", "FILE", "its first line opens an encrypted key" },
 	[OPTION_POLICY] = { "--policy", "SOURCE", "the policy, instead of as the last argument" },
 };
 
@@ -49,9 +50,13 @@ static const struct command commands[] = {
 	{ "build", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MACHINE_LIMITS),
 	  BIT(OPTION_OUT) | BIT(OPTION_MANIFEST_DIR), "check a policy and compile it",
 	  "The same source, keys and manifests give the same bytes.\n", command_build },
-	{ "sign", "F.dtb", 1, 1, 0, BIT(OPTION_KEY) | BIT(OPTION_OUT), "sign a compiled policy",
+	{ "sign", "F.dtb", 1, 1, BIT(OPTION_PASSPHRASE_FILE), BIT(OPTION_KEY) | BIT(OPTION_OUT),
+	  "sign a compiled policy",
 	  "ECDSA on P-384 over the SHA-384 digest of the exact bytes; deterministic.  --key is the secret\n"
-	  "PREFIX.pem that \"keygen\" made.\n", command_sign },
+	  "PREFIX.pem that \"keygen\" made.  If it is encrypted, its passphrase is asked for on the terminal, unless\n"
+	  "--passphrase-file, or LZR_PASSPHRASE_FILE in the environment, names a file.  Only what \"verify\" would\n"
+	  "read is signed: a compiled policy, with the key that it names as its signer, if it names one.\n",
+	  command_sign },
 	{ "verify", "F.dtb F.sig", 2, 2, 0, BIT(OPTION_KEY), "check a signature; print digest, version and signer",
 	  "--key is the signer's public PREFIX.lzrkey.  Status 1 and nothing on standard output when the signature\n"
 	  "is not this key's over these bytes, these bytes are not a compiled policy, or it names another signer.\n",
@@ -77,7 +82,8 @@ static const struct command commands[] = {
 	  command_explain },
 	{ "keygen", "", 0, 0, BIT(OPTION_DEVELOPMENT), BIT(OPTION_OUT), "make a signer's or verifier's key",
 	  "--out is a prefix: PREFIX.pem is the secret, PREFIX.pub.pem the public key, PREFIX.lzrkey the public\n"
-	  "key as the loader measures it.\n", command_keygen },
+	  "key as the loader measures it.  No file is written over another: if one of them is there, none is made.\n",
+	  command_keygen },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -480,8 +480,11 @@ unsigned switch_control_pair(const struct policy *policy);
 
 /* --- keys.c, file.c ----------------------------------------------------------------------------------------------- */
 
-bool key_generate(const char *prefix, bool development);        /* PREFIX.pem, PREFIX.lzrkey, PREFIX.pub.pem */
-bool key_sign(const char *pem, const void *data, size_t size, uint8_t signature[LZR_POLICY_SIGNATURE_SIZE]);
+/* New files PREFIX.pem, PREFIX.lzrkey, PREFIX.pub.pem; none of them is made when one of them is there. */
+bool key_generate(const char *prefix, bool development);
+/* `signer`: SHA-384 of the key file that the key must belong to, or NULL: any.  `passphrase`: its file, or NULL. */
+bool key_sign(const char *pem, const char *passphrase, const uint8_t *signer, const void *data, size_t size,
+	      uint8_t signature[LZR_POLICY_SIGNATURE_SIZE]);
 bool key_verify(const char *pub, const void *data, size_t size, const uint8_t signature[LZR_POLICY_SIGNATURE_SIZE]);
 /* The public point of a key file, after checking header, curve and point. */
 bool key_point(const char *pub, uint8_t x[48], uint8_t y[48]);
@@ -489,6 +492,8 @@ bool key_point(const char *pub, uint8_t x[48], uint8_t y[48]);
 bool key_digest(const char *pub, uint8_t out[LZR_DIGEST_SIZE]);
 const char *key_error(void);
 void *file_load(const char *path, size_t limit, size_t *size, char *why, size_t why_size);
+/* A new file, on the disk when this returns; false and nothing done when something is there. */
+bool file_create(const char *path, const void *data, size_t size, unsigned mode);
 bool file_store(const char *path, const void *data, size_t size, unsigned mode);
 bool digest(const void *data, size_t size, uint8_t out[LZR_DIGEST_SIZE]);
 

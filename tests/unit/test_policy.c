@@ -501,8 +501,8 @@ static void test_keys(void **state)
 	snprintf(pem, sizeof(pem), "%s/v.pem", key_folder);
 	snprintf(pub, sizeof(pub), "%s/v.lzrkey", key_folder);
 	snprintf(other, sizeof(other), "%s/o", key_folder);
-	assert_true(key_sign(pem, data, sizeof(data), signature));
-	assert_true(key_sign(pem, data, sizeof(data), again));
+	assert_true(key_sign(pem, NULL, NULL, data, sizeof(data), signature));
+	assert_true(key_sign(pem, NULL, NULL, data, sizeof(data), again));
 	assert_memory_equal(signature, again, sizeof(signature));
 	assert_true(key_verify(pub, data, sizeof(data), signature));
 	assert_false(key_verify(pub, data, sizeof(data) - 1, signature));
