@@ -178,7 +178,7 @@ static bool verify_segments(const struct handoff *handoff)
 		for (uint32_t j = 0; j < images[i].segment_count; j++)
 			if (!images[i].segments[j].source.a)
 				return refuse_file("manifest", images[i].name, "/segments: expected segment %s in the "
-					"boot list, found none", images[i].segments[j].file);
+					"segment list, found none", images[i].segments[j].file);
 	return true;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The boot list, checked whole before any file that it names is touched.  Kinds come in one order: key, policy,
- * signature, manifests, segments.  Names are those of files on a FAT volume, so two that differ only in case are
- * the same.
+ * The boot list and the segment list, each checked whole before any file that it names is touched.  Kinds come in one
+ * order: key, policy, signature, manifests; segments alone.  Names are those of files on a FAT volume, so two that
+ * differ only in case are the same, and no name is in both lists.
  */
 #include <string.h>
 
@@ -11,14 +11,12 @@
 
 #include "loader.h"
 
-#define KEY_FILE_MAX 4096u
-
 static const struct {
 	const char *what;
-	uint32_t most;          /* how many the list may have */
+	uint32_t most;          /* how many a list may have */
 	uint64_t length_max;
 } kinds[] = {
-	[LZR_FILE_SIGNER_KEY] = { "signer key", 1, KEY_FILE_MAX },
+	[LZR_FILE_SIGNER_KEY] = { "signer key", 1, LZR_KEY_FILE_MAX },
 	[LZR_FILE_POLICY] = { "policy", 1, LZR_POLICY_MAX },
 	[LZR_FILE_POLICY_SIGNATURE] = { "policy signature", 1, LZR_POLICY_SIGNATURE_SIZE },
 	[LZR_FILE_MANIFEST] = { "manifest", LZR_BOOT_LIST_MAX, LZR_MANIFEST_MAX },
@@ -59,60 +57,108 @@ static bool is_name(const char *name)
 	return true;
 }
 
-static void check_entry(const struct lzr_boot_list_entry *entries, uint32_t index)
+uint64_t bootlist_length_max(uint32_t kind)
 {
-	static const char list_name[LZR_NAME_MAX] = "boot.list";
-	const struct lzr_boot_list_entry *e = &entries[index];
+	return kind < KINDS ? kinds[kind].length_max : 0;
+}
 
-	if (!is_name(e->name))
-		refuse("boot.list: entry %u: name is not 1 to %u letters, digits, '.', '-', '_', zero-padded", index,
-		       LZR_NAME_MAX - 1);
-	if (e->kind >= KINDS || !kinds[e->kind].what)
-		refuse("boot.list: entry %u (%s): kind %u is not one that a list may name", index, e->name, e->kind);
-	if (e->reserved)
-		refuse("boot.list: entry %u (%s): reserved field is %x, expected 0", index, e->name, e->reserved);
-	if (e->length == 0 || e->length > kinds[e->kind].length_max)
-		refuse("boot.list: entry %u (%s): length %llu, a %s has 1 to %llu bytes", index, e->name,
-		       (unsigned long long)e->length, kinds[e->kind].what,
-		       (unsigned long long)kinds[e->kind].length_max);
-	if (index > 0 && e->kind < e[-1].kind)
-		refuse("boot.list: entry %u (%s): a %s after a %s; the order is key, policy, signature, manifests, "
-		       "segments", index, e->name, kinds[e->kind].what, kinds[e[-1].kind].what);
-	if (same_file(e->name, list_name))
-		refuse("boot.list: entry %u names the list itself", index);
+/* The header, and the length that follows from it.  `room`: how many entries the list may have. */
+static void check_header(struct boot_list *list, const char *magic, const void *data, uint64_t length, uint32_t room)
+{
+	const struct lzr_boot_list_header *header = data;
+	uint64_t needed;
+
+	if (length < sizeof(*header) || memcmp(header->magic, magic, sizeof(header->magic)))
+		refuse("%s: header: expected the magic %s, found others in %llu bytes; write it with mkboot",
+		       list->name, magic, (unsigned long long)length);
+	if (header->version != LZR_BOOT_LIST_VERSION)
+		refuse("%s: version %u, this loader reads version %u; write it with mkboot", list->name,
+		       header->version, LZR_BOOT_LIST_VERSION);
+	if (header->count > room)
+		refuse("%s: %u entries, expected up to %u: both lists together have up to %u", list->name,
+		       header->count, room, LZR_BOOT_LIST_MAX);
+	needed = sizeof(*header) + (uint64_t)header->count * sizeof(struct lzr_boot_list_entry);
+	if (length != needed)
+		refuse("%s: %llu bytes, %u entries need %llu", list->name, (unsigned long long)length, header->count,
+		       (unsigned long long)needed);
+	list->entries = (const void *)(header + 1);
+	list->count = header->count;
+}
+
+static void check_name(const struct boot_list *list, uint32_t index)
+{
+	static const char taken[][LZR_NAME_MAX] = { LZR_BOOT_LIST_NAME, LZR_SEGMENT_LIST_NAME };
+	const char *name = list->entries[index].name;
+
+	if (!is_name(name))
+		refuse("%s: entry %u: name is not 1 to %u letters, digits, '.', '-', '_', zero-padded", list->name,
+		       index, LZR_NAME_MAX - 1);
+	for (unsigned i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		if (same_file(name, taken[i]))
+			refuse("%s: entry %u: %s is the name of a list", list->name, index, name);
+	}
 	for (uint32_t i = 0; i < index; i++) {
-		if (same_file(entries[i].name, e->name))
-			refuse("boot.list: entries %u and %u have the same name %s", i, index, e->name);
+		if (same_file(list->entries[i].name, name))
+			refuse("%s: entries %u and %u have the same name %s", list->name, i, index, name);
 	}
 }
 
-const struct lzr_boot_list_entry *bootlist_check(const void *data, uint64_t length, uint32_t *count)
+/* Entries of kinds `first` to `last`, in that order. */
+static void check_entries(const struct boot_list *list, uint32_t first, uint32_t last)
 {
-	const struct lzr_boot_list_header *header = data;
-	const struct lzr_boot_list_entry *entries;
 	uint32_t found[KINDS] = { 0 };
 
-	if (length < sizeof(*header) || memcmp(header->magic, LZR_BOOT_LIST_MAGIC, sizeof(header->magic)))
-		refuse("boot.list: header: expected the magic " LZR_BOOT_LIST_MAGIC ", found others in %llu bytes; "
-		       "write it with mkboot", (unsigned long long)length);
-	if (header->version != LZR_BOOT_LIST_VERSION)
-		refuse("boot.list: version %u, this loader reads version %u", header->version, LZR_BOOT_LIST_VERSION);
-	if (header->count == 0 || header->count > LZR_BOOT_LIST_MAX)
-		refuse("boot.list: %u entries, expected 1 to %u", header->count, LZR_BOOT_LIST_MAX);
-	if (length != sizeof(*header) + (uint64_t)header->count * sizeof(*entries))
-		refuse("boot.list: %llu bytes, %u entries need %llu", (unsigned long long)length, header->count,
-		       (unsigned long long)(sizeof(*header) + (uint64_t)header->count * sizeof(*entries)));
-	entries = (const void *)(header + 1);
-	for (uint32_t i = 0; i < header->count; i++) {
-		check_entry(entries, i);
-		if (++found[entries[i].kind] > kinds[entries[i].kind].most)
-			refuse("boot.list: entry %u (%s): a second %s", i, entries[i].name,
-			       kinds[entries[i].kind].what);
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct lzr_boot_list_entry *e = &list->entries[i];
+
+		check_name(list, i);
+		if (e->kind < first || e->kind > last || e->kind >= KINDS || !kinds[e->kind].what)
+			refuse("%s: entry %u (%s): kind %u is not one that this list may name", list->name, i, e->name,
+			       e->kind);
+		if (e->reserved)
+			refuse("%s: entry %u (%s): reserved field is %x, expected 0", list->name, i, e->name,
+			       e->reserved);
+		if (i > 0 && e->kind < e[-1].kind)
+			refuse("%s: entry %u (%s): a %s after a %s; the order is key, policy, signature, manifests",
+			       list->name, i, e->name, kinds[e->kind].what, kinds[e[-1].kind].what);
+		if (++found[e->kind] > kinds[e->kind].most)
+			refuse("%s: entry %u (%s): a second %s", list->name, i, e->name, kinds[e->kind].what);
 	}
-	for (uint32_t kind = LZR_FILE_SIGNER_KEY; kind <= LZR_FILE_POLICY_SIGNATURE; kind++) {
-		if (kinds[kind].what && !found[kind])
-			refuse("boot.list: no %s", kinds[kind].what);
+	for (uint32_t kind = first; kind <= last; kind++) {
+		if (kinds[kind].what && kinds[kind].most == 1 && !found[kind])
+			refuse("%s: no %s", list->name, kinds[kind].what);
 	}
-	*count = header->count;
-	return entries;
+}
+
+/* Key, policy and signature are entries 0, 1 and 2. */
+static void check_signature_name(const struct boot_list *list)
+{
+	char expected[LZR_NAME_MAX];
+
+	lzr_signature_name(list->entries[1].name, expected);
+	if (memcmp(expected, list->entries[2].name, LZR_NAME_MAX))
+		refuse("%s: entry 2 (%s): expected %s, as the signature of %s is called; write it with mkboot",
+		       list->name, list->entries[2].name, expected, list->entries[1].name);
+}
+
+void bootlist_check(const void *data, uint64_t length, struct boot_list *out)
+{
+	out->name = LZR_BOOT_LIST_NAME;
+	check_header(out, LZR_BOOT_LIST_MAGIC, data, length, LZR_BOOT_LIST_MAX);
+	check_entries(out, LZR_FILE_SIGNER_KEY, LZR_FILE_MANIFEST);
+	check_signature_name(out);
+}
+
+void bootlist_check_segments(const void *data, uint64_t length, const struct boot_list *boot, struct boot_list *out)
+{
+	out->name = LZR_SEGMENT_LIST_NAME;
+	check_header(out, LZR_SEGMENT_LIST_MAGIC, data, length, LZR_BOOT_LIST_MAX - boot->count);
+	check_entries(out, LZR_FILE_SEGMENT, LZR_FILE_SEGMENT);
+	for (uint32_t i = 0; i < out->count; i++) {
+		for (uint32_t j = 0; j < boot->count; j++) {
+			if (same_file(out->entries[i].name, boot->entries[j].name))
+				refuse("%s: entry %u: %s is in %s, too", out->name, i, out->entries[i].name,
+				       boot->name);
+		}
+	}
 }

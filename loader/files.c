@@ -74,14 +74,11 @@ static void read_all(struct efi_file *file, const char *name, uint8_t *data, uin
 	}
 }
 
-void files_read(const char *name, uint64_t length, uint64_t max, struct file *out)
+void files_read(const char *name, uint64_t max, struct file *out)
 {
 	struct efi_file *file = open_file(name);
 	uint64_t size = file_size(file, name);
 
-	if (length && size != length)
-		refuse("\\lazaret\\%s: has %llu bytes, boot.list says %llu; write the volume with mkboot", name,
-		       (unsigned long long)size, (unsigned long long)length);
 	if (size == 0 || size > max)
 		refuse("\\lazaret\\%s: has %llu bytes, expected 1 to %llu", name, (unsigned long long)size,
 		       (unsigned long long)max);

@@ -53,13 +53,22 @@ uint64_t alloc_page_low(void);          /* one page below 640 KiB */
 uint64_t round_up(uint64_t value, uint64_t align);
 
 /* --- bootlist.c --------------------------------------------------------------------------------------------------- */
-/* Refuses unless `data` is a valid boot list; returns its entries. */
-const struct lzr_boot_list_entry *bootlist_check(const void *data, uint64_t length, uint32_t *count);
+struct boot_list {
+	const char *name;       /* of the list, for messages */
+	const struct lzr_boot_list_entry *entries;
+	uint32_t count;
+};
+/* Refuses unless `data` is a valid boot list: entries 0, 1, 2 are key, policy and signature, the rest manifests. */
+void bootlist_check(const void *data, uint64_t length, struct boot_list *out);
+/* Refuses unless `data` is a valid segment list beside that boot list; it may be empty. */
+void bootlist_check_segments(const void *data, uint64_t length, const struct boot_list *boot, struct boot_list *out);
+/* Bytes that a file of this kind may have. */
+uint64_t bootlist_length_max(uint32_t kind);
 
 /* --- files.c ------------------------------------------------------------------------------------------------------ */
 void files_open(void);                  /* finds \lazaret on the device that the loader came from */
-/* Reads a whole file; `length` 0 means "whatever it has, at most `max`". */
-void files_read(const char *name, uint64_t length, uint64_t max, struct file *out);
+/* Reads a whole file of 1 to `max` bytes. */
+void files_read(const char *name, uint64_t max, struct file *out);
 
 /* --- event.c: what goes into an event, no firmware ---------------------------------------------------------------- */
 #define EVENT_MAX (sizeof(struct tcg2_event) + sizeof(struct lzr_event_descriptor))

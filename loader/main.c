@@ -16,8 +16,9 @@
 #define MAPPED_LEAST (512ull << 30)
 #define MAPPED_MOST (4ull << 40)
 
-static char hypervisor_name[LZR_NAME_MAX] = "hypervisor";
-static char list_name[LZR_NAME_MAX] = "boot.list";
+static char hypervisor_name[LZR_NAME_MAX] = LZR_HYPERVISOR_NAME;
+static char list_name[LZR_NAME_MAX] = LZR_BOOT_LIST_NAME;
+static char segment_list_name[LZR_NAME_MAX] = LZR_SEGMENT_LIST_NAME;
 
 struct boot {
 	uint32_t file_count;                            /* the boot list included */
@@ -42,30 +43,38 @@ static uint32_t pcr_of(uint32_t kind)
 	}
 }
 
-/* The list's first entry is the signer's key (bootlist_check), which is measured before the list itself. */
-static void load_files(struct boot *boot)
+/* Reads the list's files, each measured before the next is touched. */
+static void load_listed(struct boot *boot, const struct boot_list *list)
 {
-	const struct lzr_boot_list_entry *entries;
-	struct file *list = &boot->files[0];
-	uint32_t count;
+	for (uint32_t i = 0; i < list->count; i++) {
+		struct file *file = &boot->files[boot->file_count++];
 
-	files_open();
-	files_read(list_name, 0, LIST_FILE_MAX, list);
-	list->kind = LZR_FILE_BOOT_LIST;
-	entries = bootlist_check(list->data, list->length, &count);
-	for (uint32_t i = 0; i < count; i++) {
-		struct file *file = &boot->files[i + 1];
-
-		files_read(entries[i].name, entries[i].length, LZR_BOOT_FILE_MAX, file);
-		file->kind = entries[i].kind;
+		file->kind = list->entries[i].kind;
+		files_read(list->entries[i].name, bootlist_length_max(file->kind), file);
 		if (pcr_of(file->kind))
 			measure_file(pcr_of(file->kind), file);
-		if (file->kind == LZR_FILE_SIGNER_KEY)
-			measure_file(PCR_POLICY, list);
+		if (file->kind == LZR_FILE_SIGNER_KEY)          /* measured before the list, which names it first */
+			measure_file(PCR_POLICY, &boot->files[0]);
 		say("%s: %llu bytes%s", file->name, (unsigned long long)file->length,
 		    !pcr_of(file->kind) ? "" : measure_tcg2() ? ", measured" : ", NOT measured");
 	}
-	boot->file_count = count + 1;
+}
+
+/* The segment list is opened only when all that is measured is measured. */
+static void load_files(struct boot *boot)
+{
+	struct boot_list measured, segments;
+	struct file segment_list = { 0 };
+
+	files_open();
+	files_read(list_name, LIST_FILE_MAX, &boot->files[0]);
+	boot->files[0].kind = LZR_FILE_BOOT_LIST;
+	boot->file_count = 1;
+	bootlist_check(boot->files[0].data, boot->files[0].length, &measured);
+	load_listed(boot, &measured);
+	files_read(segment_list_name, LIST_FILE_MAX, &segment_list);
+	bootlist_check_segments(segment_list.data, segment_list.length, &measured, &segments);
+	load_listed(boot, &segments);
 }
 
 static void load_hypervisor(struct boot *boot)

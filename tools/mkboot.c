@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mkboot: the boot list and the EFI system partition that the loader starts from. */
+/* mkboot: the two lists and the EFI system partition that the loader starts from. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -22,6 +22,7 @@ struct item {
 	uint32_t kind;
 	unsigned order;
 	const char *path;
+	uint64_t length;
 	struct lzr_boot_list_entry entry;
 };
 
@@ -32,12 +33,11 @@ static const char usage[] =
 	"usage: mkboot --out ESP.IMG --loader LAZARET.EFI --key KEY --policy DTB --signature SIG\n"
 	"              [--manifest FILE]... [--segment FILE]...\n"
 	"\n"
-	"Writes a bare FAT32 image with the loader as \\EFI\\BOOT\\BOOTX64.EFI, the given files in \\lazaret and the "
-	"boot\n"
-	"list \\lazaret\\boot.list.  The list has the order key, policy, signature, manifests, segments; manifests "
-	"and\n"
-	"segments keep the order in which they are given.  A file's name in the list is its base name, for a manifest\n"
-	"without the suffix .manifest.\n"
+	"Writes a bare FAT32 image with the loader as \\EFI\\BOOT\\BOOTX64.EFI, the given files in \\lazaret and two\n"
+	"lists of them: \\lazaret\\boot.list (measured) has key, policy, signature and manifests by name,\n"
+	"\\lazaret\\segment.list the segments.  Manifests and segments keep the order in which they are given.  A\n"
+	"file's name in a list is its base name, for a manifest without the suffix .manifest; the signature's is the\n"
+	"policy's with the suffix .sig.\n"
 	"\n"
 	"  --out FILE         the image to write; one that is there is replaced\n"
 	"  --loader FILE      the loader's PE\n"
@@ -74,7 +74,7 @@ static bool set_name(struct item *item)
 static bool set_length(struct item *item)
 {
 	static const uint64_t most[] = {
-		[LZR_FILE_SIGNER_KEY] = 4096, [LZR_FILE_POLICY] = LZR_POLICY_MAX,
+		[LZR_FILE_SIGNER_KEY] = LZR_KEY_FILE_MAX, [LZR_FILE_POLICY] = LZR_POLICY_MAX,
 		[LZR_FILE_POLICY_SIGNATURE] = LZR_POLICY_SIGNATURE_SIZE, [LZR_FILE_MANIFEST] = LZR_MANIFEST_MAX,
 		[LZR_FILE_SEGMENT] = LZR_BOOT_FILE_MAX,
 	};
@@ -89,7 +89,7 @@ static bool set_length(struct item *item)
 			(long long)st.st_size, (unsigned long long)most[item->kind]);
 		return false;
 	}
-	item->entry.length = (uint64_t)st.st_size;
+	item->length = (uint64_t)st.st_size;
 	return true;
 }
 
@@ -102,42 +102,73 @@ static int by_kind(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
+/* The signature's file is called as the policy's. */
+static bool set_signature_name(struct item *item)
+{
+	for (unsigned i = 0; i < item_count; i++) {
+		if (items[i].kind != LZR_FILE_POLICY)
+			continue;
+		lzr_signature_name(items[i].entry.name, item->entry.name);
+		if (item->entry.name[0])
+			return true;
+		fprintf(stderr, "mkboot: %s: its name is too long for a signature called the same, with "
+			LZR_SIGNATURE_SUFFIX ": rename it\n", items[i].path);
+		return false;
+	}
+	return set_name(item);
+}
+
+static bool is_free(unsigned index)
+{
+	const char *name = items[index].entry.name;
+
+	for (unsigned i = 0; i < index; i++) {
+		if (strcasecmp(items[i].entry.name, name))
+			continue;
+		fprintf(stderr, "mkboot: %s and %s would both be \\lazaret\\%s: rename one\n", items[i].path,
+			items[index].path, name);
+		return false;
+	}
+	if (strcasecmp(name, LZR_BOOT_LIST_NAME) && strcasecmp(name, LZR_SEGMENT_LIST_NAME))
+		return true;
+	fprintf(stderr, "mkboot: %s: the name is taken by a list: rename it\n", items[index].path);
+	return false;
+}
+
+/* The items are sorted by kind: a policy comes before a signature. */
 static bool complete(void)
 {
 	unsigned found[LZR_FILE_SEGMENT + 1] = { 0 };
 
 	for (unsigned i = 0; i < item_count; i++) {
-		if (!set_name(&items[i]) || !set_length(&items[i]))
+		bool signature = items[i].kind == LZR_FILE_POLICY_SIGNATURE;
+
+		if (!(signature ? set_signature_name(&items[i]) : set_name(&items[i])) || !set_length(&items[i]) ||
+		    !is_free(i))
 			return false;
 		items[i].entry.kind = items[i].kind;
 		found[items[i].kind]++;
-		for (unsigned j = 0; j < i; j++) {
-			if (strcasecmp(items[i].entry.name, items[j].entry.name))
-				continue;
-			fprintf(stderr, "mkboot: %s and %s would both be \\lazaret\\%s: rename one\n", items[j].path,
-				items[i].path, items[i].entry.name);
-			return false;
-		}
-		if (!strcasecmp(items[i].entry.name, "boot.list")) {
-			fprintf(stderr, "mkboot: %s: the name is taken by the list itself: rename it\n", items[i].path);
-			return false;
-		}
 	}
-	if (found[LZR_FILE_SIGNER_KEY] != 1 || found[LZR_FILE_POLICY] != 1 || found[LZR_FILE_POLICY_SIGNATURE] != 1) {
-		fprintf(stderr, "mkboot: exactly one each of --key, --policy and --signature is needed (see --help)\n");
-		return false;
-	}
-	return true;
+	if (found[LZR_FILE_SIGNER_KEY] == 1 && found[LZR_FILE_POLICY] == 1 && found[LZR_FILE_POLICY_SIGNATURE] == 1)
+		return true;
+	fprintf(stderr, "mkboot: exactly one each of --key, --policy and --signature is needed (see --help)\n");
+	return false;
 }
 
-static bool write_list(const char *path)
+/* The segments, or everything else; segments are the last items. */
+static bool write_list(int fd, const char *path, const char *magic, bool segments)
 {
-	struct lzr_boot_list_header header = { LZR_BOOT_LIST_MAGIC, LZR_BOOT_LIST_VERSION, item_count };
-	FILE *f = fopen(path, "wb");
-	bool good = f && fwrite(&header, sizeof(header), 1, f) == 1;
+	struct lzr_boot_list_header header = { .version = LZR_BOOT_LIST_VERSION };
+	FILE *f = fdopen(fd, "wb");
+	bool good;
 
+	memcpy(header.magic, magic, sizeof(header.magic));
+	for (unsigned i = 0; i < item_count; i++)
+		header.count += (items[i].kind == LZR_FILE_SEGMENT) == segments;
+	good = f && fwrite(&header, sizeof(header), 1, f) == 1;
 	for (unsigned i = 0; good && i < item_count; i++)
-		good = fwrite(&items[i].entry, sizeof(items[i].entry), 1, f) == 1;
+		if ((items[i].kind == LZR_FILE_SEGMENT) == segments)
+			good = fwrite(&items[i].entry, sizeof(items[i].entry), 1, f) == 1;
 	if (f && fclose(f))
 		good = false;
 	if (!good)
@@ -145,9 +176,38 @@ static bool write_list(const char *path)
 	return good;
 }
 
+/* Both lists, each by way of a new file beside the image. */
+static bool put_lists(const char *out)
+{
+	static const struct {
+		const char *magic, *target;
+		bool segments;
+	} lists[] = {
+		{ LZR_BOOT_LIST_MAGIC, "lazaret/" LZR_BOOT_LIST_NAME, false },
+		{ LZR_SEGMENT_LIST_MAGIC, "lazaret/" LZR_SEGMENT_LIST_NAME, true },
+	};
+	char path[4096];
+	bool good = true;
+
+	for (unsigned i = 0; good && i < sizeof(lists) / sizeof(lists[0]); i++) {
+		int fd = -1;
+
+		if ((size_t)snprintf(path, sizeof(path), "%s.list-XXXXXX", out) < sizeof(path))
+			fd = mkstemp(path);
+		if (fd < 0) {
+			fprintf(stderr, "mkboot: %s: no file can be made beside it: %s\n", out, strerror(errno));
+			return false;
+		}
+		good = write_list(fd, path, lists[i].magic, lists[i].segments) &&
+		       esp_put(out, path, lists[i].target);
+		unlink(path);
+	}
+	return good;
+}
+
 static bool write_image(const char *out, const char *loader)
 {
-	char list[4096], target[LZR_NAME_MAX + 16];
+	char target[LZR_NAME_MAX + 16];
 	uint64_t bytes = 1 << 20;
 	struct stat st;
 	bool good;
@@ -158,15 +218,12 @@ static bool write_image(const char *out, const char *loader)
 	}
 	bytes += (uint64_t)st.st_size;
 	for (unsigned i = 0; i < item_count; i++)
-		bytes += items[i].entry.length + 4096;
-	snprintf(list, sizeof(list), "%s.list", out);
-	good = write_list(list) && esp_create(out, bytes) && esp_put(out, loader, "EFI/BOOT/BOOTX64.EFI") &&
-	       esp_put(out, list, "lazaret/boot.list");
+		bytes += items[i].length + 4096;
+	good = esp_create(out, bytes) && esp_put(out, loader, "EFI/BOOT/BOOTX64.EFI") && put_lists(out);
 	for (unsigned i = 0; good && i < item_count; i++) {
 		snprintf(target, sizeof(target), "lazaret/%s", items[i].entry.name);
 		good = esp_put(out, items[i].path, target);
 	}
-	unlink(list);
 	if (!good)
 		unlink(out);
 	return good;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What passes between the image builder, the loader and the hypervisor: the boot list on the EFI system partition, the
+ * What passes between the image builder, the loader and the hypervisor: the two lists on the EFI system partition, the
  * descriptor events in the TCG log, and the hand-off block.
  *
- * The loader reads \lazaret\boot.list and then exactly the files that it lists, in its order, from \lazaret\NAME.
+ * The loader reads \lazaret\boot.list and then exactly the files that it lists, in its order, from \lazaret\NAME; then
+ * \lazaret\segment.list and its files in the same way.
  * All integers are little-endian, all structures are packed by construction (no implicit padding).
  */
 #ifndef LAZARET_BOOT_H
@@ -26,11 +27,29 @@ enum lzr_file_kind {
 	LZR_FILE_SEGMENT = 7,           /* loaded, not measured: its digest is in the manifests */
 };
 
-/* Boot list: header, then `count` entries, nothing after them. */
+/*
+ * The lists: header, then `count` entries, nothing after them.  An entry has no length and no digest, so a file that
+ * changes does not change its list.
+ *
+ * The boot list is measured.  In this order: key, policy, its signature, then the manifests; the signature's name is
+ * the policy's with its suffix, if it has one, replaced by ".sig".  So the list's bytes follow from the names in the
+ * descriptor events, and a verifier that knows the list's digest knows that no event is missing, too many or out of
+ * place.
+ *
+ * The segment list is not measured: segments only.  It cannot do harm that a missing file could not do, for the
+ * hypervisor takes a segment only by the name, the length and the digest that a measured manifest has for it, and
+ * refuses one that no manifest names.
+ */
+#define LZR_HYPERVISOR_NAME "hypervisor"       /* in its event; it is no file of the volume */
+#define LZR_BOOT_LIST_NAME "boot.list"
 #define LZR_BOOT_LIST_MAGIC "LZRLIST"   /* 8 bytes with the zero */
-#define LZR_BOOT_LIST_VERSION 1u
-#define LZR_BOOT_LIST_MAX 64u           /* entries */
+#define LZR_SEGMENT_LIST_NAME "segment.list"
+#define LZR_SEGMENT_LIST_MAGIC "LZRSEGS"
+#define LZR_BOOT_LIST_VERSION 2u        /* of both */
+#define LZR_BOOT_LIST_MAX 64u           /* entries of both lists together */
 #define LZR_BOOT_FILE_MAX (256ull << 20)        /* bytes a single file may have */
+#define LZR_KEY_FILE_MAX 4096u          /* bytes a signer key file may have */
+#define LZR_SIGNATURE_SUFFIX ".sig"
 
 struct lzr_boot_list_header {
 	char magic[8];
@@ -42,10 +61,33 @@ _Static_assert(sizeof(struct lzr_boot_list_header) == 16, "boot list header");
 struct lzr_boot_list_entry {
 	uint32_t kind;          /* enum lzr_file_kind; not HYPERVISOR or BOOT_LIST */
 	uint32_t reserved;      /* zero */
-	uint64_t length;        /* bytes, exact */
 	char name[LZR_NAME_MAX];
 };
-_Static_assert(sizeof(struct lzr_boot_list_entry) == 64, "boot list entry");
+_Static_assert(sizeof(struct lzr_boot_list_entry) == 56, "boot list entry");
+
+/*
+ * Writes into `out` what the signature's file of a policy of this name is called, zero-padded; all zero if that does
+ * not fit.
+ */
+static inline void lzr_signature_name(const char policy[LZR_NAME_MAX], char out[LZR_NAME_MAX])
+{
+	static const char suffix[] = LZR_SIGNATURE_SUFFIX;
+	unsigned length = 0, stem = 0;
+
+	for (; length < LZR_NAME_MAX && policy[length]; length++)
+		if (policy[length] == '.')
+			stem = length;
+	if (stem == 0)
+		stem = length;
+	for (unsigned i = 0; i < LZR_NAME_MAX; i++) {
+		if (stem + sizeof(suffix) > LZR_NAME_MAX)
+			out[i] = 0;
+		else if (i < stem)
+			out[i] = policy[i];
+		else
+			out[i] = i - stem < sizeof(suffix) ? suffix[i - stem] : 0;
+	}
+}
 
 /*
  * Signer key file: this header, then `der_length` bytes of DER.  A development key is marked here, inside the measured
@@ -64,6 +106,7 @@ _Static_assert(sizeof(struct lzr_key_header) == 16, "key header");
  * Events.  Each measured file is two events in strict alternation in the file's PCR:
  *   1. EV_EVENT_TAG (6): event data = struct lzr_event_descriptor; digest = H(event data).
  *   2. EV_IPL (13): event data = the descriptor's name (LZR_NAME_MAX bytes); digest = H(the file's bytes).
+ * Names are those of the boot list, LZR_BOOT_LIST_NAME and LZR_HYPERVISOR_NAME.
  * The cap is EV_SEPARATOR (4) with four zero bytes in PCR 8, 9 and 11; a refused boot extends EV_SEPARATOR with the
  * bytes 01 00 00 00 there instead and resets.  Order: PCR 8 hypervisor; PCR 9 key, boot list, policy; PCR 11 manifests
  * in boot-list order.

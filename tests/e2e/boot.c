@@ -62,12 +62,14 @@ void boot_replace(const char *name, const void *data, size_t length)
 	assert_true(esp_put(BOOT_ESP, BOOT_DIR "/replacement", target));
 }
 
-size_t boot_read_list(uint8_t *out, size_t capacity)
+size_t boot_read_list(const char *name, uint8_t *out, size_t capacity)
 {
-	char *copy[] = { "mcopy", "-n", "-o", "-i", BOOT_ESP, "::/lazaret/boot.list", BOOT_LIST, NULL };
+	char source[64];
+	char *copy[] = { "mcopy", "-n", "-o", "-i", BOOT_ESP, source, BOOT_LIST, NULL };
 	size_t got;
 	FILE *f;
 
+	snprintf(source, sizeof(source), "::/lazaret/%s", name);
 	assert_true(run_program(copy, 30, NULL, 0));
 	f = fopen(BOOT_LIST, "rb");
 	assert_non_null(f);

@@ -143,7 +143,7 @@ static void check_grammar(void)
 	expect_cap(&at, 8);
 	at = events.first;
 	expect_file(&at, 9, LZR_FILE_SIGNER_KEY, "signer.lzrkey", 20);
-	expect_file(&at, 9, LZR_FILE_BOOT_LIST, "boot.list", 16 + 6 * 64);
+	expect_file(&at, 9, LZR_FILE_BOOT_LIST, "boot.list", 16 + 5 * 56);
 	expect_file(&at, 9, LZR_FILE_POLICY, "policy.dtb", 10);
 	expect_cap(&at, 9);
 	at = events.first;

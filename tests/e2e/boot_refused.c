@@ -16,7 +16,7 @@
 #include "esp.h"
 #include "machine.h"
 
-#define WAIT 50u
+#define WAIT BOOT_SECONDS
 #define SMALL_MIB 512u
 
 static void expect_refusal(const struct rig_config *changes, const char *reason)
@@ -28,7 +28,7 @@ static void expect_refusal(const struct rig_config *changes, const char *reason)
 		machine_fail(rig, "no refusal");
 	if (!strstr(line, reason))
 		fail_msg("refused for another reason than \"%s\": %s", reason, line);
-	if (!rig_wait_end(rig, 20))
+	if (!rig_wait_end(rig, BOOT_SECONDS))
 		fail_msg("the machine did not reset");
 	assert_false(rig_seen(rig, "probe:"));
 	assert_false(rig_seen(rig, "leaving the firmware"));
@@ -86,38 +86,66 @@ static void a_missing_list(void **state)
 	expect_refusal(NULL, "\\lazaret\\boot.list: cannot be opened");
 }
 
-static void a_file_of_another_length(void **state)
+static void a_missing_segment_list(void **state)
 {
 	(void)state;
 	boot_make_volume("lazaret-probe");
-	boot_replace("kernel", "short", 5);
-	expect_refusal(NULL, "\\lazaret\\kernel: has 5 bytes, boot.list says 300000");
+	assert_true(esp_remove(BOOT_ESP, "lazaret/segment.list"));
+	expect_refusal(NULL, "\\lazaret\\segment.list: cannot be opened");
 }
 
-static void a_list_with_an_oversized_file(void **state)
+/* Longer than its kind may be: the list has no lengths, the kind has a limit. */
+static void an_oversized_file(void **state)
 {
-	uint8_t list[16 + 6 * 64];
-	struct lzr_boot_list_entry entry;
+	static uint8_t signature[LZR_KEY_FILE_MAX + 1];
 
 	(void)state;
 	boot_make_volume("lazaret-probe");
-	assert_int_equal(boot_read_list(list, sizeof(list)), sizeof(list));
-	memcpy(&entry, list + 16 + 5 * 64, sizeof(entry));
-	entry.length = LZR_BOOT_FILE_MAX + 1;
-	memcpy(list + 16 + 5 * 64, &entry, sizeof(entry));
-	boot_replace("boot.list", list, sizeof(list));
-	expect_refusal(NULL, "entry 5 (kernel): length 268435457");
+	boot_replace("policy.sig", signature, 97);
+	expect_refusal(NULL, "\\lazaret\\policy.sig: has 97 bytes, expected 1 to 96");
+	boot_make_volume("lazaret-probe");
+	boot_replace("signer.lzrkey", signature, sizeof(signature));
+	expect_refusal(NULL, "\\lazaret\\signer.lzrkey: has 4097 bytes, expected 1 to 4096");
 }
 
 static void a_damaged_list(void **state)
 {
-	uint8_t list[16 + 6 * 64];
+	uint8_t list[16 + 5 * 56];
 
 	(void)state;
 	boot_make_volume("lazaret-probe");
-	assert_int_equal(boot_read_list(list, sizeof(list)), sizeof(list));
+	assert_int_equal(boot_read_list("boot.list", list, sizeof(list)), sizeof(list));
 	boot_replace("boot.list", list, sizeof(list) - 1);
-	expect_refusal(NULL, "boot.list: 399 bytes, 6 entries need 400");
+	expect_refusal(NULL, "boot.list: 295 bytes, 5 entries need 296");
+}
+
+static void a_damaged_segment_list(void **state)
+{
+	uint8_t list[16 + 56];
+	struct lzr_boot_list_entry entry;
+
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	assert_int_equal(boot_read_list("segment.list", list, sizeof(list)), sizeof(list));
+	memcpy(&entry, list + 16, sizeof(entry));
+	memset(entry.name, 0, sizeof(entry.name));
+	strcpy(entry.name, "RED");
+	memcpy(list + 16, &entry, sizeof(entry));
+	boot_replace("segment.list", list, sizeof(list));
+	expect_refusal(NULL, "segment.list: entry 0: RED is in boot.list, too");
+}
+
+/* What boot.list was before it lost its lengths is told apart from it. */
+static void a_list_of_another_version(void **state)
+{
+	uint8_t list[16 + 5 * 56];
+
+	(void)state;
+	boot_make_volume("lazaret-probe");
+	assert_int_equal(boot_read_list("boot.list", list, sizeof(list)), sizeof(list));
+	list[8] = 1;
+	boot_replace("boot.list", list, sizeof(list));
+	expect_refusal(NULL, "boot.list: version 1, this loader reads version 2; write it with mkboot");
 }
 
 /* Firmware's record of EV_SEPARATOR 01 00 00 00 in a PCR, anywhere in memory. */
@@ -162,7 +190,7 @@ static void a_failed_measurement(void **state)
 	rig = boot_start(&changes);
 	assert_true(rig_wait_line(rig, "REFUSED: ", WAIT, line, sizeof(line)));
 	assert_non_null(strstr(line, "boot.list: its measurement into PCR 9 failed"));
-	assert_true(rig_wait_line(rig, "the machine resets", 30, NULL, 0));
+	assert_true(rig_wait_line(rig, "the machine resets", WAIT, NULL, 0));
 	assert_true(screen_shows_something(rig));
 	assert_true(rig_memory_read(rig, 0, memory, size));
 	assert_true(has_error_cap(memory, size, 8));
@@ -207,8 +235,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_tpm), cmocka_unit_test(without_acpi), cmocka_unit_test(a_missing_file),
-		cmocka_unit_test(a_missing_list), cmocka_unit_test(a_file_of_another_length),
-		cmocka_unit_test(a_list_with_an_oversized_file), cmocka_unit_test(a_damaged_list),
+		cmocka_unit_test(a_missing_list), cmocka_unit_test(a_missing_segment_list),
+		cmocka_unit_test(an_oversized_file), cmocka_unit_test(a_damaged_list),
+		cmocka_unit_test(a_damaged_segment_list), cmocka_unit_test(a_list_of_another_version),
 		cmocka_unit_test(a_failed_measurement), cmocka_unit_test(a_lab_build_starts_without_a_tpm),
 		cmocka_unit_test(a_lab_build_with_a_tpm_measures), cmocka_unit_test(a_lab_build_starts_without_acpi),
 	};

@@ -19,6 +19,7 @@ static const struct refuse_case cases[] = {
 	REFUSE_FLIP("signer_key_last", "refused", "signer.lzrkey", REFUSE_LAST, POLICY,
 		    "the key is not a point of P-384"),
 	REFUSE_FLIPS("boot_list", "refused", "boot.list", "loader: REFUSED: boot.list: "),
+	REFUSE_FLIPS("segment_list", "refused", "segment.list", "loader: REFUSED: segment.list: "),
 	REFUSE_FLIPS("policy", "refused", "refused.dtb", POLICY),
 	REFUSE_FLIPS("signature", "refused", "refused.sig", POLICY),
 	REFUSE_FLIPS("manifest_of_a_guest", "refused", "spin", IMAGE, "spin"),

@@ -77,20 +77,47 @@ static void refuses(const char *option, const char *value, const char *reason)
 	assert_int_not_equal(access(OUT, F_OK), 0);
 }
 
-static void the_list_has_its_order(void **state)
+struct expected {
+	uint32_t kind;
+	const char *name;
+};
+
+static void expect_list(const char *path, const char *magic, const struct expected *expected, unsigned count)
 {
-	static const struct { uint32_t kind; const char *name; uint64_t length; } expected[] = {
-		{ LZR_FILE_SIGNER_KEY, "signer.lzrkey", 136 }, { LZR_FILE_POLICY, "policy.dtb", 3000 },
-		{ LZR_FILE_POLICY_SIGNATURE, "policy.sig", 96 }, { LZR_FILE_MANIFEST, "red", 4000 },
-		{ LZR_FILE_MANIFEST, "blue", 4001 }, { LZR_FILE_SEGMENT, "kernel", 70000 },
-	};
-	char *copy[] = { "mcopy", "-i", OUT, "::/lazaret/boot.list", "::/lazaret/kernel", "::/EFI/BOOT/BOOTX64.EFI",
-			 DIR "/other", NULL };
-	char *same[] = { "cmp", DIR "/kernel", DIR "/other/kernel", NULL };
-	char *same_loader[] = { "cmp", DIR "/loader.efi", DIR "/other/BOOTX64.EFI", NULL };
 	struct lzr_boot_list_header header;
 	struct lzr_boot_list_entry entry;
-	FILE *f;
+	static const char zero[LZR_NAME_MAX];
+	FILE *f = fopen(path, "rb");
+
+	assert_non_null(f);
+	assert_int_equal(fread(&header, sizeof(header), 1, f), 1);
+	assert_string_equal(header.magic, magic);
+	assert_int_equal(header.version, LZR_BOOT_LIST_VERSION);
+	assert_int_equal(header.count, count);
+	for (unsigned i = 0; i < count; i++) {
+		size_t length = strlen(expected[i].name);
+
+		assert_int_equal(fread(&entry, sizeof(entry), 1, f), 1);
+		assert_int_equal(entry.kind, expected[i].kind);
+		assert_int_equal(entry.reserved, 0);
+		assert_string_equal(entry.name, expected[i].name);
+		assert_memory_equal(entry.name + length, zero, LZR_NAME_MAX - length);
+	}
+	assert_int_equal(fgetc(f), EOF);
+	fclose(f);
+}
+
+static void the_lists_have_their_order(void **state)
+{
+	static const struct expected measured[] = {
+		{ LZR_FILE_SIGNER_KEY, "signer.lzrkey" }, { LZR_FILE_POLICY, "policy.dtb" },
+		{ LZR_FILE_POLICY_SIGNATURE, "policy.sig" }, { LZR_FILE_MANIFEST, "red" },
+		{ LZR_FILE_MANIFEST, "blue" },
+	}, segments[] = { { LZR_FILE_SEGMENT, "kernel" } };
+	char *copy[] = { "mcopy", "-i", OUT, "::/lazaret/boot.list", "::/lazaret/segment.list", "::/lazaret/kernel",
+			 "::/EFI/BOOT/BOOTX64.EFI", DIR "/other", NULL };
+	char *same[] = { "cmp", DIR "/kernel", DIR "/other/kernel", NULL };
+	char *same_loader[] = { "cmp", DIR "/loader.efi", DIR "/other/BOOTX64.EFI", NULL };
 
 	(void)state;
 	assert_true(mkboot("--segment", DIR "/kernel", "--manifest", DIR "/red.manifest", "--manifest",
@@ -99,20 +126,68 @@ static void the_list_has_its_order(void **state)
 	assert_true(run_program(copy, 30, output, sizeof(output)));
 	assert_true(run_program(same, 10, NULL, 0));
 	assert_true(run_program(same_loader, 10, NULL, 0));
-	f = fopen(DIR "/other/boot.list", "rb");
+	expect_list(DIR "/other/boot.list", LZR_BOOT_LIST_MAGIC, measured, 5);
+	expect_list(DIR "/other/segment.list", LZR_SEGMENT_LIST_MAGIC, segments, 1);
+}
+
+static size_t list_bytes(uint8_t *out, size_t capacity)
+{
+	char *copy[] = { "mcopy", "-n", "-o", "-i", OUT, "::/lazaret/boot.list", DIR "/list", NULL };
+	size_t length;
+	FILE *f;
+
+	assert_true(run_program(copy, 30, output, sizeof(output)));
+	f = fopen(DIR "/list", "rb");
 	assert_non_null(f);
-	assert_int_equal(fread(&header, sizeof(header), 1, f), 1);
-	assert_string_equal(header.magic, LZR_BOOT_LIST_MAGIC);
-	assert_int_equal(header.count, 6);
-	for (unsigned i = 0; i < 6; i++) {
-		assert_int_equal(fread(&entry, sizeof(entry), 1, f), 1);
-		assert_int_equal(entry.kind, expected[i].kind);
-		assert_int_equal(entry.reserved, 0);
-		assert_int_equal(entry.length, expected[i].length);
-		assert_string_equal(entry.name, expected[i].name);
-	}
-	assert_int_equal(fgetc(f), EOF);
+	length = fread(out, 1, capacity, f);
 	fclose(f);
+	return length;
+}
+
+/* The measured list is the same when manifests, segments and the policy have other bytes and lengths. */
+static void content_does_not_change_the_measured_list(void **state)
+{
+	uint8_t before[1024], after[1024];
+	size_t length;
+
+	(void)state;
+	assert_true(mkboot("--manifest", DIR "/red.manifest", "--segment", DIR "/kernel", NULL));
+	length = list_bytes(before, sizeof(before));
+	assert_int_equal(length, 16 + 4 * 56);
+	write_file("red.manifest", 4711);
+	write_file("kernel", 12);
+	write_file("policy.dtb", 3001);
+	write_file("initrd", 12);
+	assert_true(mkboot("--manifest", DIR "/red.manifest", "--segment", DIR "/kernel", "--segment", DIR "/initrd",
+			   NULL));
+	assert_int_equal(list_bytes(after, sizeof(after)), length);
+	assert_memory_equal(after, before, length);
+}
+
+/* The signature's file is called as the policy's; what lies beside the image is left alone. */
+static void the_signature_takes_the_policys_name(void **state)
+{
+	char *other[] = { "build/bin/mkboot", "--out", OUT, "--loader", DIR "/loader.efi", "--key",
+			  DIR "/signer.lzrkey", "--policy", DIR "/policy.dtb", "--signature", DIR "/other/kernel",
+			  NULL };
+	char *too_long[] = { "build/bin/mkboot", "--out", OUT, "--loader", DIR "/loader.efi", "--key",
+			     DIR "/signer.lzrkey", "--policy", DIR "/a2345678901234567890123456789012345678901234567",
+			     "--signature", DIR "/policy.sig", NULL };
+	static const struct expected measured[] = {
+		{ LZR_FILE_SIGNER_KEY, "signer.lzrkey" }, { LZR_FILE_POLICY, "policy.dtb" },
+		{ LZR_FILE_POLICY_SIGNATURE, "policy.sig" },
+	};
+	uint8_t list[1024];
+
+	(void)state;
+	write_file("esp.img.list", 5);
+	assert_true(run_program(other, 60, output, sizeof(output)));
+	list_bytes(list, sizeof(list));
+	expect_list(DIR "/list", LZR_BOOT_LIST_MAGIC, measured, 3);
+	assert_int_equal(access(DIR "/esp.img.list", F_OK), 0);
+	write_file("a2345678901234567890123456789012345678901234567", 9);
+	assert_false(run_program(too_long, 60, output, sizeof(output)));
+	assert_non_null(strstr(output, "its name is too long for a signature called the same, with .sig: rename it"));
 }
 
 static void bad_input_is_named(void **state)
@@ -126,6 +201,8 @@ static void bad_input_is_named(void **state)
 	refuses("--policy", DIR "/kernel", "exactly one each of --key, --policy and --signature");
 	refuses("--key", DIR "/kernel", "70000 bytes, expected a file of 1 to 4096");
 	refuses("--loader", DIR "/nothing.efi", "nothing.efi: no such file");
+	write_file("segment.list", 1);
+	refuses("--segment", DIR "/segment.list", "the name is taken by a list");
 	unlink(OUT);
 	assert_false(mkboot("--segment", DIR "/kernel", "--segment", DIR "/other/kernel", NULL));
 	assert_non_null(strstr(output, "would both be \\lazaret\\kernel"));
@@ -138,7 +215,9 @@ static void bad_input_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(the_list_has_its_order, setup),
+		cmocka_unit_test_setup(the_lists_have_their_order, setup),
+		cmocka_unit_test_setup(content_does_not_change_the_measured_list, setup),
+		cmocka_unit_test_setup(the_signature_takes_the_policys_name, setup),
 		cmocka_unit_test_setup(bad_input_is_named, setup),
 	};
 

@@ -20,7 +20,6 @@
 #define SECONDS 180u            /* for a machine; a boot takes five when nothing else runs */
 #define SEED 0x4c5a5231u
 #define CASES_MAX 80
-#define LOADER_LIST "boot.list"
 #define LOADER "BOOTX64.EFI"     /* the only file of another folder */
 
 struct running {
@@ -85,33 +84,21 @@ static uint32_t entry_count(const uint8_t *list)
 
 bool refuse_find(const struct refuse_volume *v, const char *prefix, char *name)
 {
-	size_t length;
-	uint8_t *list = refuse_get(v, LOADER_LIST, &length);
+	static const char *const lists[] = { LZR_BOOT_LIST_NAME, LZR_SEGMENT_LIST_NAME };
 	unsigned found = 0;
 
-	for (uint32_t i = 0; list && i < entry_count(list); i++)
-		if (!strncmp(entry_at(list, i)->name, prefix, strlen(prefix)) && found++ == 0)
-			memcpy(name, entry_at(list, i)->name, LZR_NAME_MAX);
-	free(list);
+	for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
+		size_t length;
+		uint8_t *list = refuse_get(v, lists[l], &length);
+
+		for (uint32_t i = 0; list && i < entry_count(list); i++)
+			if (!strncmp(entry_at(list, i)->name, prefix, strlen(prefix)) && found++ == 0)
+				memcpy(name, entry_at(list, i)->name, LZR_NAME_MAX);
+		free(list);
+	}
 	if (found == 0)
-		fprintf(stderr, "%s: no file %s* in the boot list\n", v->esp, prefix);
+		fprintf(stderr, "%s: no file %s* in the lists\n", v->esp, prefix);
 	return found > 0;
-}
-
-bool refuse_relist(const struct refuse_volume *v, const char *file, size_t file_length)
-{
-	size_t length;
-	uint8_t *list = refuse_get(v, LOADER_LIST, &length);
-	bool found = false;
-
-	for (uint32_t i = 0; list && i < entry_count(list); i++)
-		if (!strcmp(entry_at(list, i)->name, file)) {
-			entry_at(list, i)->length = file_length;
-			found = true;
-		}
-	found = found && refuse_put(v, LOADER_LIST, list, length);
-	free(list);
-	return found;
 }
 
 bool refuse_sign(const struct refuse_volume *v, const char *policy, const char *signature, const char *key)
@@ -154,14 +141,16 @@ size_t refuse_choose(const char *file, size_t length)
 
 bool refuse_flip(const struct refuse_volume *v, const struct refuse_case *c)
 {
-	char name[LZR_NAME_MAX + 16] = LOADER_LIST;
+	static const char *const unlisted[] = { LOADER, LZR_BOOT_LIST_NAME, LZR_SEGMENT_LIST_NAME };
+	char name[LZR_NAME_MAX + 16] = "";
 	size_t length, at;
 	uint8_t *data;
 	bool ok;
 
-	if (!strcmp(c->file, LOADER))
-		strcpy(name, LOADER);
-	else if (strcmp(c->file, name) && !refuse_find(v, c->file, name))
+	for (size_t i = 0; i < sizeof(unlisted) / sizeof(unlisted[0]); i++)
+		if (!strcmp(c->file, unlisted[i]))
+			strcpy(name, c->file);
+	if (!name[0] && !refuse_find(v, c->file, name))
 		return false;
 	if (!(data = refuse_get(v, name, &length)))
 		return false;

@@ -39,10 +39,8 @@ int refuse_run(const char *group, const struct refuse_case *cases, size_t count,
 /* A whole file of the volume into memory that the caller frees; NULL on failure. */
 uint8_t *refuse_get(const struct refuse_volume *v, const char *file, size_t *length);
 bool refuse_put(const struct refuse_volume *v, const char *file, const void *data, size_t length);
-/* The one file of the volume whose name starts with `prefix`, into `name` (at least 64 bytes). */
+/* The one listed file of the volume whose name starts with `prefix`, into `name` (at least 64 bytes). */
 bool refuse_find(const struct refuse_volume *v, const char *prefix, char *name);
-/* Sets a file's length in the boot list to the one that it has now. */
-bool refuse_relist(const struct refuse_volume *v, const char *file, size_t length);
 /* Signs the volume's policy anew with this private key (KEY.pem). */
 bool refuse_sign(const struct refuse_volume *v, const char *policy, const char *signature, const char *key);
 

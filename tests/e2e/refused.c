@@ -65,7 +65,7 @@ static bool recorded(const struct refuse_volume *v, const struct refuse_case *c)
 	return rollback_index_define(v->dir, &nv, NULL);
 }
 
-/* --- boot list ------------------------------------------------------------------------------------------------ */
+/* --- the lists ------------------------------------------------------------------------------------------------ */
 
 static struct lzr_boot_list_entry *entries(uint8_t *list)
 {
@@ -77,59 +77,82 @@ static uint32_t count_of(size_t length)
 	return (uint32_t)((length - sizeof(struct lzr_boot_list_header)) / sizeof(struct lzr_boot_list_entry));
 }
 
+/* The place of the first entry whose name starts so; the count if there is none. */
 static uint32_t find(uint8_t *list, size_t length, const char *name)
 {
-	uint32_t i = 0, count = count_of(length);
+	uint32_t i = 0;
 
-	while (i < count && strncmp(entries(list)[i].name, name, strlen(name)))
+	while (i < count_of(length) && strncmp(entries(list)[i].name, name, strlen(name)))
 		i++;
-	if (i < count)
-		return i;
-	fprintf(stderr, "%s is not in the boot list\n", name);
-	exit(1);
+	return i;
 }
 
-static bool put_list(const struct refuse_volume *v, uint8_t *list, size_t length)
+/* A list in memory, and the entry of a file in it. */
+struct opened {
+	const char *name;
+	uint8_t *list;
+	size_t length;
+	struct lzr_boot_list_entry *at;
+};
+
+/* The list that has a file whose name starts so; with room for another entry. */
+static bool open_list(const struct refuse_volume *v, const char *file, struct opened *o)
 {
-	uint32_t count = count_of(length);
+	static const char *const names[] = { LZR_BOOT_LIST_NAME, LZR_SEGMENT_LIST_NAME };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		o->name = names[i];
+		o->list = refuse_get(v, o->name, &o->length);
+		if (!o->list)
+			return false;
+		o->at = &entries(o->list)[find(o->list, o->length, file)];
+		if ((uint8_t *)o->at < o->list + o->length)
+			return true;
+		free(o->list);
+	}
+	fprintf(stderr, "%s is in no list\n", file);
+	return false;
+}
+
+static bool put_list(const struct refuse_volume *v, struct opened *o)
+{
+	uint32_t count = count_of(o->length);
 	bool ok;
 
-	memcpy(list + offsetof(struct lzr_boot_list_header, count), &count, sizeof(count));
-	ok = refuse_put(v, "boot.list", list, length);
-	free(list);
+	memcpy(o->list + offsetof(struct lzr_boot_list_header, count), &count, sizeof(count));
+	ok = refuse_put(v, o->name, o->list, o->length);
+	free(o->list);
 	return ok;
 }
 
 /* Takes the entry of c->file out. */
 static bool list_without(const struct refuse_volume *v, const struct refuse_case *c)
 {
-	size_t length;
-	uint8_t *list = refuse_get(v, "boot.list", &length);
-	struct lzr_boot_list_entry *at;
+	struct opened o;
 
-	if (!list)
+	if (!open_list(v, c->file, &o))
 		return false;
-	at = &entries(list)[find(list, length, c->file)];
-	memmove(at, at + 1, (size_t)(list + length - (uint8_t *)(at + 1)));
-	return put_list(v, list, length - sizeof(*at));
+	memmove(o.at, o.at + 1, (size_t)(o.list + o.length - (uint8_t *)(o.at + 1)));
+	o.length -= sizeof(*o.at);
+	return put_list(v, &o);
 }
 
 /* Puts a copy of the entry of c->file behind it, under the name "extra". */
 static bool list_with_extra(const struct refuse_volume *v, const struct refuse_case *c)
 {
-	size_t length, file_length;
-	uint8_t *list = refuse_get(v, "boot.list", &length), *content;
-	struct lzr_boot_list_entry *at;
+	size_t file_length;
+	struct opened o;
+	uint8_t *content;
 	bool ok;
 
-	if (!list)
+	if (!open_list(v, c->file, &o))
 		return false;
-	at = &entries(list)[find(list, length, c->file)];
-	content = refuse_get(v, at->name, &file_length);
-	memmove(at + 1, at, (size_t)(list + length - (uint8_t *)at));
-	memset(at[1].name, 0, LZR_NAME_MAX);
-	strcpy(at[1].name, "extra");
-	if (content && at->kind == LZR_FILE_MANIFEST) {         /* of the same length, and it calls itself "extra" */
+	content = refuse_get(v, o.at->name, &file_length);
+	memmove(o.at + 1, o.at, (size_t)(o.list + o.length - (uint8_t *)o.at));
+	memset(o.at[1].name, 0, LZR_NAME_MAX);
+	strcpy(o.at[1].name, "extra");
+	o.length += sizeof(*o.at);
+	if (content && o.at->kind == LZR_FILE_MANIFEST) {       /* it calls itself "extra" */
 		uint8_t *name = content;
 
 		while (name < content + file_length - 6 && memcmp(name, "hello", 6))
@@ -138,28 +161,84 @@ static bool list_with_extra(const struct refuse_volume *v, const struct refuse_c
 	}
 	ok = content && refuse_put(v, "extra", content, file_length);
 	free(content);
-	return put_list(v, list, length + sizeof(*at)) && ok;
+	return put_list(v, &o) && ok;
 }
 
+/* The policy behind the manifest c->file. */
 static bool list_in_wrong_order(const struct refuse_volume *v, const struct refuse_case *c)
 {
-	size_t length;
-	uint8_t *list = refuse_get(v, "boot.list", &length);
-	struct lzr_boot_list_entry *a, *b, kept;
+	struct lzr_boot_list_entry *policy, kept;
+	struct opened o;
 
-	if (!list)
+	if (!open_list(v, c->file, &o))
 		return false;
-	a = &entries(list)[find(list, length, c->file)];
-	b = &entries(list)[find(list, length, "hello-")];
-	kept = *a;
-	*a = *b;
-	*b = kept;
-	return put_list(v, list, length);
+	policy = &entries(o.list)[find(o.list, o.length, "refused.dtb")];
+	kept = *o.at;
+	*o.at = *policy;
+	*policy = kept;
+	return put_list(v, &o);
+}
+
+/* The entry of c->file, moved from its list to the end of the other. */
+static bool listed_in_the_other(const struct refuse_volume *v, const struct refuse_case *c)
+{
+	struct lzr_boot_list_entry moved;
+	struct opened o;
+
+	if (!open_list(v, c->file, &o))
+		return false;
+	moved = *o.at;
+	free(o.list);
+	if (!list_without(v, c) || !open_list(v, moved.kind == LZR_FILE_SEGMENT ? "hello" : "hello-", &o))
+		return false;
+	memcpy(o.list + o.length, &moved, sizeof(moved));
+	o.length += sizeof(moved);
+	return put_list(v, &o);
+}
+
+/* The entry of c->file as a second one of the segment list: loaded twice, once measured. */
+static bool listed_in_both(const struct refuse_volume *v, const struct refuse_case *c)
+{
+	struct lzr_boot_list_entry again = { .kind = LZR_FILE_SEGMENT };
+	struct opened o;
+
+	strcpy(again.name, c->file);
+	if (!open_list(v, "hello-", &o))
+		return false;
+	memcpy(o.list + o.length, &again, sizeof(again));
+	o.length += sizeof(again);
+	return put_list(v, &o);
+}
+
+static bool no_segments(const struct refuse_volume *v, const struct refuse_case *c)
+{
+	struct opened o;
+
+	(void)c;
+	if (!open_list(v, "hello-", &o))
+		return false;
+	o.length = sizeof(struct lzr_boot_list_header);
+	return put_list(v, &o);
+}
+
+/* One segment's file has another's bytes: right in name, wrong in digest. */
+static bool segments_swapped(const struct refuse_volume *v, const struct refuse_case *c)
+{
+	char a[LZR_NAME_MAX + 16], b[LZR_NAME_MAX + 16];
+	size_t length;
+	uint8_t *data;
+	bool ok;
+
+	if (!refuse_find(v, c->file, a) || !refuse_find(v, "spin-", b) || !(data = refuse_get(v, b, &length)))
+		return false;
+	ok = refuse_put(v, a, data, length);
+	free(data);
+	return ok;
 }
 
 /* --- segments ------------------------------------------------------------------------------------------------- */
 
-/* c->offset bytes more (zeros) or less than it had, with a boot list that agrees. */
+/* c->offset bytes more (zeros) or less than it had. */
 static bool segment_of_another_length(const struct refuse_volume *v, const struct refuse_case *c)
 {
 	char name[LZR_NAME_MAX + 16];
@@ -172,7 +251,7 @@ static bool segment_of_another_length(const struct refuse_volume *v, const struc
 	wanted = (size_t)((int64_t)length + c->offset);
 	if (wanted > length)
 		memset(data + length, 0, wanted - length);
-	ok = refuse_put(v, name, data, wanted) && refuse_relist(v, name, wanted);
+	ok = refuse_put(v, name, data, wanted);
 	free(data);
 	return ok;
 }
@@ -212,10 +291,20 @@ static const struct refuse_case cases[] = {
 	{ "extra_segment", ON_ALL, .damage = list_with_extra, .file = "hello-",
 	  .says = { "segment extra: expected in one of 3 manifests, found in none" } },
 	{ "segment_missing", ON_ALL, .damage = list_without, .file = "spin-",
-	  .says = { "manifest spin: /segments: expected segment spin-", " in the boot list, found none" } },
+	  .says = { "manifest spin: /segments: expected segment spin-", " in the segment list, found none" } },
 	{ "wrong_order", ON_ALL, .damage = list_in_wrong_order, .file = "switch",
-	  .says = { "boot.list: entry ", " (switch): a manifest after a segment; the order is key, policy, signature, "
-		    "manifests, segments" } },
+	  .says = { "boot.list: entry 2 (refused.sig): a policy signature after a manifest; the order is key, policy, "
+		    "signature, manifests" } },
+	{ "segment_in_the_measured_list", ON_ALL, .damage = listed_in_the_other, .file = "spin-",
+	  .says = { "boot.list: entry 6 (spin-", "): kind 7 is not one that this list may name" } },
+	{ "manifest_in_the_list_of_segments", ON_ALL, .damage = listed_in_the_other, .file = "spin",
+	  .says = { "segment.list: entry ", " (spin): kind 6 is not one that this list may name" } },
+	{ "measured_file_as_a_segment", ON_ALL, .damage = listed_in_both, .file = "refused.dtb",
+	  .says = { "segment.list: entry ", ": refused.dtb is in boot.list, too" } },
+	{ "no_segments", ON_ALL, .damage = no_segments,
+	  .says = { "manifest hello: /segments: expected segment hello-", " in the segment list, found none" } },
+	{ "segment_with_the_bytes_of_another", ON_ALL, .damage = segments_swapped, .file = "hello-",
+	  .says = { "segment hello-", "manifest hello expects 32818 bytes, sha384 " } },
 	{ "manifest_of_another_version", ON_ALL, .damage = manifest_of_another_version,
 	  .says = { "manifest hello: / compatible: expected \"lazaret,manifest-1\", found \"lazaret,manifest-2\"" } },
 	{ "manifest_truncated", ON_ALL, .damage = manifest_truncated,
@@ -232,7 +321,7 @@ static const struct refuse_case cases[] = {
 	  .says = { "manifest hello: /segments/segment@200000 length: expected within RAM of 400000 bytes, found "
 		    "[200000, +200001)" } },
 	{ "segment_that_is_not_listed", ON_ALL, .damage = manifest_unlisted_segment,
-	  .says = { "manifest hello: /segments: expected segment nowhere.seg in the boot list, found none" } },
+	  .says = { "manifest hello: /segments: expected segment nowhere.seg in the segment list, found none" } },
 	{ "segment_truncated", ON_ALL, .damage = segment_of_another_length, .file = "hello-", .offset = -1,
 	  .says = { "segment hello-", "manifest hello expects 32818 bytes", "found 32817, " } },
 	{ "segment_longer_than_its_manifest_says", ON_ALL, .damage = segment_of_another_length, .file = "hello-",

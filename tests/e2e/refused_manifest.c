@@ -9,13 +9,13 @@
 #define SIGNER "keys/signer.pem"
 #define ROOM 4096
 
-/* Opens a tree of the volume, lets `change` bend it, and puts it back with its new length. */
+/* Opens a tree of the volume, lets `change` bend it, and puts it back. */
 static bool bend(const struct refuse_volume *v, const char *file, bool (*change)(void *fdt))
 {
 	size_t length;
 	uint8_t *data = refuse_get(v, file, &length), *wide = data ? malloc(length + ROOM) : NULL;
 	bool ok = wide && fdt_open_into(data, wide, (int)(length + ROOM)) == 0 && change(wide) && fdt_pack(wide) == 0 &&
-		  refuse_put(v, file, wide, fdt_totalsize(wide)) && refuse_relist(v, file, fdt_totalsize(wide));
+		  refuse_put(v, file, wide, fdt_totalsize(wide));
 
 	if (!ok)
 		fprintf(stderr, "%s: %s cannot be bent\n", v->esp, file);
@@ -94,12 +94,12 @@ bool manifest_of_another_version(const struct refuse_volume *v, const struct ref
 	return bend(v, "hello", other_version);
 }
 
-/* Half of it, with a boot list that says so. */
+/* Half of it. */
 bool manifest_truncated(const struct refuse_volume *v, const struct refuse_case *c)
 {
 	size_t length;
 	uint8_t *data = refuse_get(v, "hello", &length);
-	bool ok = data && refuse_put(v, "hello", data, length / 2) && refuse_relist(v, "hello", length / 2);
+	bool ok = data && refuse_put(v, "hello", data, length / 2);
 
 	(void)c;
 	free(data);

@@ -18,7 +18,9 @@
 #define POLICY 0x20000u
 #define SIGNATURE 0x30000u
 #define MANIFEST 0x40000u
+#define TWIN_MANIFEST 0x48000u
 #define SEGMENT 0x50000u
+#define OTHER_SEGMENT 0x58000u
 #define SEGMENT_LENGTH 5000u
 #define SPKI_LENGTH 120u
 
@@ -27,6 +29,8 @@ struct vm vms[LZR_VM_MAX];
 static struct handoff handoff;
 static mbedtls_ecp_keypair pair;
 static uint32_t segment_length;
+static bool has_twin;                   /* a second VM, whose manifest names the same segment */
+static uint8_t twin_differs;            /* in the digest that its manifest has for the segment */
 static const char *demands;             /* a property of the policy's root */
 static uint8_t names_signer;              /* 0: no, 1: this one, 2: another */
 static uint8_t seeds[8][32];
@@ -78,14 +82,15 @@ static void add_file(uint32_t kind, uint64_t at, uint64_t length, const char *na
 	strcpy(file->name, name);
 }
 
-static uint32_t make_manifest(void)
+static uint32_t make_manifest(uint64_t at, const char *image, uint8_t differs)
 {
 	uint8_t digest[LZR_DIGEST_SIZE], config[256] = { 0 };
 
 	crypto_sha384(fake_ram + SEGMENT, SEGMENT_LENGTH, digest);
+	digest[47] ^= differs;
 	tree_start();
 	tree_text("/", "compatible", LZR_MANIFEST_COMPATIBLE);
-	tree_text("/", "image", "tiny");
+	tree_text("/", "image", image);
 	tree_cells("/", "memory", 2, 0, 0x200000);
 	tree_cells("/", "vcpus", 1, 1);
 	tree_cells("/", "cpuid", 0);
@@ -106,15 +111,32 @@ static uint32_t make_manifest(void)
 	tree_bytes("/host-bridge", "config", config, sizeof(config));
 	uint32_t length = tree_end();
 
-	memcpy(fake_ram + MANIFEST, tree, length);
+	memcpy(fake_ram + at, tree, length);
 	return length;
 }
 
-static uint32_t make_policy(uint32_t manifest_length)
+static void add_vm(const char *node, const char *image, uint64_t manifest, uint32_t manifest_length)
 {
-	uint8_t measurement[LZR_DIGEST_SIZE], signer[LZR_DIGEST_SIZE];
+	uint8_t measurement[LZR_DIGEST_SIZE];
 
-	crypto_sha384(fake_ram + MANIFEST, manifest_length, measurement);
+	crypto_sha384(fake_ram + manifest, manifest_length, measurement);
+	tree_node(node);
+	tree_text(node, "image", image);
+	tree_bytes(node, "measurement", measurement, LZR_DIGEST_SIZE);
+	tree_cells(node, "label", 3, 0, 0, 0);
+	tree_cells(node, "memory", 2, 0, 0x200000);
+	tree_cells(node, "vcpus", 1, 1);
+	tree_cells(node, "cpus", 1, 0);
+	tree_cells(node, "budget-us", 1, 1);
+	tree_cells(node, "period-us", 1, 2);
+	tree_cells(node, "max-restarts", 1, 2);
+	tree_flag(node, "service");
+}
+
+static uint32_t make_policy(uint32_t manifest_length, uint32_t twin_length)
+{
+	uint8_t signer[LZR_DIGEST_SIZE];
+
 	tree_start();
 	tree_text("/", "compatible", LZR_POLICY_COMPATIBLE);
 	tree_cells("/", "version", 2, 0, 5);
@@ -127,17 +149,9 @@ static uint32_t make_policy(uint32_t manifest_length)
 		tree_bytes("/", "signer", signer, LZR_DIGEST_SIZE);
 	}
 	tree_node("/vms");
-	tree_node("/vms/tiny@0");
-	tree_text("/vms/tiny@0", "image", "tiny");
-	tree_bytes("/vms/tiny@0", "measurement", measurement, LZR_DIGEST_SIZE);
-	tree_cells("/vms/tiny@0", "label", 3, 0, 0, 0);
-	tree_cells("/vms/tiny@0", "memory", 2, 0, 0x200000);
-	tree_cells("/vms/tiny@0", "vcpus", 1, 1);
-	tree_cells("/vms/tiny@0", "cpus", 1, 0);
-	tree_cells("/vms/tiny@0", "budget-us", 1, 1);
-	tree_cells("/vms/tiny@0", "period-us", 1, 1);
-	tree_cells("/vms/tiny@0", "max-restarts", 1, 2);
-	tree_flag("/vms/tiny@0", "service");
+	add_vm("/vms/tiny@0", "tiny", MANIFEST, manifest_length);
+	if (has_twin)
+		add_vm("/vms/twin@1", "twin", TWIN_MANIFEST, twin_length);
 	uint32_t length = tree_end();
 
 	memcpy(fake_ram + POLICY, tree, length);
@@ -184,7 +198,8 @@ static void make_files(void)
 	for (unsigned i = 0; i < SEGMENT_LENGTH; i++)
 		fake_ram[SEGMENT + i] = (uint8_t)(i * 7);
 	make_key();
-	uint32_t manifest = make_manifest(), policy = make_policy(manifest);
+	uint32_t manifest = make_manifest(MANIFEST, "tiny", 0);
+	uint32_t twin = make_manifest(TWIN_MANIFEST, "twin", twin_differs), policy = make_policy(manifest, twin);
 
 	sign(policy);
 	add_file(LZR_FILE_BOOT_LIST, 0, 100, "boot.list");
@@ -193,6 +208,8 @@ static void make_files(void)
 	add_file(LZR_FILE_POLICY_SIGNATURE, SIGNATURE, 96, "policy.sig");
 	add_file(LZR_FILE_MANIFEST, MANIFEST, manifest, "tiny");
 	add_file(LZR_FILE_SEGMENT, SEGMENT, SEGMENT_LENGTH, "code.seg");
+	if (has_twin)
+		add_file(LZR_FILE_MANIFEST, TWIN_MANIFEST, twin, "twin");
 }
 
 static int set_up(void **state)
@@ -371,11 +388,58 @@ static void test_images(void **state)
 	segment_length = SEGMENT_LENGTH;
 	make_files();
 	handoff.info.file_count--;
-	refused("manifest tiny: /segments: expected segment code.seg in the boot list, found none");
+	refused("manifest tiny: /segments: expected segment code.seg in the segment list, found none");
 	add_file(LZR_FILE_SEGMENT, SEGMENT, 10, "extra.seg");
 	refused("segment extra.seg: expected in one of 1 manifests, found in none");
 	fake_free_bytes = 0x1fffff;
 	refused("expected together at most 1 MiB that are free, found 2 MiB");
+}
+
+/*
+ * The list of segments is not measured: whatever it says, a segment is what every manifest that names it says, or
+ * nothing starts.
+ */
+static void test_unmeasured_list(void **state)
+{
+	(void)state;
+	has_twin = true;
+	make_files();
+	assert_true(files_verify(&handoff));
+	assert_int_equal(machine.images[0].segments[0].source.a, SEGMENT);
+	assert_int_equal(machine.images[1].segments[0].source.a, SEGMENT);
+	make_files();                           /* segments in another order than the manifests, and before them */
+	struct lzr_boot_file segment = handoff.files[5];
+
+	memmove(&handoff.files[2], &handoff.files[1], 4 * sizeof(segment));
+	handoff.files[1] = segment;
+	assert_true(files_verify(&handoff));
+	assert_int_equal(machine.images[1].segments[0].source.a, SEGMENT);
+	make_files();                           /* good bytes under a name that no manifest has */
+	memcpy(fake_ram + OTHER_SEGMENT, fake_ram + SEGMENT, SEGMENT_LENGTH);
+	add_file(LZR_FILE_SEGMENT, OTHER_SEGMENT, SEGMENT_LENGTH, "same.seg");
+	refused("segment same.seg: expected in one of 2 manifests, found in none");
+	memset(fake_ram + OTHER_SEGMENT, 0, SEGMENT_LENGTH);    /* a second of that name, other bytes, last or first */
+	add_file(LZR_FILE_SEGMENT, OTHER_SEGMENT, SEGMENT_LENGTH, "code.seg");
+	refused("segment code.seg: manifest tiny expects 5000 bytes");
+	add_file(LZR_FILE_SEGMENT, OTHER_SEGMENT, SEGMENT_LENGTH, "code.seg");
+	handoff.files[5].address = OTHER_SEGMENT;
+	handoff.files[7].address = SEGMENT;
+	refused("segment code.seg: manifest tiny expects 5000 bytes");
+	strcpy(handoff.files[5].name, "Code.seg");
+	refused("segment Code.seg: expected in one of 2 manifests, found in none");
+	strcpy(handoff.files[5].name, "tiny");  /* called as a manifest is */
+	refused("segment tiny: expected in one of 2 manifests, found in none");
+	handoff.files[5].kind = LZR_FILE_MANIFEST;
+	refused("manifest code.seg: ");
+	handoff.files[4].kind = LZR_FILE_SEGMENT;
+	refused("expected manifest tiny in the boot list, found none");
+	for (twin_differs = 1; twin_differs; twin_differs = (uint8_t)(twin_differs << 1)) {
+		make_files();                   /* two manifests of one segment that do not agree about it */
+		assert_false(files_verify(&handoff));
+		assert_said("refused: segment code.seg: manifest twin expects 5000 bytes, sha384 ");
+	}
+	has_twin = false;
+	make_files();
 }
 
 static void test_derive(void **state)
@@ -414,6 +478,7 @@ int main(void)
 		cmocka_unit_test_setup(test_key, set_up), cmocka_unit_test_setup(test_rollback, set_up),
 		cmocka_unit_test_setup(test_named_signer, set_up),
 		cmocka_unit_test_setup(test_images, set_up),
+		cmocka_unit_test_setup(test_unmeasured_list, set_up),
 		cmocka_unit_test_setup(test_required, set_up), cmocka_unit_test_setup(test_derive, set_up),
 	};
 

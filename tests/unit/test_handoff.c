@@ -134,6 +134,8 @@ static void test_files(void **state)
 	refused(block.files[3].length = UINT64_MAX);
 	refused(block.files[3].length = LZR_BOOT_FILE_MAX + 1);
 	refused((block.files[2].kind = LZR_FILE_MANIFEST, strcpy(block.files[2].name, "red")));
+	refused((block.files[2].kind = block.files[3].kind = LZR_FILE_SEGMENT,
+		 memcpy(block.files[2].name, block.files[3].name, LZR_NAME_MAX)));
 }
 
 int main(void)
