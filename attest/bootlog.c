@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <lazaret/manifest.h>
+
 /* The three registers of the loader, and where each one's event stream stands. */
 enum stream_state { WANT_DESCRIPTOR, WANT_FILE, CAPPED };
 
@@ -45,7 +47,17 @@ static uint32_t kind_wanted(const struct stream *s)
 		return s->files == 0 ? LZR_FILE_HYPERVISOR : 0;
 	if (s->pcr == 9)
 		return s->files < 3 ? order[s->files] : 0;
-	return s->files < LZR_BOOT_LIST_MAX ? LZR_FILE_MANIFEST : 0;
+	return s->files < BOOTLOG_MANIFESTS_MAX ? LZR_FILE_MANIFEST : 0;
+}
+
+/* Kinds that have one name on every machine. */
+static bool name_wanted(const struct lzr_event_descriptor *d)
+{
+	const char *name = d->kind == LZR_FILE_HYPERVISOR  ? LZR_HYPERVISOR_NAME
+			   : d->kind == LZR_FILE_BOOT_LIST ? LZR_BOOT_LIST_NAME
+							   : NULL;
+
+	return !name || strcmp(d->name, name) == 0;
 }
 
 static bool take_descriptor(struct stream *s, const struct eventlog *log, const struct eventlog_event *e,
@@ -69,6 +81,10 @@ static bool take_descriptor(struct stream *s, const struct eventlog *log, const 
 		snprintf(found, sizeof(found), "kind %u, %s", d->kind, d->name);
 		return refuse(f, s, e->offset, expected, found);
 	}
+	if (!name_wanted(d))
+		return refuse(f, s, e->offset, "the name that this kind of file has", d->name);
+	if (d->length == 0 || (d->kind == LZR_FILE_MANIFEST && d->length > LZR_MANIFEST_MAX))
+		return refuse(f, s, e->offset, "a length that such a file can have", d->name);
 	s->state = WANT_FILE;
 	return true;
 }
@@ -88,13 +104,16 @@ static bool take_file(struct stream *s, const struct eventlog_event *e, const ui
 	case LZR_FILE_SIGNER_KEY:
 		fixed = out->signer;
 		out->signer_length = s->descriptor.length;
+		memcpy(out->signer_name, s->descriptor.name, LZR_NAME_MAX);
 		break;
 	case LZR_FILE_BOOT_LIST:
 		fixed = out->boot_list;
+		out->boot_list_length = s->descriptor.length;
 		break;
 	case LZR_FILE_POLICY:
 		fixed = out->policy;
 		out->policy_length = s->descriptor.length;
+		memcpy(out->policy_name, s->descriptor.name, LZR_NAME_MAX);
 		break;
 	default: {
 		struct bootlog_manifest *m = &out->manifest[out->manifest_count];
@@ -143,6 +162,45 @@ static bool take_event(struct stream *s, const struct eventlog *log, const struc
 	return take_descriptor(s, log, e, f);
 }
 
+static void add_entry(uint8_t *list, uint32_t *count, uint32_t kind, const char name[LZR_NAME_MAX])
+{
+	struct lzr_boot_list_entry e = { .kind = kind };
+
+	memcpy(e.name, name, LZR_NAME_MAX);
+	memcpy(list + sizeof(struct lzr_boot_list_header) + *count * sizeof(e), &e, sizeof(e));
+	++*count;
+}
+
+/*
+ * The boot list as the events tell it.  It has the measured digest only if each name is the list's, in its place, and
+ * no file is missing or too many.
+ */
+static bool check_list(const struct bootlog *b, struct fault *f)
+{
+	uint8_t list[sizeof(struct lzr_boot_list_header) + LZR_BOOT_LIST_MAX * sizeof(struct lzr_boot_list_entry)];
+	struct lzr_boot_list_header header = { .magic = LZR_BOOT_LIST_MAGIC, .version = LZR_BOOT_LIST_VERSION };
+	char signature[LZR_NAME_MAX];
+	uint8_t digest[SHA384_SIZE];
+	size_t size;
+
+	lzr_signature_name(b->policy_name, signature);
+	add_entry(list, &header.count, LZR_FILE_SIGNER_KEY, b->signer_name);
+	add_entry(list, &header.count, LZR_FILE_POLICY, b->policy_name);
+	add_entry(list, &header.count, LZR_FILE_POLICY_SIGNATURE, signature);
+	for (size_t i = 0; i < b->manifest_count; i++)
+		add_entry(list, &header.count, LZR_FILE_MANIFEST, b->manifest[i].image);
+	memcpy(list, &header, sizeof(header));
+	size = sizeof(header) + header.count * sizeof(struct lzr_boot_list_entry);
+	if (b->boot_list_length != size)
+		return fault_set_number(f, FAULT_LOG_GRAMMAR, "event log, length of the boot list of these files", size,
+					b->boot_list_length);
+	sha384(digest, list, size);
+	if (memcmp(digest, b->boot_list, SHA384_SIZE) != 0)
+		return fault_set_digest(f, FAULT_LOG_GRAMMAR, "event log, boot list of just these files in this order",
+					digest, b->boot_list, SHA384_SIZE);
+	return true;
+}
+
 static bool check_grammar(const struct eventlog *log, struct bootlog *out, struct fault *f)
 {
 	struct stream streams[] = { { .pcr = 8 }, { .pcr = 9 }, { .pcr = 11 } };
@@ -159,7 +217,7 @@ static bool check_grammar(const struct eventlog *log, struct bootlog *out, struc
 	for (size_t i = 0; i < 3; i++)
 		if (streams[i].state != CAPPED)
 			return refuse(f, &streams[i], log->length, "the cap", "the end of the log");
-	return true;
+	return check_list(out, f);
 }
 
 bool bootlog_check(struct bytes log, const uint8_t pcr[EVIDENCE_PCR_COUNT][SHA384_SIZE], struct bootlog *out,

@@ -11,11 +11,12 @@
 struct options {
 	const char *state, *reference, *key, *roots, *bundle, *nonce, *release, *vm, *vm_key,
 		*out, *lease_seconds, *port;
-	const char *loader, *hypervisor, *boot_list, *signer, *policy;
+	const char *loader[OPTION_REPEAT_MAX], *hypervisor[OPTION_REPEAT_MAX], *boot_list[OPTION_REPEAT_MAX];
+	const char *signer[OPTION_REPEAT_MAX], *policy[OPTION_REPEAT_MAX];
 	const char *manifest[OPTION_REPEAT_MAX];
 	const char *pcr[OPTION_REPEAT_MAX];
 	const char *file;
-	size_t manifests, pcrs;
+	size_t loaders, hypervisors, boot_lists, signers, policies, manifests, pcrs;
 	bool json, stdio, allow_development_key, undo;
 };
 

@@ -13,15 +13,26 @@
 #define BUILD_FILE_MAX (256u << 20)
 #define MANIFEST_SUFFIX ".manifest"
 
-static void put_digest(FILE *out, const char *words, const uint8_t digest[SHA384_SIZE])
+/* The text so far, and a stream at its end. */
+struct writer {
+	FILE *out;
+	char *text;
+	size_t length;
+};
+
+/* Two builds have most files in common; what is said already is not said twice. */
+static void put_digest(struct writer *w, const char *words, const uint8_t digest[SHA384_SIZE])
 {
-	char hex[2 * SHA384_SIZE + 1];
+	char hex[2 * SHA384_SIZE + 1], line[sizeof(hex) + LZR_NAME_MAX + 32];
 
 	hex_encode(hex, digest, SHA384_SIZE);
-	fprintf(out, "%s %s\n", words, hex);
+	snprintf(line, sizeof(line), "\n%s %s\n", words, hex);
+	fflush(w->out);
+	if (!strstr(w->text, line))
+		fputs(line + 1, w->out);
 }
 
-static bool put_file(FILE *out, const char *words, const char *path, struct fault *f)
+static bool put_file(struct writer *w, const char *words, const char *path, struct fault *f)
 {
 	uint8_t digest[SHA384_SIZE];
 	struct bytes content;
@@ -30,12 +41,20 @@ static bool put_file(FILE *out, const char *words, const char *path, struct faul
 		return false;
 	sha384(digest, content.data, content.length);
 	file_free(&content);
-	put_digest(out, words, digest);
+	put_digest(w, words, digest);
+	return true;
+}
+
+static bool put_files(struct writer *w, const char *words, const char *const *paths, size_t count, struct fault *f)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!put_file(w, words, paths[i], f))
+			return false;
 	return true;
 }
 
 /* The image's name is the manifest's base name without its suffix, as in the boot list. */
-static bool put_manifest(FILE *out, const char *path, struct fault *f)
+static bool put_manifest(struct writer *w, const char *path, struct fault *f)
 {
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	size_t length = strlen(base), suffix = strlen(MANIFEST_SUFFIX);
@@ -46,53 +65,66 @@ static bool put_manifest(FILE *out, const char *path, struct fault *f)
 	if (length == 0 || length >= LZR_NAME_MAX)
 		return fault_set(f, FAULT_INPUT, path, "a base name of 1 to 47 characters", base);
 	snprintf(words, sizeof(words), "image %.*s", (int)length, base);
-	return put_file(out, words, path, f);
+	return put_file(w, words, path, f);
 }
 
-/* Firmware registers: PCR 4 and 7 computed, the others as told, else unchecked. */
-static bool put_pcrs(FILE *out, const struct options *o, struct fault *f)
+/* What firmware without Secure Boot keys extends for this loader. */
+static bool put_loader(struct writer *w, const char *path, bool computed, struct fault *f)
 {
 	uint8_t digest[SHA384_SIZE], value[SHA384_SIZE];
 	struct bytes pe;
-	bool told[REFERENCE_PCRS] = { false }, ok;
+	bool ok;
 
-	if (!file_read(o->loader, BUILD_FILE_MAX, &pe, f))
+	if (!file_read(path, BUILD_FILE_MAX, &pe, f))
 		return false;
-	ok = authenticode_sha384(pe, o->loader, digest, f);
+	ok = authenticode_sha384(pe, path, digest, f);
 	file_free(&pe);
 	if (!ok)
 		return false;
-	put_digest(out, "# loader, Authenticode", digest);
+	put_digest(w, "# loader, Authenticode", digest);
+	expected_pcr4(digest, value);
+	if (computed)
+		put_digest(w, "pcr 4", value);
+	return true;
+}
+
+/* Firmware registers: PCR 4 and 7 computed, the others as told, else unchecked. */
+static bool put_pcrs(struct writer *w, const struct options *o, struct fault *f)
+{
+	bool told[REFERENCE_PCRS] = { false };
+	uint8_t value[SHA384_SIZE];
+
 	for (size_t i = 0; i < o->pcrs; i++) {
 		if (o->pcr[i][0] < '0' || o->pcr[i][0] > '7' || o->pcr[i][1] != ' ')
 			return fault_set(f, FAULT_USAGE, "--pcr", "'N VALUE' with N from 0 to 7", o->pcr[i]);
 		told[o->pcr[i][0] - '0'] = true;
-		fprintf(out, "pcr %s\n", o->pcr[i]);
+		fprintf(w->out, "pcr %s\n", o->pcr[i]);
 	}
+	for (size_t i = 0; i < o->loaders; i++)
+		if (!put_loader(w, o->loader[i], !told[4], f))
+			return false;
+	expected_pcr7_setup_mode(value);
 	for (unsigned int i = 0; i < REFERENCE_PCRS; i++) {
-		if (told[i])
+		if (told[i] || i == 4)
 			continue;
-		if (i == 4)
-			expected_pcr4(digest, value);
-		else if (i == 7)
-			expected_pcr7_setup_mode(value);
+		if (i == 7)
+			put_digest(w, "pcr 7", value);
 		else
-			fprintf(out, "pcr %u unchecked\n", i);
-		if (i == 4 || i == 7)
-			put_digest(out, i == 4 ? "pcr 4" : "pcr 7", value);
+			fprintf(w->out, "pcr %u unchecked\n", i);
 	}
 	return true;
 }
 
-static bool put_all(FILE *out, const struct options *o, struct fault *f)
+static bool put_all(struct writer *w, const struct options *o, struct fault *f)
 {
-	fprintf(out, "lazaret-reference 1\n");
-	if (!put_pcrs(out, o, f) || !put_file(out, "hypervisor", o->hypervisor, f) ||
-	    !put_file(out, "signer", o->signer, f) || !put_file(out, "boot-list", o->boot_list, f) ||
-	    !put_file(out, "policy", o->policy, f))
+	fprintf(w->out, "lazaret-reference 1\n");
+	if (!put_pcrs(w, o, f) || !put_files(w, "hypervisor", o->hypervisor, o->hypervisors, f) ||
+	    !put_files(w, "signer", o->signer, o->signers, f) ||
+	    !put_files(w, "boot-list", o->boot_list, o->boot_lists, f) ||
+	    !put_files(w, "policy", o->policy, o->policies, f))
 		return false;
 	for (size_t i = 0; i < o->manifests; i++)
-		if (!put_manifest(out, o->manifest[i], f))
+		if (!put_manifest(w, o->manifest[i], f))
 			return false;
 	return true;
 }
@@ -102,24 +134,30 @@ int command_reference(int argc, char **argv)
 	struct reference *check = calloc(1, sizeof(*check));
 	struct fault f = { 0 };
 	struct options o;
-	char *text = NULL;
-	size_t length = 0;
-	FILE *out;
+	struct writer w = { 0 };
 	bool ok;
 
 	if (!check ||
 	    !command_parse(argc, argv, "loader! hypervisor! boot-list! signer! policy! manifest! pcr out!", &o) ||
-	    !(out = open_memstream(&text, &length))) {
+	    !(w.out = open_memstream(&w.text, &w.length))) {
 		free(check);
 		return 2;
 	}
-	ok = put_all(out, &o, &f);
-	fclose(out);
-	ok = ok && reference_parse((struct bytes){ (const uint8_t *)text, length }, o.out, check, &f) &&
-	     file_write(o.out, (struct bytes){ (const uint8_t *)text, length }, &f);
-	free(text);
+	ok = put_all(&w, &o, &f);
+	fclose(w.out);
+	ok = ok && reference_parse((struct bytes){ (const uint8_t *)w.text, w.length }, o.out, check, &f) &&
+	     file_write(o.out, (struct bytes){ (const uint8_t *)w.text, w.length }, &f);
+	free(w.text);
 	free(check);
 	return ok ? 0 : command_fail(&f);
+}
+
+static void print_digest(const char *words, const uint8_t digest[SHA384_SIZE])
+{
+	char hex[2 * SHA384_SIZE + 1];
+
+	hex_encode(hex, digest, SHA384_SIZE);
+	printf("%s %s\n", words, hex);
 }
 
 int command_log(int argc, char **argv)
@@ -148,7 +186,7 @@ int command_log(int argc, char **argv)
 
 		snprintf(words, sizeof(words), "pcr %u", i);
 		if (extended >> i & 1)
-			put_digest(stdout, words, pcrs[i]);
+			print_digest(words, pcrs[i]);
 	}
 	file_free(&content);
 	return error == EVENTLOG_OK ? 0 : command_fail(&f);

@@ -28,7 +28,8 @@ static const char usage[] =
 	"  reference  --loader PE --hypervisor ELF --boot-list FILE --signer FILE --policy FILE --manifest FILE..\n"
 	"             [--pcr 'N VALUE'].. --out FILE\n"
 	"             writes reference values computed from the build's outputs; --pcr adds or replaces firmware\n"
-	"             registers, the others say unchecked\n"
+	"             registers, the others say unchecked; every input may be given several times, and any of its\n"
+	"             values is accepted then, as for an update\n"
 	"  log        --file LOG\n"
 	"             replays a TCG event log in its SHA-384 bank\n"
 	"\n"
@@ -67,11 +68,11 @@ static const struct {
 	{ "lease", TEXT, offsetof(struct options, lease_seconds), 0 },
 	{ "port", TEXT, offsetof(struct options, port), 0 },
 	{ "file", TEXT, offsetof(struct options, file), 0 },
-	{ "loader", TEXT, offsetof(struct options, loader), 0 },
-	{ "hypervisor", TEXT, offsetof(struct options, hypervisor), 0 },
-	{ "boot-list", TEXT, offsetof(struct options, boot_list), 0 },
-	{ "signer", TEXT, offsetof(struct options, signer), 0 },
-	{ "policy", TEXT, offsetof(struct options, policy), 0 },
+	{ "loader", MANY, offsetof(struct options, loader), offsetof(struct options, loaders) },
+	{ "hypervisor", MANY, offsetof(struct options, hypervisor), offsetof(struct options, hypervisors) },
+	{ "boot-list", MANY, offsetof(struct options, boot_list), offsetof(struct options, boot_lists) },
+	{ "signer", MANY, offsetof(struct options, signer), offsetof(struct options, signers) },
+	{ "policy", MANY, offsetof(struct options, policy), offsetof(struct options, policies) },
 	{ "manifest", MANY, offsetof(struct options, manifest), offsetof(struct options, manifests) },
 	{ "pcr", MANY, offsetof(struct options, pcr), offsetof(struct options, pcrs) },
 	{ "json", FLAG, offsetof(struct options, json), 0 },

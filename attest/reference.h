@@ -25,7 +25,7 @@
 
 #define REFERENCE_PCRS 8u
 #define REFERENCE_VALUES_MAX 8u
-#define REFERENCE_IMAGES_MAX 64u
+#define REFERENCE_IMAGES_MAX 512u        /* several versions of each */
 #define REFERENCE_FILE_MAX (1u << 20)
 
 struct reference_set {

@@ -2,6 +2,7 @@
 /* The platform's part of an appraisal: quote, key, log, reference values, policy, records.  verify_vm.c does the VMs.
  */
 #include "verify.h"
+#include "verify_boot.h"
 #include "verify_vm.h"
 
 #include <stdio.h>
@@ -167,8 +168,7 @@ static bool check_reference(const struct reference *r, const struct bundle *b, s
 		return false;
 	return reference_match(&r->hypervisor, "hypervisor", log->hypervisor, f) &&
 	       reference_match(&r->signer, "signer key file", log->signer, f) &&
-	       reference_match(&r->boot_list, "boot list", log->boot_list, f) &&
-	       reference_match(&r->policy, "policy", log->policy, f);
+	       reference_match(&r->boot_list, "boot list", log->boot_list, f);
 }
 
 /* The signer key file in the bundle is the measured one; its mark tells a development key. */
@@ -256,7 +256,9 @@ static bool check_all(const struct verify_request *request, struct bundle *b, st
 	       check_not_empty(b, f) && bootlog_check(b->log, b->pcr, &report->log, f) &&
 	       check_reference(request->reference, b, report) &&
 	       check_signer(request, b, &report->log, &report->development_key, f) &&
-	       check_policy(b, report, f) && verify_records(request, b, report) &&
+	       check_policy(b, report, f) &&
+	       verify_policy_value(request->reference, &report->policy, &report->log, f) &&
+	       verify_manifests(&report->policy, &report->log, f) && verify_records(request, b, report) &&
 	       check_services(request, report, f);
 }
 

@@ -47,6 +47,34 @@ static void add_file(struct fixture *x, uint32_t pcr, uint32_t kind, const char 
 	memcpy(e->sha256, digest, 32);
 }
 
+void fixture_relist(struct fixture *x)
+{
+	struct lzr_boot_list_header header = { .magic = LZR_BOOT_LIST_MAGIC, .version = LZR_BOOT_LIST_VERSION };
+	static struct lzr_boot_list_entry entries[FIXTURE_EVENTS];
+	uint32_t n = 3;
+
+	memset(entries, 0, sizeof(entries));
+	for (uint32_t i = 0; i < 3; i++)
+		entries[i].kind = (uint32_t[]){ LZR_FILE_SIGNER_KEY, LZR_FILE_POLICY, LZR_FILE_POLICY_SIGNATURE }[i];
+	memcpy(entries[0].name, x->event[FIXTURE_KEY + 1].data, LZR_NAME_MAX);
+	memcpy(entries[1].name, x->event[FIXTURE_POLICY + 1].data, LZR_NAME_MAX);
+	strcpy(entries[2].name, "policy.sig");
+	for (size_t i = FIXTURE_MANIFESTS; i < x->event_count; i++)
+		if (x->event[i].pcr == 11 && x->event[i].type == LZR_EV_IPL) {
+			entries[n].kind = LZR_FILE_MANIFEST;
+			memcpy(entries[n++].name, x->event[i].data, LZR_NAME_MAX);
+		}
+	header.count = n;
+	struct lzr_event_descriptor *d = (void *)x->event[FIXTURE_LIST].data;
+
+	d->length = sizeof(header) + n * sizeof(entries[0]);
+	fixture_event_hash(&x->event[FIXTURE_LIST]);
+	sha384_parts(x->event[FIXTURE_LIST + 1].sha384,
+		     (struct bytes[]){ { (const uint8_t *)&header, sizeof(header) },
+				       { (const uint8_t *)entries, n * sizeof(entries[0]) } },
+		     2);
+}
+
 static void add_boot(struct fixture *x)
 {
 	static const uint8_t cap[4];
@@ -58,12 +86,12 @@ static void add_boot(struct fixture *x)
 	add_file(x, 8, LZR_FILE_HYPERVISOR, "hypervisor", 10, digest);
 	sha384(digest, x->signer, x->signer_length);
 	add_file(x, 9, LZR_FILE_SIGNER_KEY, "signer.lzrkey", x->signer_length, digest);
-	sha384(digest, "list", 4);
 	add_file(x, 9, LZR_FILE_BOOT_LIST, "boot.list", 4, digest);
 	sha384(digest, x->policy, x->policy_length);
 	add_file(x, 9, LZR_FILE_POLICY, "policy.dtb", x->policy_length, digest);
 	for (int vm = 0; vm < VM_COUNT; vm++)
 		add_file(x, 11, LZR_FILE_MANIFEST, fixture_name[vm], 1000, x->manifest[vm]);
+	fixture_relist(x);
 	add_event(x, 8, LZR_EV_SEPARATOR, cap, sizeof(cap));
 	add_event(x, 9, LZR_EV_SEPARATOR, cap, sizeof(cap));
 	add_event(x, 11, LZR_EV_SEPARATOR, cap, sizeof(cap));
@@ -342,7 +370,7 @@ void fixture_refer(struct fixture *x)
 	r->hypervisor.count = r->signer.count = r->boot_list.count = r->policy.count = 1;
 	sha384(r->hypervisor.value[0], "hypervisor", 10);
 	sha384(r->signer.value[0], x->signer, x->signer_length);
-	sha384(r->boot_list.value[0], "list", 4);
+	memcpy(r->boot_list.value[0], x->event[FIXTURE_LIST + 1].sha384, 48);
 	sha384(r->policy.value[0], x->policy, x->policy_length);
 	for (int vm = 0; vm < VM_COUNT; vm++) {
 		if (vm == VM_VISITOR)

@@ -19,13 +19,15 @@ extern const uint8_t fixture_level[VM_COUNT];
 
 struct fixture_event {
 	uint32_t pcr, type;
-	uint8_t data[96];
+	uint8_t data[96] __attribute__((aligned(8)));
 	uint32_t length;
 	uint8_t sha384[48];
 	uint8_t sha256[32];
 };
 
 #define FIXTURE_EVENTS 64u
+/* Where files' descriptors stand; each file's own event is the next. */
+enum { FIXTURE_KEY = 10, FIXTURE_LIST = 12, FIXTURE_POLICY = 14, FIXTURE_MANIFESTS = 16 };
 
 struct fixture {
 	size_t event_count;
@@ -80,6 +82,7 @@ int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
 /* Rebuilding, in the order of dependence; each step only itself. */
+void fixture_relist(struct fixture *x);         /* the boot list's event from the others' names */
 void fixture_write_log(struct fixture *x);
 void fixture_replay(struct fixture *x);         /* registers from the events */
 void fixture_fill_quote(struct fixture *x);     /* digest and extraData from the present state */

@@ -258,7 +258,7 @@ static void reference_names_the_file(void **state)
 	static const struct {
 		size_t event;
 		const char *component;
-	} files[] = { { 9, "hypervisor" }, { 13, "boot list" }, { 3, "PCR 3 (option ROM data)" },
+	} files[] = { { 9, "hypervisor" }, { 3, "PCR 3 (option ROM data)" },
 		      { 4, "PCR 4 (loader and hypervisor PE)" }, { 7, "PCR 7 (Secure Boot)" } };
 	struct fixture *x = *state;
 
@@ -269,6 +269,15 @@ static void reference_names_the_file(void **state)
 		assert_string_equal(x->report.platform.component, files[i].component);
 		x->event[files[i].event].sha384[47] ^= 1;
 	}
+	x->reference.boot_list.value[0][47] ^= 1;       /* a list that is the one of the files in the log */
+	fixture_rebuild(x);
+	assert_int_equal(fixture_verify(x), FAULT_REFERENCE);
+	assert_string_equal(x->report.platform.component, "boot list");
+	x->reference.boot_list.value[0][47] ^= 1;
+	x->event[13].sha384[47] ^= 1;                   /* and one that is not */
+	fixture_rebuild(x);
+	assert_int_equal(fixture_verify(x), FAULT_LOG_GRAMMAR);
+	x->event[13].sha384[47] ^= 1;
 	x->event[23].sha384[0] ^= 1;    /* the switch's manifest */
 	fixture_rebuild(x);
 	assert_int_equal(fixture_verify(x), FAULT_REFERENCE);
