@@ -8,6 +8,7 @@
 #include "floor.h"
 #include "ports.h"
 #include "tcti.h"
+#include "turns.h"
 
 #include <lazaret/manifest.h>
 
@@ -21,9 +22,7 @@
 #include <unistd.h>
 
 #define TICK_MS 200u
-#define HEAR_MS 100u            /* guests, after the half of a second: who is heard then is done before it ends */
 #define REFRESH_MS 1000u
-#define RENEW_GAP_MS 1000u
 #define FIRST_LINK 1u           /* eth0, the device with the lowest slot, is the network; the others are links */
 
 struct service {
@@ -33,8 +32,8 @@ struct service {
 	size_t channel_count;
 	struct channel channel[LZR_VDEV_MAX];
 	bool named[LZR_VDEV_MAX];       /* the hypervisor has said who is at the other end */
-	uint64_t refresh_ms, renew_ms;
-	uint64_t served_second;         /* in which a guest's request was worked on; one a second */
+	uint64_t refresh_ms;
+	struct turns turns;
 	size_t turn;                    /* the channel that is looked at first: after the one served last */
 };
 
@@ -119,7 +118,7 @@ static bool open_service(struct service *s, const char *endpoint, struct fault *
 	return true;
 }
 
-/* What happens by the clock: dialling, port states, renewals. */
+/* What happens by the clock: dialling and renewals, port states. */
 static void tick(struct service *s, uint64_t now)
 {
 	dial_tick(&s->dial, now);
@@ -127,18 +126,6 @@ static void tick(struct service *s, uint64_t now)
 		return;
 	s->refresh_ms = now + REFRESH_MS;
 	ports_refresh(&s->ports);
-	if (s->dial.challenged && now >= s->renew_ms && ports_want_challenge(&s->ports, now) &&
-	    dial_renew(&s->dial, now))
-		s->renew_ms = now + RENEW_GAP_MS;
-}
-
-/* One message a second, at its half: dial.h says why. */
-static bool guests_are_heard(const struct service *s, uint64_t now)
-{
-	const uint64_t at = now % DIAL_SECOND_MS;
-
-	return at >= DIAL_HALF_MS && at < DIAL_HALF_MS + HEAR_MS && !dial_waits(&s->dial) &&
-	       now / DIAL_SECOND_MS != s->served_second;
 }
 
 /*
@@ -159,25 +146,29 @@ static void name_link(struct service *s, size_t i)
 		fprintf(stderr, "attestor: %s is the channel of %s\n", c->link.interface, c->link.peer.name);
 }
 
-static void serve_channels(struct service *s, const struct pollfd *p)
+/* `hear`: it is the guests' turn; one message of one of them is worked on, the others keep theirs. */
+static void serve_channels(struct service *s, const struct pollfd *p, bool hear)
 {
+	bool worked = false;
+
 	for (size_t n = 0, first = s->turn; n < s->channel_count; n++) {
 		const size_t i = (first + n) % s->channel_count;
-		const uint64_t now = now_ms();
 
 		if (!s->named[i]) {
 			if (p[i].revents & POLLIN)
 				name_link(s, i);
 			continue;
 		}
-		if ((p[i].revents & (POLLIN | POLLERR)) && guests_are_heard(s, now) &&
-		    channel_readable(&s->channel[i], &s->agent, now)) {
-			s->served_second = now / DIAL_SECOND_MS;
+		if ((p[i].revents & (POLLIN | POLLERR)) && hear && !worked &&
+		    channel_readable(&s->channel[i], &s->agent, now_ms())) {
+			worked = true;
 			s->turn = i + 1;
 		}
 		if (p[i].revents & POLLOUT)
 			channel_writable(&s->channel[i]);
 	}
+	if (hear)
+		turns_guests_had(&s->turns, worked, now_ms());
 }
 
 static void wait_and_serve(struct service *s)
@@ -185,7 +176,8 @@ static void wait_and_serve(struct service *s)
 	struct pollfd p[LZR_VDEV_MAX + 2];
 	const size_t n = s->channel_count;
 	const uint64_t now = now_ms(), to_half = DIAL_HALF_MS - now % DIAL_HALF_MS;
-	const short hear = guests_are_heard(s, now) ? POLLIN : 0, events = dial_events(&s->dial, now);
+	const bool guests = turns_guests_heard(&s->turns, dial_waits(&s->dial), now);
+	const short hear = guests ? POLLIN : 0, events = dial_events(&s->dial, now);
 
 	for (size_t i = 0; i < n; i++) {
 		const struct channel *c = &s->channel[i];
@@ -195,13 +187,13 @@ static void wait_and_serve(struct service *s)
 	}
 	p[n] = (struct pollfd){ .fd = s->ports.control.link.fd, .events = POLLIN };
 	p[n + 1] = (struct pollfd){ .fd = events ? s->dial.fd : -1, .events = events };
-	if (poll(p, n + 2, (int)(to_half < TICK_MS ? to_half : TICK_MS)) <= 0)
+	if (poll(p, n + 2, (int)(to_half < TICK_MS ? to_half : TICK_MS)) < 0)
 		return;
+	serve_channels(s, p, guests);   /* first, for the network's work may last */
 	if (p[n].revents)
 		control_poll(&s->ports.control);
 	if (p[n + 1].revents)
 		dial_ready(&s->dial, &s->agent, now_ms());
-	serve_channels(s, p);
 }
 
 int main(int argc, char **argv)

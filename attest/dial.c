@@ -179,6 +179,17 @@ static bool is_over(uint64_t deadline_ms, uint64_t now_ms)
 	return deadline_ms && now_ms >= deadline_ms;
 }
 
+/* What is still on its way out does not matter: no outsider's words, by being answered, keep a renewal back. */
+static void renew(struct dial *d, uint64_t now_ms)
+{
+	struct fault f = { 0 };
+
+	if (!d->challenged || d->ending[0] || d->awaits != DIAL_NOTHING || !frame_room(d, 0, &f))
+		return;
+	await(d, DIAL_CHALLENGE, now_ms);
+	frame_made(d, SESSION_RENEW, 0, now_ms);
+}
+
 void dial_tick(struct dial *d, uint64_t now_ms)
 {
 	const uint64_t second = now_ms / DIAL_SECOND_MS;
@@ -197,6 +208,10 @@ void dial_tick(struct dial *d, uint64_t now_ms)
 		hang_up(d, now_ms);
 	if (d->fd < 0 && now_ms >= d->retry_ms)
 		dial(d, now_ms);
+	if (second >= d->renew_second) {
+		d->renew_second = (second / DIAL_RENEW_SECONDS + 1) * DIAL_RENEW_SECONDS;
+		renew(d, now_ms);
+	}
 	d->out_may = d->out_used;
 	if (d->connected)
 		flush(d);
@@ -262,6 +277,9 @@ static bool on_challenge(struct dial *d, struct agent *a, struct bytes payload, 
 	d->challenged = true;
 	d->before_evidence(d->owner);
 	length = agent_bundle(a, &request, out, EVIDENCE_BUNDLE_MAX, f);
+	d->results_left += (unsigned int)a->view.vm_count;
+	if (d->results_left > DIAL_RESULTS_MAX)
+		d->results_left = DIAL_RESULTS_MAX;
 	return length > 0 && frame_made(d, SESSION_EVIDENCE, length, now_ms);
 }
 
@@ -382,14 +400,4 @@ void dial_ready(struct dial *d, struct agent *a, uint64_t now_ms)
 	flush(d);
 	if (!d->ending[0])
 		hear(d, a, now_ms);
-}
-
-bool dial_renew(struct dial *d, uint64_t now_ms)
-{
-	struct fault f = { 0 };
-
-	if (!d->challenged || d->ending[0] || d->awaits != DIAL_NOTHING || d->out_used || !frame_room(d, 0, &f))
-		return false;
-	await(d, DIAL_CHALLENGE, now_ms);
-	return frame_made(d, SESSION_RENEW, 0, now_ms);
 }

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAUSE_FIRST_MS 10000u   /* of a port that was not admitted, doubled each time */
-#define PAUSE_MAX_MS 80000u
-
 #define SECOND_NS 1000000000u
 
 /* The network need not learn to the nanosecond when the switch was asked. */
@@ -85,8 +82,6 @@ void ports_deliver(void *ports, uint32_t port, const uint8_t result[LZR_RESULT_S
 		port = p->agent->port[r.vm].state.port;
 	if (port != LZR_PORT_OF_VM && control_ask(&p->control, LZR_CONTROL_RESULT, port, result, &reply)) {
 		note(p, &reply);
-		if (reply.status == LZR_CTL_OK && reply.vm < LZR_VM_MAX)
-			p->lease_ns[reply.vm] = reply.lease_left_ns;
 		if (reply.status == LZR_CTL_OK && reply.state == LZR_PORT_ADMITTED && p->admitted) {
 			p->admitted(p->agent);
 			p->admitted = NULL;
@@ -99,34 +94,4 @@ void ports_deliver(void *ports, uint32_t port, const uint8_t result[LZR_RESULT_S
 	answer[4] = whole_seconds(reply.lease_left_ns);
 	fprintf(stderr, "attestor: result %llu for VM %u: switch says %u, port state %u\n",
 		(unsigned long long)r.serial, r.vm, reply.status, reply.state);
-}
-
-static bool port_wants(struct ports *p, size_t vm, uint64_t now_ms)
-{
-	const struct agent_port *port = &p->agent->port[vm];
-
-	if (!takes_lease(port))
-		return false;
-	if (port->state.state == LZR_PORT_ADMITTED) {
-		p->pause_ms[vm] = 0;
-		return port->state.lease_left_ns <= p->lease_ns[vm] / 2;
-	}
-	if (port->state.instance != p->tried_instance[vm])
-		p->pause_ms[vm] = 0;
-	else if (now_ms < p->retry_ms[vm])
-		return false;
-	p->tried_instance[vm] = port->state.instance;
-	p->pause_ms[vm] = p->pause_ms[vm] == 0 ? PAUSE_FIRST_MS
-					       : p->pause_ms[vm] < PAUSE_MAX_MS ? p->pause_ms[vm] * 2 : PAUSE_MAX_MS;
-	p->retry_ms[vm] = now_ms + p->pause_ms[vm];
-	return true;
-}
-
-bool ports_want_challenge(struct ports *p, uint64_t now_ms)
-{
-	bool want = false;
-
-	for (size_t i = 0; i < p->agent->view.vm_count; i++)
-		want = port_wants(p, i, now_ms) || want;
-	return want;
 }

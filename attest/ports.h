@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The switch's ports as the attestor follows them: states, nonces, results, and when a lease wants renewal. */
+/* The switch's ports as the attestor follows them: states, nonces, results. */
 #ifndef ATTEST_PORTS_H
 #define ATTEST_PORTS_H
 
@@ -10,9 +10,6 @@ struct ports {
 	struct control control;
 	struct agent *agent;
 	void (*admitted)(struct agent *agent);  /* once, when the verifier has believed this boot; may be NULL */
-	uint64_t lease_ns[LZR_VM_MAX];          /* what was left when the present lease was given */
-	uint64_t tried_instance[LZR_VM_MAX];    /* instance for which a challenge was asked */
-	uint64_t retry_ms[LZR_VM_MAX], pause_ms[LZR_VM_MAX];
 };
 
 /*
@@ -26,7 +23,5 @@ void ports_refresh(struct ports *p);
 void ports_draw_nonces(void *ports);
 /* Hands a result to its port; `answer` as in SESSION_STATUS. */
 void ports_deliver(void *ports, uint32_t port, const uint8_t result[LZR_RESULT_SIZE], uint64_t answer[5]);
-/* Does a port want a challenge now?  Having said so, it waits for the next occasion. */
-bool ports_want_challenge(struct ports *p, uint64_t now_ms);
 
 #endif

@@ -308,23 +308,12 @@ static void ports_follow_the_switch(void **state)
 	struct lzr_result r = { .magic = LZR_RESULT_MAGIC, .type = LZR_RESULT_LEASE };
 	uint8_t message[LZR_RESULT_SIZE];
 	struct fault f = { 0 };
-	uint64_t answer[5], now = 1000;
+	uint64_t answer[5];
 
 	ports_draw_nonces(&p);
 	assert_true(w->agent.port[VM_RED].known);
 	assert_false(bytes_all(w->agent.port[VM_RED].state.nonce, 32, 0));
 	assert_true(bytes_all(w->agent.port[VM_ATTESTOR].state.nonce, 32, 0));
-	/* A new instance asks at once, then with growing pauses. */
-	assert_true(ports_want_challenge(&p, now));
-	assert_false(ports_want_challenge(&p, now + 9999));
-	assert_true(ports_want_challenge(&p, now + 10000));
-	assert_false(ports_want_challenge(&p, now + 29999));
-	assert_true(ports_want_challenge(&p, now + 30000));
-	now += 30000;
-	fake_port[VM_RED].instance = 77;
-	ports_refresh(&p);
-	assert_true(ports_want_challenge(&p, now + 1));
-	/* Leases are asked for again at their half. */
 	key_init(&verifier);
 	assert_true(key_generate(&verifier, &f));
 	fake_verifier_key = &verifier;
@@ -341,12 +330,9 @@ static void ports_follow_the_switch(void **state)
 		assert_int_equal(answer[3], LZR_PORT_ADMITTED);
 		assert_int_equal(answer[4], 10000000000u);
 	}
-	ports_refresh(&p);
-	assert_false(ports_want_challenge(&p, now + 2000000));
 	fake_port[VM_BLUE].lease_left_ns = 4600000001;
 	ports_refresh(&p);
 	assert_true(w->agent.port[VM_BLUE].state.lease_left_ns == 5000000000);          /* whole seconds: ports.c */
-	assert_true(ports_want_challenge(&p, now + 2000000));
 	/* To another VM's port on purpose: the switch says no. */
 	ports_deliver(&p, VM_RED, message, answer);
 	assert_int_equal(answer[2], LZR_CTL_WRONG_VM);

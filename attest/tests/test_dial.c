@@ -93,6 +93,11 @@ static void heard_in_the_first_half(void **state)
 
 /* --- hostile peers -------------------------------------------------------------------------------- */
 
+static void no_renewals(void)
+{
+	w->d.renew_second = UINT64_MAX;
+}
+
 static void patience_ends(void)
 {
 	unsigned int seconds = 0;
@@ -116,22 +121,69 @@ static void silent_about_a_renewal(void **state)
 
 	(void)state;
 	meet_and_prove();
-	assert_true(dial_renew(&w->d, w->now));
-	assert_false(dial_renew(&w->d, w->now));
-	for (unsigned int i = 0; i < PATIENCE / SECOND + 2 && w->d.connected; i++) {
+	for (unsigned int i = 0; i < PATIENCE / SECOND + DIAL_RENEW_SECONDS + 2 && w->d.connected; i++) {
 		gives_result();
 		pass(1);
 		heard(bytes, sizeof(bytes));
 	}
 	assert_false(w->d.connected);
 	meet_and_prove();
-	assert_true(dial_renew(&w->d, w->now));
-	pass(1);
-	assert_int_equal(hears_frame(), SESSION_RENEW);
-	challenges();
-	pass(2);
-	assert_int_equal(hears_frame(), SESSION_EVIDENCE);
-	assert_true(dial_renew(&w->d, w->now));
+	for (unsigned int i = 0; i < 3; i++) {
+		while (w->d.awaits == DIAL_NOTHING)
+			pass(1);
+		assert_int_equal((w->d.answer_ms - PATIENCE) / SECOND % DIAL_RENEW_SECONDS, 0);
+		assert_int_equal(hears_frame(), SESSION_RENEW);
+		challenges();
+		pass(2);
+		assert_int_equal(hears_frame(), SESSION_EVIDENCE);
+	}
+}
+
+/* Garbage that is answered each second keeps no renewal back. */
+static void answers_keep_no_renewal_back(void **state)
+{
+	unsigned int renewals = 0;
+
+	(void)state;
+	meet_and_prove();
+	for (unsigned int i = 0; i < 10 * DIAL_RENEW_SECONDS; i++) {
+		const unsigned int before = renewals;
+		struct pollfd p = { .events = POLLIN };
+
+		gives_result();
+		pass(1);
+		for (p.fd = w->peer; poll(&p, 1, 0) == 1;) {
+			const uint16_t type = hears_frame();
+
+			assert_true(type == SESSION_STATUS || type == SESSION_RENEW || type == SESSION_EVIDENCE);
+			renewals += type == SESSION_RENEW;
+		}
+		if (renewals > before) {
+			assert_int_equal((w->d.answer_ms - PATIENCE) / SECOND % DIAL_RENEW_SECONDS, 0);
+			challenges();
+		}
+	}
+	assert_in_range(renewals, 10, 11);      /* one may be on its way already */
+}
+
+/* As many results as there are VMs in the evidence are an answer to it, and no flood. */
+static void answers_to_evidence_are_no_flood(void **state)
+{
+	(void)state;
+	w->agent.view.vm_count = LZR_VM_MAX;
+	meet_and_prove();
+	for (unsigned int round = 0; round < 4; round++) {
+		while (w->d.awaits == DIAL_NOTHING)
+			pass(1);
+		while (hears_frame() != SESSION_RENEW)
+			;
+		challenges();
+		for (unsigned int i = 0; i < LZR_VM_MAX; i++)
+			gives_result();
+		pass(3);
+		assert_true(w->d.connected && !w->d.ending[0]);
+	}
+	assert_int_equal(w->delivered, 4 * LZR_VM_MAX);
 }
 
 /* A byte a second is no frame, before the session and in it. */
@@ -164,7 +216,7 @@ static void deaf_peer(void **state)
 	pass(2);
 	assert_int_equal(w->bundles, 1);
 	assert_true(w->d.out_at < w->d.out_used);
-	assert_false(dial_renew(&w->d, w->now));
+	assert_true(w->d.connected && !w->d.ending[0]);
 	patience_ends();
 }
 
@@ -177,6 +229,7 @@ static void narrow_peer(void **state)
 
 	(void)state;
 	meet();
+	no_renewals();
 	setsockopt(w->d.fd, SOL_SOCKET, SO_SNDBUF, &narrow, sizeof(narrow));
 	w->bundle_length = EVIDENCE_BUNDLE_MAX;
 	challenges();
@@ -296,6 +349,7 @@ static void pauses_grow(void **state)
 	uint64_t began, last = 0;
 
 	(void)state;
+	no_renewals();          /* a peer that hangs up on unread words would be another case */
 	for (unsigned int i = 0; i < 8; i++) {
 		meet_and_prove();
 		close(w->peer);
@@ -343,7 +397,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(words_leave_at_whole_seconds), TEST(late_work_waits), TEST(heard_in_the_first_half),
-		TEST(silent_peer), TEST(silent_about_a_renewal), TEST(slow_peer), TEST(deaf_peer),
+		TEST(silent_peer), TEST(silent_about_a_renewal), TEST(answers_keep_no_renewal_back),
+		TEST(answers_to_evidence_are_no_flood), TEST(slow_peer), TEST(deaf_peer),
 		TEST(narrow_peer), TEST(oversized_frame),
 		TEST(garbage), TEST(early_close), TEST(out_of_turn), TEST(too_many_results), TEST(pauses_grow),
 		TEST(endpoints),
