@@ -2,6 +2,8 @@
 #include "bootlog.h"
 #include "eventlog.h"
 
+#include <lazaret/name.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,19 +25,6 @@ static bool refuse(struct fault *f, const struct stream *s, size_t offset, const
 
 	snprintf(where, sizeof(where), "event log, PCR %u, byte %zu", s->pcr, offset);
 	return fault_set(f, FAULT_LOG_GRAMMAR, where, expected, found);
-}
-
-/* A name: printable, terminated, the rest zero. */
-static bool name_ok(const char name[LZR_NAME_MAX])
-{
-	size_t n = strnlen(name, LZR_NAME_MAX);
-
-	if (n == 0 || n == LZR_NAME_MAX || !bytes_all((const uint8_t *)name + n, LZR_NAME_MAX - n, 0))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (name[i] <= 0x20 || name[i] > 0x7e || name[i] == '"' || name[i] == '\\')
-			return false;
-	return true;
 }
 
 /* Which kind may come as file number `files` of this register; 0: none. */
@@ -72,7 +61,7 @@ static bool take_descriptor(struct stream *s, const struct eventlog *log, const 
 		return refuse(f, s, e->offset, "the digest of the descriptor's bytes", "another digest");
 	memcpy(d, e->data, sizeof(*d));
 	if (d->tag_id != LZR_EVENT_TAG_ID || d->tag_size != sizeof(*d) - 8 || memcmp(d->magic, magic, 8) != 0 ||
-	    d->reserved || !name_ok(d->name))
+	    d->reserved || !lzr_name_is_valid(d->name))
 		return refuse(f, s, e->offset, "a descriptor of version 1", "other bytes");
 	if (d->kind != kind_wanted(s)) {
 		char expected[48], found[80];

@@ -70,7 +70,7 @@ HV_BOOT void apic_init(void)
 
 	x2apic = arch_cpuid(1, 0).ecx & CPUID1_ECX_X2APIC;
 	if (mem_claim_mmio(hpa(base & APIC_BASE_ADDRESS), PAGE_SIZE, OWNER_HV) != HV_OK)
-		panic("local APIC: %lx is taken", base & APIC_BASE_ADDRESS);
+		refuse("local APIC: %lx is taken", base & APIC_BASE_ADDRESS);
 	registers = mmio_map(hpa(base & APIC_BASE_ADDRESS), PAGE_SIZE);
 	CHECK(registers);
 	static const struct { uint8_t port, value; } pic[] = {  /* vectors 0x20.., all masked */

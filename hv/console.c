@@ -215,6 +215,19 @@ void panic(const char *format, ...)
 	panic_end();
 }
 
+HV_BOOT void refuse(const char *format, ...)
+{
+	char line[SAY_MAX];
+	va_list args;
+
+	panic_begin();
+	va_start(args, format);
+	print_format(line, sizeof(line), format, args);
+	va_end(args);
+	add(HV, "hv: refused: %s", line);
+	panic_end();
+}
+
 void panic_nmi(void)
 {
 	panic("non-maskable interrupt");

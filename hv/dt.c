@@ -80,8 +80,8 @@ static bool take_name(const struct dt *dt, int node, const struct dt_field *fiel
 {
 	if (length <= LZR_NAME_MAX)
 		memcpy(out, data, length);
-	if (length > LZR_NAME_MAX || !name_is_valid(out))
-		return dt_refuse(dt, node, field->name, "expected a name of up to 47 characters [a-z0-9._-]");
+	if (length > LZR_NAME_MAX || !lzr_name_is_valid(out))
+		return dt_refuse(dt, node, field->name, "expected a name of " LZR_NAME_RULE);
 	return true;
 }
 
@@ -193,7 +193,7 @@ bool dt_node_name(const struct dt *dt, int node, char name[LZR_NAME_MAX])
 		name[length] = full[length];
 		length++;
 	}
-	if (!full || (full[length] && full[length] != '@') || !name_is_valid(name))
-		return dt_refuse(dt, node, NULL, "expected a node name of up to 47 characters [a-z0-9._-]");
+	if (!full || (full[length] && full[length] != '@') || !lzr_name_is_valid(name))
+		return dt_refuse(dt, node, NULL, "expected a node name of " LZR_NAME_RULE);
 	return true;
 }

@@ -7,24 +7,6 @@
 
 _Static_assert(offsetof(struct lzr_boot_info, image_base) == BOOT_IMAGE_BASE, "entry.S reads image_base there");
 
-bool name_is_valid(const char name[LZR_NAME_MAX])
-{
-	size_t length = 0;
-
-	for (; length < LZR_NAME_MAX && name[length]; length++) {
-		char c = name[length];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
-			return false;
-	}
-	if (length == 0 || length == LZR_NAME_MAX)
-		return false;
-	while (length < LZR_NAME_MAX)
-		if (name[length++])
-			return false;
-	return true;
-}
-
 bool handoff_covers(const struct handoff *handoff, uint64_t base, uint64_t length, uint32_t kind)
 {
 	if (length > DIRECT_LIMIT || base > DIRECT_LIMIT)
@@ -58,30 +40,41 @@ static const char *check_memory(const struct handoff *handoff)
 	return NULL;
 }
 
-static const char *check_files(const struct handoff *handoff)
+static const char *check_file(const struct handoff *handoff, uint32_t number)
 {
-	for (uint32_t i = 0; i < handoff->info.file_count; i++) {
-		const struct lzr_boot_file *f = &handoff->files[i];
+	const struct lzr_boot_file *f = &handoff->files[number];
 
-		if ((i == 0) != (f->kind == LZR_FILE_BOOT_LIST))
-			return "the boot list is not the first file, or there are two";
-		if (f->kind < LZR_FILE_SIGNER_KEY || f->kind > LZR_FILE_SEGMENT)
-			return "a file has an unknown kind";
-		if (!name_is_valid(f->name))
-			return "a file has an invalid name";
-		if (f->address % PAGE_SIZE || !f->length || f->length > LZR_BOOT_FILE_MAX ||
-		    !handoff_covers(handoff, f->address, f->length, LZR_MEMORY_LOADER))
-			return "a file is not in the loader's memory, page aligned";
-		for (uint32_t j = 0; j < i; j++) {
-			const struct lzr_boot_file *g = &handoff->files[j];
+	if ((number == 0) != (f->kind == LZR_FILE_BOOT_LIST))
+		return "the boot list is not the first file, or there are two";
+	if (f->kind < LZR_FILE_SIGNER_KEY || f->kind > LZR_FILE_SEGMENT)
+		return "a file of unknown kind";
+	if (!lzr_name_is_valid(f->name))
+		return "expected a name of " LZR_NAME_RULE;
+	if (f->address % PAGE_SIZE || !f->length || f->length > LZR_BOOT_FILE_MAX ||
+	    !handoff_covers(handoff, f->address, f->length, LZR_MEMORY_LOADER))
+		return "not in the loader's memory, page aligned";
+	for (uint32_t i = 0; i < number; i++) {
+		const struct lzr_boot_file *g = &handoff->files[i];
 
-			if (f->address < g->address + g->length && g->address < f->address + f->length)
-				return "two files overlap";
-			if (f->kind == g->kind && !memcmp(f->name, g->name, LZR_NAME_MAX))
-				return "two files of one kind have the same name";
-		}
+		if (f->address < g->address + g->length && g->address < f->address + f->length)
+			return "overlaps a file before it";
+		if (f->kind == g->kind && !memcmp(f->name, g->name, LZR_NAME_MAX))
+			return "two files of one kind have this name";
 	}
 	return NULL;
+}
+
+/* Says in out->wrong_file which one is wrong; characters that no name has are shown as '?'. */
+static const char *check_files(struct handoff *out)
+{
+	const char *wrong = NULL;
+	uint32_t number = 0;
+
+	while (number < out->info.file_count && !(wrong = check_file(out, number)))
+		number++;
+	for (size_t i = 0; wrong && i < LZR_NAME_MAX - 1 && out->files[number].name[i]; i++)
+		out->wrong_file[i] = lzr_name_character(out->files[number].name[i]) ? out->files[number].name[i] : '?';
+	return wrong;
 }
 
 static bool array_fits(const struct lzr_boot_info *info, uint32_t offset, uint64_t bytes)
@@ -93,6 +86,7 @@ const char *handoff_copy(struct handoff *out, const void *block, uint64_t limit)
 {
 	struct lzr_boot_info *info = &out->info;
 
+	memset(out->wrong_file, 0, sizeof(out->wrong_file));
 	memcpy(info, block, sizeof(*info));
 	if (info->magic != LZR_BOOT_MAGIC)
 		return "no hand-off: wrong magic";

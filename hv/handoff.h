@@ -4,6 +4,7 @@
 #define HV_HANDOFF_H
 
 #include <lazaret/boot.h>
+#include <lazaret/name.h>
 
 #include "types.h"
 
@@ -14,18 +15,17 @@ struct handoff {
 	struct lzr_boot_info info;
 	struct lzr_boot_memory memory[HANDOFF_MEMORY_MAX];
 	struct lzr_boot_file files[HANDOFF_FILE_MAX];
+	char wrong_file[LZR_NAME_MAX];  /* the name, fit to be shown, of the file that was found wrong, or "" */
 };
 
 /*
  * Copies the block at `block` (at most `limit` bytes are mapped there) into `out` and checks the copy: NULL, or what is
- * wrong with it.
+ * wrong with it; out->wrong_file then says with which of its files, if it is one of them.
  */
 const char *handoff_copy(struct handoff *out, const void *block, uint64_t limit);
 /* The file of that kind, NULL: none; with `name`, the one of that name. */
 const struct lzr_boot_file *handoff_file(const struct handoff *handoff, uint32_t kind, const char *name);
 /* True if [base, base + length) lies in memory of that kind only (adjacent entries count together). */
 bool handoff_covers(const struct handoff *handoff, uint64_t base, uint64_t length, uint32_t kind);
-/* A name as files, VMs and devices have it: 1..47 of [a-z0-9._-], the rest of the field zero. */
-bool name_is_valid(const char name[LZR_NAME_MAX]);
 
 #endif

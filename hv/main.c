@@ -17,14 +17,15 @@ void hv_main(uint64_t boot_info) __attribute__((noreturn));
 
 static struct handoff handoff;
 
-#define NOTHING_STARTED "refused: nothing was started"
+#define NOTHING_STARTED "nothing was started"
 
 static void take_over(uint64_t boot_info)
 {
 	const char *wrong = handoff_copy(&handoff, hpa_ptr(hpa(boot_info)), 1 << 20);
 
 	if (wrong)
-		panic("refused: hand-off at %lx: %s", boot_info, wrong);
+		refuse("hand-off at %lx: %s%s%s", boot_info, handoff.wrong_file, handoff.wrong_file[0] ? ": " : "",
+		       wrong);
 	image_base_set(handoff.info.image_base);
 	trap_init();
 	cpu_load(&cpus[0]);
@@ -32,7 +33,7 @@ static void take_over(uint64_t boot_info)
 	paging_init(&handoff);
 	say("memory: %lu MiB free", mem_free_bytes() >> 20);
 	if (!acpi_init(&handoff))
-		panic(NOTHING_STARTED);
+		refuse(NOTHING_STARTED);
 	apic_init();
 	apic_enable();
 	cpus[0].apic_id = apic_id();
@@ -44,14 +45,14 @@ static void take_over(uint64_t boot_info)
 static void check_dma(enum hv_err err)
 {
 	if (err != HV_OK && err != HV_UNSUPPORTED)
-		panic("refused: DMA cannot be blocked (error %u)", (unsigned)err);
+		refuse("DMA cannot be blocked (error %u)", (unsigned)err);
 	records_platform((dma_state.ops ? LZR_PLATFORM_IOMMU : 0) |
 		(dma_state.ops && dma_state.irq_remapped ? LZR_PLATFORM_IRQ_REMAP : 0));
 	if (err == HV_OK)
 		return;
 	if (!machine.allow_without_iommu)
-		panic("refused: machine: expected an IOMMU with interrupt remapping, found %s; the policy does not say "
-			"allow-without-iommu; nothing was started", dma_state.ops ? "one without" : "none");
+		refuse("machine: expected an IOMMU with interrupt remapping, found %s; the policy does not say "
+		       "allow-without-iommu; nothing was started", dma_state.ops ? "one without" : "none");
 	say("lab: going on without full DMA and interrupt remapping, as the policy allows");
 }
 
@@ -65,7 +66,7 @@ static void build_machine(void)
 	if (err == HV_OK)
 		err = devices_create();
 	if (err != HV_OK)
-		panic("refused: the policy's machine cannot be built (error %u)", (unsigned)err);
+		refuse("the policy's machine cannot be built (error %u)", (unsigned)err);
 	say("machine built: %u VMs, %u links, %u devices, %lu ms", machine.vm_count, machine.link_count,
 		machine.device_count, (time_ns() - start) / 1000000);
 }
@@ -80,11 +81,11 @@ void hv_main(uint64_t boot_info)
 	smp_start(handoff.info.ap_page);
 	crypto_init();
 	if (!files_verify(&handoff))
-		panic(NOTHING_STARTED);
+		refuse(NOTHING_STARTED);
 	check_dma(dma);
 	build_machine();
 	if (!derive_all(&handoff.info))
-		panic(NOTHING_STARTED);
+		refuse(NOTHING_STARTED);
 	for (uint32_t i = 0; i < handoff.info.file_count; i++)
 		paging_protect(hpa(handoff.files[i].address), handoff.files[i].length);
 	struct seal_plan plan = paging_prepare_seal();

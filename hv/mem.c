@@ -37,7 +37,7 @@ static HV_BOOT uint64_t place_array(const struct handoff *handoff, uint64_t byte
 		if (m->kind == LZR_MEMORY_USABLE && m->base >= 256 * PAGE_SIZE && m->length >= bytes)
 			return m->base;
 	}
-	panic("no usable memory for %lu bytes of page owners", bytes);
+	refuse("no usable memory for %lu bytes of page owners", bytes);
 }
 
 HV_BOOT void mem_init(const struct handoff *handoff)
@@ -67,7 +67,7 @@ HV_BOOT void mem_init(const struct handoff *handoff)
 		if (first < page_count || m->kind != LZR_MEMORY_RESERVED)
 			continue;
 		if (claim_count == CLAIM_MAX)
-			panic("refused: more than %u ranges behind RAM are reserved by the firmware", CLAIM_MAX);
+			refuse("more than %u ranges behind RAM are reserved by the firmware", CLAIM_MAX);
 		claims[claim_count++] = (struct claim){ m->base, m->length, OWNER_FIRMWARE };
 	}
 	memset(owners + at / PAGE_SIZE, OWNER_HV, bytes / PAGE_SIZE);

@@ -23,7 +23,7 @@ static uint64_t pool_used;
 static uint64_t *table_new(void)
 {
 	if (pool_used == POOL_TABLES)
-		panic("page tables: more than %lu needed", (uint64_t)POOL_TABLES);
+		refuse("page tables: more than %lu needed", (uint64_t)POOL_TABLES);
 	return pool + ENTRIES * pool_used++;
 }
 
@@ -182,11 +182,11 @@ static void map_ram(const struct handoff *handoff)
 void paging_init(const struct handoff *handoff)
 {
 	if (image_end - image_start > (ptrdiff_t)handoff->info.image_length)
-		panic("image: %lu bytes do not fit in %lu", (uint64_t)(image_end - image_start),
+		refuse("image: %lu bytes do not fit in %lu", (uint64_t)(image_end - image_start),
 		      handoff->info.image_length);
 	pool = mem_alloc_hv(LARGE_PAGE_SIZE, LARGE_PAGE_SIZE);
 	if (!pool || ptr_hpa(pool).a >> 32)
-		panic("no 2 MiB below 4 GiB for page tables");
+		refuse("no 2 MiB below 4 GiB for page tables");
 	pool_used = 1;
 	map_image(handoff->info.image_base);
 	map_ram(handoff);
@@ -194,7 +194,7 @@ void paging_init(const struct handoff *handoff)
 		void *stack = mem_alloc_hv(STACK_SIZE, PAGE_SIZE);
 
 		if (!stack)
-			panic("no memory for CPU stacks");
+			refuse("no memory for CPU stacks");
 		cpus[i].stack_top = STACK_BASE + (i + 1) * STACK_STRIDE;
 		paging_map(cpus[i].stack_top - STACK_SIZE, ptr_hpa(stack).a, STACK_SIZE, PAGE_RW);
 	}

@@ -17,6 +17,8 @@ size_t print_format(char *out, size_t capacity, const char *format, va_list args
 /* --- console.c --- */
 void console_init(void);
 extern bool console_fed;                                /* by the schedulers; before that, say() waits for the port */
+/* Before the seal: what the machine or its files lack ends the boot with a line, not as a fault of our own. */
+void refuse(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void panic_nmi(void) __attribute__((noreturn));         /* another CPU panics, or the hardware does */
 /* panic() in two steps: the first stops the other CPUs and needs no lock from then on, the last writes what waits. */
 void panic_begin(void);

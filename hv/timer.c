@@ -84,7 +84,7 @@ HV_BOOT void timer_init(void)
 
 	while (((reference() - start) & modulo) < hz * WINDOW_MS / 1000)
 		if (arch_rdtsc() - first.tsc > 1ull << 36)
-			panic("timer: the reference clock stands still");
+			refuse("timer: the reference clock stands still");
 	struct sample last = sample_best();
 
 	apic_timer_start(0);
@@ -95,7 +95,7 @@ HV_BOOT void timer_init(void)
 	uint64_t apic_khz = (uint64_t)(first.apic - last.apic) * hz / ticks / 1000;
 
 	if (tsc_khz < 100000 || tsc_khz > 20000000 || !apic_khz)
-		panic("timer: %lu kHz TSC, %lu kHz APIC timer: not believable", tsc_khz, apic_khz);
+		refuse("timer: %lu kHz TSC, %lu kHz APIC timer: not believable", tsc_khz, apic_khz);
 	ns_per_tsc = (1000000ull << 32) / tsc_khz;
 	tsc_per_ns = (tsc_khz << 32) / 1000000;
 	apic_per_ns = (apic_khz << 32) / 1000000;

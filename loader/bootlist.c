@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <lazaret/manifest.h>
+#include <lazaret/name.h>
 #include <lazaret/policy.h>
 
 #include "loader.h"
@@ -33,25 +34,6 @@ static bool same_file(const char *a, const char *b)
 {
 	for (unsigned i = 0; i < LZR_NAME_MAX; i++) {
 		if (lower(a[i]) != lower(b[i]))
-			return false;
-	}
-	return true;
-}
-
-static bool is_name(const char *name)
-{
-	unsigned n = 0;
-
-	for (; n < LZR_NAME_MAX && name[n]; n++) {
-		char c = lower(name[n]);
-
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || (c == '.' && n > 0)))
-			return false;
-	}
-	if (n == 0 || n == LZR_NAME_MAX || name[n - 1] == '.')
-		return false;
-	for (; n < LZR_NAME_MAX; n++) {
-		if (name[n])
 			return false;
 	}
 	return true;
@@ -90,9 +72,8 @@ static void check_name(const struct boot_list *list, uint32_t index)
 	static const char taken[][LZR_NAME_MAX] = { LZR_BOOT_LIST_NAME, LZR_SEGMENT_LIST_NAME };
 	const char *name = list->entries[index].name;
 
-	if (!is_name(name))
-		refuse("%s: entry %u: name is not 1 to %u letters, digits, '.', '-', '_', zero-padded", list->name,
-		       index, LZR_NAME_MAX - 1);
+	if (!lzr_name_is_valid(name))
+		refuse("%s: entry %u: expected a name of %s, zero-padded", list->name, index, LZR_NAME_RULE);
 	for (unsigned i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
 		if (same_file(name, taken[i]))
 			refuse("%s: entry %u: %s is the name of a list", list->name, index, name);

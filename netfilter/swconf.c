@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <lazaret/name.h>
 #include <lazaret/policy.h>
 
 #include "frame.h"
@@ -19,14 +20,6 @@ static bool is_zero(const void *p, size_t length)
 	while (length-- != 0)
 		all |= *bytes++;
 	return all == 0;
-}
-
-/* At least one character, and nothing behind the terminating zero. */
-static bool is_name(const char name[LZR_NAME_MAX])
-{
-	size_t length = strnlen(name, LZR_NAME_MAX);
-
-	return length > 0 && length < LZR_NAME_MAX && is_zero(name + length, LZR_NAME_MAX - length);
 }
 
 static const char *check_header(const struct lzr_switch_header *h)
@@ -99,7 +92,7 @@ static const char *check_network(const struct swconf *c, uint32_t i)
 
 	if (n->reserved != 0 || !is_zero(n->label.reserved, sizeof(n->label.reserved)))
 		return "reserved field of a network is not zero";
-	if (!is_name(n->name))
+	if (!lzr_name_is_valid(n->name))
 		return "network name is empty or not terminated";
 	if (n->uplink != LZR_SWITCH_NONE) {
 		if (n->uplink >= c->header.uplink_count)
@@ -121,7 +114,7 @@ static const char *check_uplink(const struct swconf *c, uint32_t i)
 
 	if (u->slot == 0 || u->slot > 31)
 		return "uplink's slot is out of range";
-	if (!is_name(u->name))
+	if (!lzr_name_is_valid(u->name))
 		return "uplink name is empty or not terminated";
 	if (u->network >= c->header.network_count)
 		return "uplink's network does not exist";

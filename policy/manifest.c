@@ -13,7 +13,7 @@ static bool get_name(const void *fdt, int node, const char *property, char out[L
 	int length;
 	const char *text = fdt_getprop(fdt, node, property, &length);
 
-	if (!text || length < 2 || length > LZR_NAME_MAX || text[length - 1] || !name_valid(text))
+	if (!text || length < 2 || length > LZR_NAME_MAX || text[length - 1] || !lzr_name_text_is_valid(text))
 		return false;
 	memset(out, 0, LZR_NAME_MAX);
 	memcpy(out, text, (size_t)length);

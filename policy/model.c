@@ -20,10 +20,9 @@ static unsigned take_names(struct node *root, const char *name, bool required, u
 	}
 	for (unsigned i = 0; i < p->count; i++) {
 		out[i] = p->strings[i];
-		if (!name_valid(out[i]))
-			complain(report, value_place(p, i),
-				 "%s: expected a name of 1 to %d letters, digits, - _ . , found \"%s\"", name,
-				 LZR_NAME_MAX - 1, out[i]);
+		if (!lzr_name_text_is_valid(out[i]))
+			complain(report, value_place(p, i), "%s: expected a name of %s, found \"%s\"", name,
+				 LZR_NAME_RULE, out[i]);
 		for (unsigned j = 0; j < i; j++)
 			if (!strcmp(out[i], out[j]))
 				complain(report, value_place(p, i), "%s: \"%s\" is listed twice", name, out[i]);
@@ -139,10 +138,9 @@ static void read_labels(struct policy *policy, struct report *report)
 bool take_node_name(struct node *node, char out[LZR_NAME_MAX], struct report *report)
 {
 	memset(out, 0, LZR_NAME_MAX);
-	if (!name_valid(node->name)) {
-		complain(report, node->where,
-			 "node name: expected a name of 1 to %d letters, digits, - _ . , found \"%s\"",
-			 LZR_NAME_MAX - 1, node->name);
+	if (!lzr_name_text_is_valid(node->name)) {
+		complain(report, node->where, "node name: expected a name of %s, found \"%s\"",
+			 LZR_NAME_RULE, node->name);
 		return false;
 	}
 	memcpy(out, node->name, strlen(node->name));

@@ -158,7 +158,7 @@ static void read_sets(struct policy *policy, unsigned network, struct report *re
 		struct property *p = &node->properties[i];
 		struct policy_set set = { .node = node, .property = p, .network = network };
 		p->used = true;
-		if (!name_valid(p->name) || !strcmp(p->name, "uplink") || !strcmp(p->name, "gateway") ||
+		if (!lzr_name_text_is_valid(p->name) || !strcmp(p->name, "uplink") || !strcmp(p->name, "gateway") ||
 		    find_port(policy, network, p->name) != NONE) {
 			complain(report, p->where,
 				 "set \"%s\": expected a name that is not a port's, \"uplink\" or \"gateway\"",

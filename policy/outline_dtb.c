@@ -138,7 +138,7 @@ static bool are_words(const char *list, int length)
 	if (!list || !printable(list, length))
 		return false;
 	for (const char *word = list; word < list + length; word += strlen(word) + 1) {
-		if (++count > WORDS_MAX || !name_valid(word))
+		if (++count > WORDS_MAX || !lzr_name_text_is_valid(word))
 			return false;
 		for (const char *other = list; other < word; other += strlen(other) + 1)
 			if (!strcmp(other, word))

@@ -32,6 +32,7 @@
 #include <lazaret/boot.h>
 #include <lazaret/label.h>
 #include <lazaret/manifest.h>
+#include <lazaret/name.h>
 #include <lazaret/policy.h>
 #include <lazaret/switch.h>
 
@@ -159,7 +160,6 @@ bool take_digest(struct node *node, const char *name, bool required, uint8_t out
 bool parse_ipv4(const char *text, uint8_t out[4]);
 /* The address of one machine; false after complaining, too. */
 bool take_host(struct node *node, const char *name, bool required, uint8_t out[4], struct report *report);
-bool name_valid(const char *name);
 
 /* alike.c: whether a reader may take one name for the other; not when they are the same. */
 bool names_alike(const char *a, const char *b);

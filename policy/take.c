@@ -29,14 +29,6 @@ struct node *node_child(struct node *node, const char *name)
 	return NULL;
 }
 
-bool name_valid(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length > 0 && length < LZR_NAME_MAX && name[0] != '.' && name[0] != '-' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == length;
-}
-
 static struct property *take_kind(struct node *node, const char *name, bool required, enum kind kind, unsigned count,
 				  struct report *report)
 {
@@ -120,10 +112,9 @@ bool take_name(struct node *node, const char *name, bool required, char out[LZR_
 
 	if (!take_string(node, name, required, &text, report))
 		return false;
-	if (!name_valid(text)) {
-		complain(report, where_of(node, name),
-			 "%s: expected a name of 1 to %d letters, digits, - _ . , found \"%s\"", name, LZR_NAME_MAX - 1,
-			 text);
+	if (!lzr_name_text_is_valid(text)) {
+		complain(report, where_of(node, name), "%s: expected a name of %s, found \"%s\"", name,
+			 LZR_NAME_RULE, text);
 		return false;
 	}
 	memset(out, 0, LZR_NAME_MAX);

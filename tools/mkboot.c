@@ -12,6 +12,7 @@
 
 #include <lazaret/boot.h>
 #include <lazaret/manifest.h>
+#include <lazaret/name.h>
 #include <lazaret/policy.h>
 
 #include "esp.h"
@@ -62,10 +63,9 @@ static bool set_name(struct item *item)
 		return false;
 	}
 	memcpy(item->entry.name, base, length);
-	if (strspn(item->entry.name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != length ||
-	    base[0] == '.' || base[length - 1] == '.') {
-		fprintf(stderr, "mkboot: %s: the name may hold letters, digits, '.', '-' and '_', no '.' at an end: "
-			"rename it\n", item->path);
+	if (!lzr_name_is_valid(item->entry.name)) {
+		fprintf(stderr, "mkboot: %s: its name \"%s\": expected " LZR_NAME_RULE ": rename it\n", item->path,
+			item->entry.name);
 		return false;
 	}
 	return true;

@@ -48,6 +48,7 @@ static int setup(void **state)
 	write_file("other/kernel", 1);
 	write_file("empty", 0);
 	write_file("space name", 1);
+	write_file("-dash", 1);
 	return 0;
 }
 
@@ -196,7 +197,8 @@ static void bad_input_is_named(void **state)
 	refuses("--manifest", DIR "/nothing.manifest", "nothing.manifest: No such file");
 	refuses("--segment", DIR "/empty", "empty: 0 bytes, expected a file of 1 to");
 	refuses("--segment", DIR, "mkboot-test: ");
-	refuses("--segment", DIR "/space name", "letters, digits");
+	refuses("--segment", DIR "/space name", "its name \"space name\": expected 1 to 47 letters, digits");
+	refuses("--segment", DIR "/-dash", "neither dash nor dot first");
 	refuses("--signature", DIR "/policy.sig", "would both be \\lazaret\\policy.sig");
 	refuses("--policy", DIR "/kernel", "exactly one each of --key, --policy and --signature");
 	refuses("--key", DIR "/kernel", "70000 bytes, expected a file of 1 to 4096");

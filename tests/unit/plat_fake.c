@@ -71,6 +71,18 @@ __attribute__((weak)) void panic(const char *format, ...)
 	abort();
 }
 
+__attribute__((weak)) void refuse(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	strcat(fake_said, "refused: ");
+	keep(format, args);
+	va_end(args);
+	fake_halt();
+	abort();
+}
+
 void *hpa_ptr(hpa_t address)
 {
 	return fake_ram + address.a;

@@ -127,6 +127,8 @@ static void test_files(void **state)
 	refused(strcpy(block.files[3].name, "a/b"));
 	refused(strcpy(block.files[3].name, "\x1b"));
 	refused(block.files[3].name[40] = 'x');
+	refused(strcpy(block.files[3].name, "red."));
+	refused(strcpy(block.files[3].name, "-red"));
 	refused(block.files[3].address++);
 	refused(block.files[3].address = 8 * MIB);
 	refused(block.files[3].address = 2 * MIB + 0x3000);
@@ -138,9 +140,33 @@ static void test_files(void **state)
 		 memcpy(block.files[2].name, block.files[3].name, LZR_NAME_MAX)));
 }
 
+/* Names as every tool takes them, capitals too; a refusal says whose it is, and shows no control character. */
+static void test_names(void **state)
+{
+	(void)state;
+	strcpy(block.files[3].name, "Red_2.A-b");
+	assert_null(copy());
+	assert_string_equal(handoff.wrong_file, "");
+	strcpy(block.files[2].name, "pol\x1b[2Jicy/..");
+	assert_string_equal(copy(), "expected a name of " LZR_NAME_RULE);
+	assert_string_equal(handoff.wrong_file, "pol??2Jicy?..");
+	memset(block.files[2].name, 'x', LZR_NAME_MAX);
+	assert_non_null(copy());
+	assert_int_equal(strlen(handoff.wrong_file), LZR_NAME_MAX - 1);
+	strcpy(block.files[2].name, "policy.dtb");
+	memset(block.files[2].name + 10, 0, LZR_NAME_MAX - 10);
+	block.files[3].address++;
+	assert_string_equal(copy(), "not in the loader's memory, page aligned");
+	assert_string_equal(handoff.wrong_file, "Red_2.A-b");
+	block.info.magic++;
+	assert_non_null(copy());
+	assert_string_equal(handoff.wrong_file, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_names, set_up),
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_header, set_up),
 		cmocka_unit_test_setup(test_memory, set_up), cmocka_unit_test_setup(test_files, set_up),
 	};

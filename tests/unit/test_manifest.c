@@ -254,7 +254,9 @@ static void test_root(void **state)
 	tree_cells("/", "vcpus", 1, 9);
 	refused("vcpus: expected 1..8, found 9");
 	tree_text("/", "image", "Red");
-	refused("image: expected a name");
+	refused("expected red, found Red");
+	tree_text("/", "image", "red.");
+	refused("image: expected a name of " LZR_NAME_RULE);
 	tree_text("/", "image", "01234567890123456789012345678901234567890123456789");
 	refused("image: expected a name");
 	tree_node("/extra");

@@ -129,6 +129,7 @@ static void test_too_many_reserved(void **state)
 	many.memory[1] = (struct lzr_boot_memory){ 5 * MIB, MIB, LZR_MEMORY_RESERVED, 0 };
 	many.info.memory_count = 2;
 	assert_panics(mem_init(&many));
+	assert_said("refused: more than");
 	assert_said("refused: more than 128 ranges behind RAM are reserved by the firmware");
 }
 

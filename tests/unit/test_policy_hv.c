@@ -169,7 +169,7 @@ static void test_vms(void **state)
 	policy_rig_vm("/vms/red@2", "linux", 0x4000000, 2, 1);
 	tree_bytes("/vms/red@2", "measurement", bytes, 48);
 	refused("two VMs have this name");
-	policy_rig_vm("/vms/Green@2", "linux", 0x4000000, 2, 1);
+	policy_rig_vm("/vms/-green@2", "linux", 0x4000000, 2, 1);
 	refused("expected a node name");
 	machine.image_count = 3;
 	strcpy(policy_rig_image[2].name, "extra");

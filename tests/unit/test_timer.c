@@ -139,6 +139,11 @@ void panic(const char *format, ...)
 	abort();
 }
 
+void refuse(const char *format, ...)
+{
+	panic("%s", format);
+}
+
 /* Included, not linked: a port that one test found must be forgotten before the next. */
 #include "../../hv/timer.c"
 

@@ -26,9 +26,9 @@ bool image_add_segment(struct image *image, const char *stem, uint64_t gpa, cons
 		return false;
 	hex(segment->sha384, 8, digest);
 	if ((size_t)snprintf(segment->file, LZR_NAME_MAX, "%s-%s.seg", stem, digest) >= LZR_NAME_MAX ||
-	    !name_valid(segment->file))
-		return refuse("%s: segment name %s: expected letters, digits, - _ . and at most %d characters",
-			      image->name, stem, LZR_NAME_MAX - 1 - 21);
+	    !lzr_name_text_is_valid(segment->file))
+		return refuse("%s: segment name %s: expected letters, digits, - _ . , neither dash nor dot first, "
+			      "and at most %d characters", image->name, stem, LZR_NAME_MAX - 1 - 21);
 	if (!blob_alloc(&segment->blob, size))
 		return false;
 	memcpy(segment->blob.data, data, size);
@@ -106,8 +106,8 @@ static bool check_devices(const struct image *image)
 		names[count++] = a->name;
 	}
 	for (unsigned i = 0; i < count; i++) {
-		if (!name_valid(names[i]))
-			return refuse("%s: device name \"%s\": expected letters, digits, - _ .", image->name, names[i]);
+		if (!lzr_name_text_is_valid(names[i]))
+			return refuse("%s: device name \"%s\": expected " LZR_NAME_RULE, image->name, names[i]);
 		for (unsigned j = 0; j < i; j++)
 			if (!strcmp(names[i], names[j]))
 				return refuse("%s: two devices are named %s", image->name, names[i]);
@@ -117,9 +117,8 @@ static bool check_devices(const struct image *image)
 
 bool image_check(const struct image *image)
 {
-	if (!name_valid(image->name))
-		return refuse("--name: expected 1 to %d letters, digits, - _ . , found \"%s\"", LZR_NAME_MAX - 1,
-			    image->name);
+	if (!lzr_name_text_is_valid(image->name))
+		return refuse("--name: expected " LZR_NAME_RULE ", found \"%s\"", image->name);
 	if (image->memory == 0 || image->memory % LZR_MEMORY_GRANULE || image->memory > LZR_WINDOW32_BASE)
 		return refuse("%s: --memory: expected a multiple of 2 MiB up to 2 GiB, found %" PRIu64 " bytes",
 			      image->name, image->memory);

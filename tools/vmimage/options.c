@@ -61,8 +61,8 @@ static bool parse_mac(const char *text, uint8_t mac[6])
 
 static bool set_name(char out[LZR_NAME_MAX], const char *name)
 {
-	if (!name_valid(name))
-		return refuse("\"%s\": expected a name of letters, digits, - _ .", name);
+	if (!lzr_name_text_is_valid(name))
+		return refuse("\"%s\": expected a name of " LZR_NAME_RULE, name);
 	memset(out, 0, LZR_NAME_MAX);
 	memcpy(out, name, strlen(name));
 	return true;

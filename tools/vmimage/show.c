@@ -21,7 +21,7 @@ static const char *text(const void *fdt, int node, const char *name)
 	int length;
 	const char *value = fdt_getprop(fdt, node, name, &length);
 
-	return value && length > 0 && value[length - 1] == 0 && name_valid(value) ? value : "?";
+	return value && length > 0 && value[length - 1] == 0 && lzr_name_text_is_valid(value) ? value : "?";
 }
 
 static uint64_t number(const void *fdt, int node, const char *name)

@@ -109,14 +109,6 @@ void hex(const uint8_t *bytes, size_t count, char *out)
 	out[2 * count] = 0;
 }
 
-bool name_valid(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length > 0 && length < LZR_NAME_MAX && name[0] != '.' && name[0] != '-' &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == length;
-}
-
 void put16(uint8_t *at, uint16_t value)
 {
 	at[0] = (uint8_t)value;

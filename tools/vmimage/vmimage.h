@@ -16,6 +16,7 @@
 #include <lazaret/boot.h>
 #include <lazaret/link.h>
 #include <lazaret/manifest.h>
+#include <lazaret/name.h>
 
 struct blob {
 	uint8_t *data;          /* malloc'ed; blob_free gives it back */
@@ -85,7 +86,6 @@ bool file_read(const char *path, size_t limit, struct blob *out);
 bool file_write(const char *dir, const char *name, const struct blob *blob);
 bool sha384(const void *data, size_t size, uint8_t digest[LZR_DIGEST_SIZE]);
 void hex(const uint8_t *bytes, size_t count, char *out);        /* writes 2 * count + 1 characters */
-bool name_valid(const char *name); /* letters, digits, - _ . ; not first a dot; fits LZR_NAME_MAX */
 void put16(uint8_t *at, uint16_t value);                /* little-endian */
 void put32(uint8_t *at, uint32_t value);
 void put64(uint8_t *at, uint64_t value);

@@ -25,10 +25,21 @@ static struct walk walk;
 
 void panic(const char *format, ...)
 {
+	va_list args;
+
+	va_start(args, format);
+	if (!strcmp(format, "refused: %s"))
+		format = va_arg(args, const char *);
+	va_end(args);
 	if (rig_panic_expected && strstr(format, rig_panic_expected))
 		longjmp(rig_panic, 1);
 	fprintf(stderr, "panic: %s\n", format);
 	abort();
+}
+
+void refuse(const char *format, ...)
+{
+	panic("refused: %s", format);
 }
 
 void *mem_alloc_hv(uint64_t length, uint64_t align)
