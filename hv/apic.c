@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The local APIC of each CPU: x2APIC where the CPU has it, else the memory-mapped one. */
+/*
+ * The local APIC of each CPU: x2APIC where the firmware left it on and does not ask to be spared it, else the
+ * memory-mapped one.  Interrupt entries have the same form as the mode (vtd_setup.c).
+ */
 #include <arch_x86.h>
 
 #include "plat.h"
@@ -7,7 +10,8 @@
 #define APIC_BASE_X2APIC (1ul << 10)
 #define APIC_BASE_ENABLE (1ul << 11)
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ul
-#define CPUID1_ECX_X2APIC (1u << 21)
+#define DMAR_FLAGS 37u                          /* VT-d specification, "DMA Remapping Reporting Structure" */
+#define DMAR_OPT_OUT 0x3u                       /* INTR_REMAP and X2APIC_OPT_OUT, which needs the first */
 #define MSR_X2APIC 0x800u
 
 #define APIC_ID 0x20
@@ -53,7 +57,7 @@ static void apic_write(unsigned at, uint32_t value)
 static void apic_send(uint32_t apic_id, uint32_t command)
 {
 	if (x2apic) {
-		arch_fence();
+		arch_fence_wrmsr();
 		arch_wrmsr(MSR_X2APIC + APIC_ICR / 16, (uint64_t)apic_id << 32 | command);
 		return;
 	}
@@ -67,8 +71,11 @@ static void apic_send(uint32_t apic_id, uint32_t command)
 HV_BOOT void apic_init(void)
 {
 	uint64_t base = arch_rdmsr(MSR_APIC_BASE);
+	uint32_t length = 0;
+	const uint8_t *dmar = acpi_table("DMAR", &length);
 
-	x2apic = arch_cpuid(1, 0).ecx & CPUID1_ECX_X2APIC;
+	x2apic = base & APIC_BASE_X2APIC &&
+		 !(dmar && length > DMAR_FLAGS && (dmar[DMAR_FLAGS] & DMAR_OPT_OUT) == DMAR_OPT_OUT);
 	if (mem_claim_mmio(hpa(base & APIC_BASE_ADDRESS), PAGE_SIZE, OWNER_HV) != HV_OK)
 		refuse("local APIC: %lx is taken", base & APIC_BASE_ADDRESS);
 	registers = mmio_map(hpa(base & APIC_BASE_ADDRESS), PAGE_SIZE);
@@ -87,14 +94,21 @@ HV_BOOT void apic_enable(void)
 	static const uint16_t lvt[] = {
 		APIC_LVT_THERMAL, APIC_LVT_PERF, APIC_LVT_LINT0, APIC_LVT_LINT1, APIC_LVT_ERROR,
 	};
-	uint64_t base = arch_rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+	uint64_t base = arch_rdmsr(MSR_APIC_BASE) & ~APIC_BASE_X2APIC;
 
-	arch_wrmsr(MSR_APIC_BASE, x2apic ? base | APIC_BASE_X2APIC : base);
+	if (!x2apic && arch_rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC)
+		arch_wrmsr(MSR_APIC_BASE, base & ~APIC_BASE_ENABLE);    /* the one way back from x2APIC */
+	arch_wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | (x2apic ? APIC_BASE_X2APIC : 0));
 	for (unsigned i = 0; i < ARRAY_LENGTH(lvt); i++)
 		apic_write(lvt[i], APIC_LVT_MASKED);
 	apic_write(APIC_TIMER_DIVIDE, APIC_TIMER_DIVIDE_1);
 	apic_write(APIC_LVT_TIMER, HOST_VECTOR_TIMER);
 	apic_write(APIC_SVR, APIC_SVR_ENABLE | HOST_VECTOR_SPURIOUS);
+}
+
+HV_BOOT bool apic_is_x2apic(void)
+{
+	return x2apic;
 }
 
 uint32_t apic_id(void)
@@ -125,6 +139,11 @@ HV_BOOT void apic_init_startup(uint32_t id, uint64_t page, void (*wait_us)(uint6
 		apic_send(id, APIC_ICR_STARTUP | (uint32_t)(page / PAGE_SIZE));
 		wait_us(200);
 	}
+}
+
+HV_BOOT void apic_init_stop(uint32_t id)
+{
+	apic_send(id, APIC_ICR_INIT);
 }
 
 void apic_nmi_others(void)

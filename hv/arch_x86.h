@@ -173,6 +173,8 @@ static inline void arch_clflush(const volatile void *address)
 
 static inline void arch_pause(void) { __asm__ volatile("pause"); }
 static inline void arch_fence(void) { __asm__ volatile("mfence" : : : "memory"); }
+/* Before a WRMSR that is seen elsewhere and does not serialize: x2APIC's ICR. */
+static inline void arch_fence_wrmsr(void) { __asm__ volatile("mfence; lfence" : : : "memory"); }
 static inline void arch_halt_forever(void) { for (;;) __asm__ volatile("cli; hlt"); }
 
 #endif

@@ -50,12 +50,30 @@ static void find_capabilities(struct assigned *device)
 	}
 }
 
+/* Their bytes are shown to the guest at the same offsets: one byte cannot be two registers. */
+static bool capabilities_overlap(const struct assigned *device)
+{
+	const struct { unsigned at, length; } all[] = {
+		{ device->pm, 8 }, { device->msi, 10 }, { device->msix, 12 }, { device->af, 6 },
+		{ device->express, device->express_long ? 0x3c : 0x14 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LENGTH(all); i++)
+		for (unsigned j = 0; j < i; j++)
+			if (all[i].at && all[j].at && all[i].at < all[j].at + all[j].length &&
+			    all[j].at < all[i].at + all[i].length)
+				return true;
+	return false;
+}
+
 /* A capability that would run past configuration space is not one. */
 static enum hv_err check_capabilities(const struct assigned *device)
 {
 	if (device->pm > 256 - 8 || device->msi > 256 - 24 || device->msix > 256 - 12 || device->af > 256 - 6 ||
 	    device->express > 256 - (device->express_long ? 0x3c : 0x14))
 		return assign_refuse(device, HV_BAD_INPUT, "a capability reaches beyond configuration space");
+	if (capabilities_overlap(device))
+		return assign_refuse(device, HV_BAD_INPUT, "two of its capabilities overlap");
 	if (!device->msi && !device->msix)
 		return assign_refuse(device, HV_UNSUPPORTED, "it has neither MSI nor MSI-X");
 	return HV_OK;
@@ -274,6 +292,10 @@ enum hv_err devices_create(void)
 		    "policy say allow-without-iommu");
 		return HV_UNSUPPORTED;
 	}
+	if (machine.device_count)
+		err = registers_claim();
+	if (!err && machine.device_count)
+		err = pci_ranges_scan();
 	for (unsigned i = 0; !err && i < machine.device_count; i++) {
 		struct device_config *config = &machine.devices[i];
 

@@ -18,24 +18,6 @@ enum hv_err assign_refuse(const struct assigned *device, enum hv_err err, const 
 	return err;
 }
 
-/* The size that a BAR register pair answers with; memory decode is off meanwhile. */
-static uint64_t measure(struct pci_address at, unsigned index, bool wide)
-{
-	unsigned offset = PCI_BAR0 + 4 * index;
-	uint32_t low = pci_get(at, offset, 4), high = wide ? pci_get(at, offset + 4, 4) : 0;
-	uint64_t mask;
-
-	pci_set(at, offset, 4, 0xffffffff);
-	if (wide)
-		pci_set(at, offset + 4, 4, 0xffffffff);
-	mask = pci_get(at, offset, 4) & ~PCI_BAR_FLAGS;
-	mask |= (uint64_t)(wide ? pci_get(at, offset + 4, 4) : 0xffffffff) << 32;
-	pci_set(at, offset, 4, low);
-	if (wide)
-		pci_set(at, offset + 4, 4, high);
-	return (uint32_t)mask == 0 && (!wide || mask >> 32 == 0) ? 0 : ~mask + 1;
-}
-
 static enum hv_err size_bars(struct assigned *device)
 {
 	struct pci_address at = device->at;
@@ -52,7 +34,7 @@ static enum hv_err size_bars(struct assigned *device)
 			continue;
 		if ((low & PCI_BAR_TYPE & ~PCI_BAR_64) || (wide && i + 1 == PCI_BAR_COUNT))
 			return assign_refuse(device, HV_BAD_INPUT, "a BAR of unknown type");
-		bar->size = measure(at, i, wide);
+		bar->size = pci_bar_size(at, PCI_BAR0 + 4 * i, ~PCI_BAR_FLAGS, wide);
 		bar->base = (low & ~PCI_BAR_FLAGS) | (wide ? (uint64_t)device->bar_registers[i + 1] << 32 : 0);
 		bar->flags = low & PCI_BAR_FLAGS;
 		bar->wide = wide;
@@ -69,35 +51,11 @@ static bool inside(uint64_t base, uint64_t size, uint64_t window, uint64_t end)
 	return base >= window && size <= end - window && base <= end - size;
 }
 
-/* True when another BAR of this or any other function starts in the page of a BAR smaller than a page. */
-static bool shares_page(const struct assigned *device, unsigned index)
-{
-	uint64_t page = PAGE_OF(device->bars[index].base);
-
-	for (unsigned i = 0; i < pci_function_count(); i++) {
-		const struct pci_function *f = pci_function(i);
-		unsigned count = f->header == PCI_HEADER_ENDPOINT ? PCI_BAR_COUNT : 2;
-
-		for (unsigned n = 0; n < count; n++) {
-			uint32_t low = pci_get(f->at, PCI_BAR0 + 4 * n, 4);
-			uint64_t base = low & ~PCI_BAR_FLAGS;
-			bool wide = !(low & PCI_BAR_IO) && (low & PCI_BAR_TYPE) == PCI_BAR_64 && n + 1 < count;
-
-			if (wide)
-				base |= (uint64_t)pci_get(f->at, PCI_BAR0 + 4 * n + 4, 4) << 32;
-			if (!(low & PCI_BAR_IO) && low != 0 && PAGE_OF(base) == page &&
-			    !(pci_same(f->at, device->at) && n == index))
-				return true;
-			n += wide;
-		}
-	}
-	return false;
-}
-
 static enum hv_err check_bars(const struct assigned *device)
 {
 	for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
 		const struct assigned_bar *bar = &device->bars[i];
+		const char *why;
 
 		if (bar->size == 0)
 			continue;
@@ -109,10 +67,24 @@ static enum hv_err check_bars(const struct assigned *device)
 			    (unsigned long)bar->size);
 			return assign_refuse(device, HV_UNSUPPORTED, "a BAR lies outside the guest's windows");
 		}
-		if (bar->size < PAGE_SIZE && shares_page(device, i))
-			return assign_refuse(device, HV_CONFLICT, "a BAR shares its page with another");
+		why = pci_range_refusal(device->at, i, bar->base, bar->size, device->bridges, device->bridge_count);
+		if (why) {
+			say("%s: BAR %u at %lx, %lx bytes", device->config->name, i, (unsigned long)bar->base,
+			    (unsigned long)bar->size);
+			return assign_refuse(device, HV_CONFLICT, why);
+		}
 	}
 	return HV_OK;
+}
+
+/* The guest is told where the pending bits are: inside a BAR of its own. */
+static bool holds_pending_bits(const struct assigned *device, unsigned entries)
+{
+	uint32_t where = pci_get(device->at, device->msix + PCI_MSIX_PENDING, 4);
+	unsigned index = where & PCI_MSIX_BAR;
+	uint64_t bytes = (entries + 63) / 64 * 8;
+
+	return index < PCI_BAR_COUNT && inside(where & ~PCI_MSIX_BAR, bytes, 0, device->bars[index].size);
 }
 
 /* Where the MSI-X table is, in whole pages that hold nothing else but, as the specification allows, pending bits. */
@@ -136,6 +108,8 @@ static enum hv_err find_table(struct assigned *device, struct table_place *place
 		return assign_refuse(device, HV_BAD_INPUT, "its MSI-X table reaches beyond its BAR");
 	if ((device->bars[bar_index].base + offset) % PAGE_SIZE != 0)
 		return assign_refuse(device, HV_CONFLICT, "its MSI-X table shares a page with other registers");
+	if (!holds_pending_bits(device, entries))
+		return assign_refuse(device, HV_BAD_INPUT, "its MSI-X pending bits are in no memory BAR");
 	*place = (struct table_place){ bar_index, offset, PAGE_UP(bytes) };
 	device->vectors = entries < ASSIGN_VECTOR_MAX ? entries : ASSIGN_VECTOR_MAX;
 	return HV_OK;
@@ -147,7 +121,7 @@ static enum hv_err map_range(struct assigned *device, uint64_t base, uint64_t le
 
 	if (length == 0)
 		return HV_OK;
-	err = mem_claim_mmio(hpa(base), length, OWNER_VM0 + device->vm->number);
+	err = mem_claim_bar(hpa(base), length, OWNER_VM0 + device->vm->number);
 	if (!err)
 		err = vm_map(device->vm, gpa(base), hpa(base), length, MAP_READ | MAP_WRITE | MAP_UNCACHED);
 	if (err) {
@@ -160,7 +134,7 @@ static enum hv_err map_range(struct assigned *device, uint64_t base, uint64_t le
 
 static enum hv_err map_table(struct assigned *device, uint64_t base, uint64_t length)
 {
-	enum hv_err err = mem_claim_mmio(hpa(base), length, OWNER_HV);
+	enum hv_err err = mem_claim_bar(hpa(base), length, OWNER_HV);
 	hpa_t ram;
 
 	if (err)

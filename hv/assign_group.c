@@ -27,14 +27,18 @@ static enum hv_err check_neighbours(const struct assigned *device)
 		const struct pci_function *other = pci_function(i);
 		bool same_device = other->at.device == device->at.device;
 
-		found |= pci_same(other->at, device->at);
+		if (pci_same(other->at, device->at)) {
+			if (other->header != PCI_HEADER_ENDPOINT)
+				return assign_refuse(device, HV_CONFLICT, "it was a bridge before");
+			found = true;
+		}
 		if (other->at.bus != device->at.bus || pci_same(other->at, device->at))
 			continue;
 		if (same_device || device->at.bus != 0)
 			return refuse_neighbour(device, other);
 	}
 	if (!found)
-		return assign_refuse(device, HV_CONFLICT, "its device has no function 0: its group is not known");
+		return assign_refuse(device, HV_CONFLICT, "it was not there when the buses were looked at");
 	return HV_OK;
 }
 
@@ -57,6 +61,29 @@ static enum hv_err check_bridge(const struct assigned *device, const struct pci_
 	}
 }
 
+/* The bus numbers are the bridges' registers: each above must lead to the bus, and no other bridge. */
+static enum hv_err check_numbers(const struct assigned *device)
+{
+	uint8_t bus = device->at.bus;
+
+	for (unsigned i = 0; i < pci_function_count(); i++) {
+		const struct pci_function *f = pci_function(i);
+		bool leads = f->header == PCI_HEADER_BRIDGE && f->secondary && f->secondary <= bus &&
+			     bus <= f->subordinate;
+		bool above = false;
+
+		for (unsigned n = 0; n < device->bridge_count; n++)
+			above |= pci_same(device->bridges[n], f->at);
+		if (leads == above)
+			continue;
+		say("%s: refused: the bridge at %x:%x.%x, buses %x to %x: expected %s bus %x", device->config->name,
+		    f->at.bus, f->at.device, f->at.function, f->secondary, f->subordinate,
+		    above ? "them to hold" : "no other way to", bus);
+		return HV_BAD_INPUT;
+	}
+	return HV_OK;
+}
+
 enum hv_err assign_group_check(struct assigned *device)
 {
 	uint8_t bus = device->at.bus;
@@ -74,5 +101,5 @@ enum hv_err assign_group_check(struct assigned *device)
 		err = check_bridge(device, bridge);
 		bus = bridge->at.bus;
 	}
-	return err;
+	return err ? err : check_numbers(device);
 }

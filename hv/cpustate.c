@@ -33,6 +33,11 @@ HV_BOOT void cpu_count_set(unsigned value)
 	count = value;
 }
 
+HV_BOOT bool cpu_is_used(unsigned cpu)
+{
+	return cpu < count && cpus[cpu].online;
+}
+
 unsigned cpu_current(void)
 {
 	return this_cpu()->number;

@@ -38,6 +38,7 @@ void crypto_sha384(const void *data, uint64_t length, uint8_t out[LZR_DIGEST_SIZ
 	if (mbedtls_sha512_ret(data, length, digest, 1))
 		panic("SHA-384 failed");
 	memcpy(out, digest, LZR_DIGEST_SIZE);
+	wipe(digest, sizeof(digest));   /* it may be a seed */
 }
 
 const char *crypto_verify(const uint8_t *der, uint32_t der_length, const uint8_t digest[LZR_DIGEST_SIZE],

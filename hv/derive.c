@@ -102,8 +102,8 @@ static bool make_seeds(const struct lzr_boot_info *info)
 		crypto_sha384(&input, sizeof(input), digest);
 		records_add_seed(digest);
 	}
-	memset(&input, 0, sizeof(input));
-	__asm__ volatile("" : : "r"(&input) : "memory");
+	wipe(&input, sizeof(input));
+	wipe(digest, sizeof(digest));
 	return true;
 }
 
@@ -113,6 +113,6 @@ bool derive_all(struct lzr_boot_info *info)
 	dma_digests();
 	bool made = make_seeds(info);
 
-	memset(info->entropy, 0, sizeof(info->entropy));
+	wipe(info->entropy, sizeof(info->entropy));
 	return made;
 }

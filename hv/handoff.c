@@ -82,7 +82,7 @@ static bool array_fits(const struct lzr_boot_info *info, uint32_t offset, uint64
 	return offset >= sizeof(*info) && offset % 8 == 0 && offset <= info->size && bytes <= info->size - offset;
 }
 
-const char *handoff_copy(struct handoff *out, const void *block, uint64_t limit)
+const char *handoff_copy(struct handoff *out, void *block, uint64_t limit)
 {
 	struct lzr_boot_info *info = &out->info;
 
@@ -92,6 +92,7 @@ const char *handoff_copy(struct handoff *out, const void *block, uint64_t limit)
 		return "no hand-off: wrong magic";
 	if (info->version != LZR_BOOT_VERSION)
 		return "hand-off of another version";
+	wipe(((struct lzr_boot_info *)block)->entropy, sizeof(info->entropy));
 	if (info->size < sizeof(*info) || info->size > limit)
 		return "wrong size of the hand-off";
 	if (!info->memory_count || info->memory_count > HANDOFF_MEMORY_MAX ||

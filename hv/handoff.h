@@ -19,10 +19,11 @@ struct handoff {
 };
 
 /*
- * Copies the block at `block` (at most `limit` bytes are mapped there) into `out` and checks the copy: NULL, or what is
+ * Copies the block at `block` (at most `limit` bytes are mapped there) into `out`, wipes the entropy at its source,
+ * which stays in the direct map for good, and checks the copy: NULL, or what is
  * wrong with it; out->wrong_file then says with which of its files, if it is one of them.
  */
-const char *handoff_copy(struct handoff *out, const void *block, uint64_t limit);
+const char *handoff_copy(struct handoff *out, void *block, uint64_t limit);
 /* The file of that kind, NULL: none; with `name`, the one of that name. */
 const struct lzr_boot_file *handoff_file(const struct handoff *handoff, uint32_t kind, const char *name);
 /* True if [base, base + length) lies in memory of that kind only (adjacent entries count together). */

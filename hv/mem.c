@@ -64,11 +64,11 @@ HV_BOOT void mem_init(const struct handoff *handoff)
 		if (first < page_count)
 			memset(owners + first, owner_of[m->kind],
 			       count < page_count - first ? count : page_count - first);
-		if (first < page_count || m->kind != LZR_MEMORY_RESERVED)
+		if (first < page_count || (m->kind != LZR_MEMORY_RESERVED && m->kind != LZR_MEMORY_MMIO))
 			continue;
 		if (claim_count == CLAIM_MAX)
-			refuse("more than %u ranges behind RAM are reserved by the firmware", CLAIM_MAX);
-		claims[claim_count++] = (struct claim){ m->base, m->length, OWNER_FIRMWARE };
+			refuse("more than %u ranges behind RAM are the firmware's", CLAIM_MAX);
+		claims[claim_count++] = (struct claim){ m->base, m->length, owner_of[m->kind] };
 	}
 	memset(owners + at / PAGE_SIZE, OWNER_HV, bytes / PAGE_SIZE);
 }
@@ -144,23 +144,37 @@ static bool range_is_valid(uint64_t base, uint64_t length)
 		length <= DIRECT_LIMIT - base;
 }
 
-HV_BOOT enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner)
+/* Whether `owner` may take pages that are `have`'s; `told`: by the firmware's tables, not by a device's register. */
+static HV_BOOT bool may_take(unsigned have, unsigned owner, bool told)
+{
+	return have == OWNER_NONE || (told && (have == OWNER_MMIO || (have == OWNER_FIRMWARE && owner == OWNER_HV)));
+}
+
+static HV_BOOT enum hv_err claim(hpa_t base, uint64_t length, unsigned owner, bool told)
 {
 	if (!range_is_valid(base.a, length))
 		return HV_BAD_INPUT;
-	/* What the firmware reserves may be registers (APIC, IOMMU): those are for the hypervisor, never for a VM. */
 	for (uint64_t page = base.a / PAGE_SIZE; page < (base.a + length) / PAGE_SIZE && page < page_count; page++)
-		if (owners[page] != OWNER_NONE && owners[page] != OWNER_MMIO &&
-		    (owner != OWNER_HV || owners[page] != OWNER_FIRMWARE))
+		if (!may_take(owners[page], owner, told))
 			return HV_CONFLICT;
 	for (unsigned i = 0; i < claim_count; i++)
-		if ((owner != OWNER_HV || claims[i].owner != OWNER_FIRMWARE) &&
+		if (!may_take(claims[i].owner, owner, told) &&
 		    base.a < claims[i].base + claims[i].length && claims[i].base < base.a + length)
 			return HV_CONFLICT;
 	if (claim_count == CLAIM_MAX)
 		return HV_NO_MEMORY;
 	claims[claim_count++] = (struct claim){ base.a, length, owner };
 	return HV_OK;
+}
+
+HV_BOOT enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner)
+{
+	return claim(base, length, owner, true);
+}
+
+HV_BOOT enum hv_err mem_claim_bar(hpa_t base, uint64_t length, unsigned owner)
+{
+	return claim(base, length, owner, false);
 }
 
 /* What the firmware reserves may be registers: PCI Express configuration space always is there. */
@@ -175,8 +189,9 @@ HV_BOOT bool mem_is_ram(uint64_t base, uint64_t length)
 static bool claim_holds(uint64_t page_base, unsigned owner)
 {
 	for (unsigned i = 0; i < claim_count; i++)
-		if (page_base >= claims[i].base && page_base - claims[i].base < claims[i].length)
-			return claims[i].owner == owner;
+		if (claims[i].owner == owner && page_base >= claims[i].base &&
+		    page_base - claims[i].base < claims[i].length)
+			return true;
 	return false;
 }
 

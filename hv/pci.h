@@ -62,6 +62,7 @@
 #define   PCI_MSIX_MASK_ALL 0x4000u
 #define   PCI_MSIX_ENABLE 0x8000u
 #define  PCI_MSIX_TABLE 4u
+#define  PCI_MSIX_PENDING 8u
 #define   PCI_MSIX_BAR 0x7u
 #define PCI_CAP_AF 0x13                 /* Advanced Features for Conventional PCI */
 #define  PCI_AF_CAP 3u
@@ -128,6 +129,18 @@ unsigned pci_function_count(void);
 const struct pci_function *pci_function(unsigned index);
 /* The one bridge that leads to a bus; NULL when none or several claim to. */
 const struct pci_function *pci_bridge_to(uint8_t bus);
+/* Asks every function for the ranges that it answers to, with its expansion ROM; its memory decode is off meanwhile. */
+HV_MUST_CHECK enum hv_err pci_ranges_scan(void);
+/* The size that the register at `offset` answers with, 0: not there; memory decode must be off. */
+uint64_t pci_bar_size(struct pci_address at, unsigned offset, uint32_t address_bits, bool wide);
+/*
+ * Why BAR `index` of a function, [base, base + size), is not believed: NULL, when the bridges above it forward all of
+ * it, no other bridge forwards any, and nobody else answers in its pages.
+ */
+const char *pci_range_refusal(struct pci_address at, unsigned index, uint64_t base, uint64_t size,
+			      const struct pci_address *bridges, unsigned bridge_count);
+/* registers.c: takes what ACPI describes and no VM may have. */
+HV_MUST_CHECK enum hv_err registers_claim(void);
 /* Turns on the ACS checks that keep what is below this port from its peers; HV_UNSUPPORTED if it cannot. */
 HV_MUST_CHECK enum hv_err pci_isolate_port(struct pci_address port);
 

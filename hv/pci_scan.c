@@ -10,11 +10,26 @@
 #define FUNCTION_MAX 1024u
 #define MCFG_ENTRIES 44u        /* PCI Firmware Specification 3.2, "MCFG Table Description" */
 #define MCFG_ENTRY 16u
+#define CLASS_IOMMU 0x0806u
+#define IVRS_ENTRIES 48u        /* AMD I/O Virtualization Technology Specification, "IVRS" */
+#define IVHD_SOURCE 4u
+#define IVHD_FIRST 0x10u
+#define IVHD_SECOND 0x11u
+#define IVHD_LAST 0x40u
 #define EXTENDED_FIRST 0x100u
 #define EXTENDED_LIMIT 480u     /* capabilities that fit in an extended configuration space */
 
 static struct pci_function functions[FUNCTION_MAX];
 static unsigned function_count;
+
+static uint64_t read_le(const uint8_t *from, unsigned bytes)
+{
+	uint64_t value = 0;
+
+	for (unsigned i = bytes; i-- > 0;)
+		value = value << 8 | from[i];
+	return value;
+}
 
 unsigned pci_function_count(void)
 {
@@ -50,10 +65,34 @@ static enum hv_err note_function(struct pci_address at, uint8_t header)
 	return HV_OK;
 }
 
+/*
+ * A remapping unit's own function (AMD has such) must go on fetching its tables.  That it is one is the firmware's
+ * word: its class alone is only its own.
+ */
+static bool is_remapping_unit(struct pci_address at)
+{
+	uint32_t length = 0;
+	const uint8_t *ivrs = acpi_table("IVRS", &length);
+
+	if (!ivrs || pci_get(at, PCI_REVISION, 4) >> 16 != CLASS_IOMMU)
+		return false;
+	for (uint32_t entry = IVRS_ENTRIES; entry + IVHD_SOURCE + 2 <= length;) {
+		uint8_t type = ivrs[entry];
+		uint64_t size = read_le(ivrs + entry + 2, 2);
+
+		if ((type == IVHD_FIRST || type == IVHD_SECOND || type == IVHD_LAST) &&
+		    read_le(ivrs + entry + IVHD_SOURCE, 2) == pci_source(at))
+			return true;
+		entry += size < 4 ? length : (uint32_t)size;
+	}
+	return false;
+}
+
+/* Functions 1 to 7 are looked for unless function 0 is there and says that it is alone. */
 static enum hv_err scan_device(uint8_t bus, uint8_t device)
 {
 	enum hv_err result = HV_OK;
-	unsigned last = 0;
+	unsigned last = 7;
 
 	for (unsigned function = 0; function <= last; function++) {
 		struct pci_address at = { bus, device, (uint8_t)function };
@@ -63,9 +102,10 @@ static enum hv_err scan_device(uint8_t bus, uint8_t device)
 		if (pci_get(at, PCI_VENDOR, 2) == 0xffff)
 			continue;
 		header = (uint8_t)pci_get(at, PCI_HEADER, 1);
-		if (function == 0 && (header & PCI_HEADER_MULTIFUNCTION))
-			last = 7;
-		pci_change16(at, PCI_COMMAND, PCI_COMMAND_MASTER, 0);
+		if (function == 0 && !(header & PCI_HEADER_MULTIFUNCTION))
+			last = 0;
+		if (!is_remapping_unit(at))
+			pci_change16(at, PCI_COMMAND, PCI_COMMAND_MASTER, 0);
 		err = note_function(at, header);
 		if (err)
 			result = err;   /* go on: the others' bus mastering must go off, too */
@@ -103,15 +143,6 @@ const struct pci_function *pci_bridge_to(uint8_t bus)
 		found = f;
 	}
 	return found;
-}
-
-static uint64_t read_le(const uint8_t *from, unsigned bytes)
-{
-	uint64_t value = 0;
-
-	for (unsigned i = bytes; i-- > 0;)
-		value = value << 8 | from[i];
-	return value;
 }
 
 /* Physical address of the function's memory-mapped configuration space, 0: the firmware describes none. */

@@ -50,6 +50,8 @@ void apic_eoi(void);
 void apic_timer_start(uint32_t count);                  /* one shot, 0: stop */
 uint32_t apic_timer_count(void);
 void apic_init_startup(uint32_t id, uint64_t page, void (*wait_us)(uint64_t));
+void apic_init_stop(uint32_t id);                       /* back to waiting for a start */
+bool apic_is_x2apic(void);                              /* before the seal */
 void apic_nmi_others(void);
 void timer_init(void);
 void time_disarm(void);

@@ -27,8 +27,13 @@ HV_MUST_CHECK enum hv_err mem_alloc(uint64_t length, uint64_t align, unsigned ow
 HV_MUST_CHECK enum hv_err mem_reserve(uint64_t length, uint64_t align, unsigned owner, hpa_t *out);
 /* mem_alloc for the hypervisor's own use, as a pointer; NULL when there is none. */
 void *mem_alloc_hv(uint64_t length, uint64_t align);
-/* Gives MMIO pages (outside RAM) to `owner`; HV_CONFLICT if they belong to anyone else or are RAM. */
+/*
+ * Gives registers that the firmware's tables describe to `owner`; HV_CONFLICT if they belong to anyone else or are RAM.
+ * What the memory map reserves may be registers (APIC, IOMMU): those are for the hypervisor, never for a VM.
+ */
 HV_MUST_CHECK enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner);
+/* The same, where only a device's own register says so: nothing that the firmware's memory map names may be there. */
+HV_MUST_CHECK enum hv_err mem_claim_bar(hpa_t base, uint64_t length, unsigned owner);
 /* HV_OK if every page of [base, base + length) belongs to `owner`; the one check before any NPT, EPT or IOMMU map. */
 HV_MUST_CHECK enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner);
 /* Uncached mapping of device registers for root mode; before the seal only; NULL when there is no room. */
@@ -36,7 +41,8 @@ volatile void *mmio_map(hpa_t base, uint64_t length);
 
 /* --- CPUs, time, interrupts (smp.c, apic.c, timer.c) -------------------------------------------------------------- */
 
-unsigned cpu_count(void);
+unsigned cpu_count(void);                       /* one more than the highest number */
+bool cpu_is_used(unsigned cpu);                 /* false: not there, or left out at boot */
 unsigned cpu_current(void);                     /* 0 is the boot CPU */
 uint32_t cpu_apic_id(unsigned cpu);
 uint64_t time_ns(void);                         /* since hypervisor start, monotonic, same on all CPUs */

@@ -159,8 +159,9 @@ static bool read_vm(const struct dt *dt, int node)
 	for (uint32_t i = 0; i < f.vcpus; i++) {
 		uint32_t cpu = dt_cell(f.cpus.data + 4 * i);
 
-		if (cpu >= cpu_count())
-			return dt_refuse(dt, node, "cpus", "CPU %u of %u", cpu, cpu_count());
+		if (!cpu_is_used(cpu))
+			return dt_refuse(dt, node, "cpus", "CPU %u of %u%s", cpu, cpu_count(),
+					 cpu < cpu_count() ? ", which is left out" : "");
 		vm->cpus[i] = (uint8_t)cpu;
 	}
 	if (!take_rights(dt, node, &f, vm))

@@ -14,6 +14,10 @@
 #define PIT_GATE 0x61
 #define FADT_PM_TIMER 76                /* PM_TMR_BLK: I/O port */
 #define WINDOW_MS 50u
+#define CPUID_EXTENDED 0x80000000u
+#define CPUID_POWER 0x80000007u         /* AMD64 Architecture Programmer's Manual, volume 3 */
+#define CPUID_INVARIANT_TSC (1u << 8)
+#define CPUID1_ECX_EMULATED (1u << 31)
 
 #define NS_PER_S 1000000000ull
 
@@ -62,9 +66,24 @@ static HV_BOOT struct sample sample_best(void)
 	return best;
 }
 
+/*
+ * Budgets, leases and the audit log rest on a TSC that runs at one rate, whatever the CPU saves power with.  An
+ * emulated CPU cannot promise it and need not: its clock is that of who emulates it, and so is everything else.
+ */
+static HV_BOOT void check_invariant(void)
+{
+	if (arch_cpuid(CPUID_EXTENDED, 0).eax >= CPUID_POWER && arch_cpuid(CPUID_POWER, 0).edx & CPUID_INVARIANT_TSC)
+		return;
+	if (!(arch_cpuid(1, 0).ecx & CPUID1_ECX_EMULATED))
+		refuse("clock: expected an invariant TSC (CPUID 80000007h, EDX bit 8), found none");
+	say("clock: no invariant TSC, but CPUID tells of an emulator: a lab, whose clock is as good as the emulator's");
+}
+
 HV_BOOT void timer_init(void)
 {
 	uint32_t length;
+
+	check_invariant();
 	const uint8_t *fadt = acpi_table("FACP", &length);
 
 	if (fadt && length >= FADT_PM_TIMER + 4)

@@ -29,6 +29,13 @@ enum hv_err {
 	HV_DENIED,              /* the policy does not grant it */
 };
 
+/* Clears a secret that nobody reads again, which a plain memset may leave out. */
+static inline void wipe(void *secret, size_t length)
+{
+	__builtin_memset(secret, 0, length);
+	__asm__ volatile("" : : "r"(secret) : "memory");
+}
+
 #define HV_MUST_CHECK __attribute__((warn_unused_result))
 /* Gone after the seal: functions, data.  Read-only after the seal: HV_SEALED data (starts as zero). */
 #define HV_BOOT __attribute__((section(".boot.text"), noinline, cold))

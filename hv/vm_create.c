@@ -39,9 +39,8 @@ static enum hv_err create_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned number
 	vcpu->cpu = vm->config->cpus[number];
 	vcpu->budget_ns = vm->config->budget_us * 1000ull;
 	vcpu->period_ns = vm->config->period_us * 1000ull;
-	if (vcpu->cpu >= cpu_count()) {
-		say("%s: vCPU %u is placed on CPU %u, but there are only %u", vm->config->name, number, vcpu->cpu,
-		    cpu_count());
+	if (!cpu_is_used(vcpu->cpu)) {
+		say("%s: vCPU %u is placed on CPU %u, which is not there", vm->config->name, number, vcpu->cpu);
 		return HV_BAD_INPUT;
 	}
 	vm->vcpus[number] = vcpu;

@@ -36,6 +36,7 @@ struct iommu_domain {
 
 extern struct vtd_unit vtd_units[VTD_UNIT_MAX];
 extern unsigned vtd_unit_count;
+extern bool vtd_x2apic;                                 /* destinations of interrupt entries are x2APIC's */
 extern struct vtd_entry *vtd_irtes;                     /* [VTD_IRTE_COUNT] */
 extern const struct iommu_ops vtd_ops;
 

@@ -6,6 +6,7 @@
 #include "vtd.h"
 
 struct vtd_entry *vtd_irtes;
+HV_SEALED bool vtd_x2apic;
 
 static enum hv_err forget(uint32_t entry)
 {
@@ -35,7 +36,8 @@ enum hv_err vtd_irq_set(uint32_t entry, unsigned cpu, uint8_t vector)
 	CHECK(entry < VTD_IRTE_COUNT && vtd_irtes[entry].high != 0);
 	if (apic > 0xfe)
 		return HV_UNSUPPORTED;  /* needs the extended interrupt mode */
-	write_low(entry, VTD_IRTE_PRESENT | VTD_IRTE_VECTOR(vector) | VTD_IRTE_DEST_XAPIC(apic));
+	write_low(entry, VTD_IRTE_PRESENT | VTD_IRTE_VECTOR(vector) |
+		  (vtd_x2apic ? VTD_IRTE_DEST_X2APIC(apic) : VTD_IRTE_DEST_XAPIC(apic)));
 	err = forget(entry);
 	if (err)
 		write_low(entry, 0);

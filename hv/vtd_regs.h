@@ -26,6 +26,7 @@
 #define VTD_ECAP 0x10
 #define  VTD_ECAP_QI (1ull << 1)
 #define  VTD_ECAP_IR (1ull << 3)
+#define  VTD_ECAP_EIM (1ull << 4)
 #define VTD_GCMD 0x18
 #define  VTD_GCMD_TE (1u << 31)
 #define  VTD_GCMD_SRTP (1u << 30)
@@ -91,6 +92,7 @@ _Static_assert(sizeof(struct vtd_entry) == 16, "root, context and interrupt entr
 #define VTD_IRTE_PRESENT (1ull << 0)
 #define VTD_IRTE_VECTOR(v) ((uint64_t)(uint8_t)(v) << 16)
 #define VTD_IRTE_DEST_XAPIC(id) ((uint64_t)(uint8_t)(id) << 40)
+#define VTD_IRTE_DEST_X2APIC(id) ((uint64_t)(id) << 32)
 #define VTD_IRTE_SOURCE(sid) ((uint64_t)(sid) | 1ull << 18)     /* SVT 01, SQ 00: all 16 bits of the source id */
 
 /* Remappable-format message: handle in address bits 19:5 and 2, format bit 4, no subhandle. */

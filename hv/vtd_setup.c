@@ -8,11 +8,13 @@
 #include <arch_x86.h>
 
 #include "config.h"
+#include "plat.h"
 #include "vtd.h"
 
 #define REGISTER_PAGES PAGE_SIZE
 #define TIMEOUT_NS 200000000ull
-#define IRTA_SIZE_256 7u                /* 2^(7 + 1) entries, xAPIC destinations */
+#define IRTA_SIZE_256 7u                /* 2^(7 + 1) entries */
+#define IRTA_EIME 0x800u                /* x2APIC destinations */
 #define MSI_FIXED_XAPIC(id) (0xfee00000u | (uint32_t)(id) << 12)
 
 static struct dmar dmar;
@@ -139,7 +141,7 @@ static enum hv_err block_interrupts(struct vtd_unit *unit)
 {
 	enum hv_err err;
 
-	vtd_write64(unit, VTD_IRTA, ptr_hpa(vtd_irtes).a | IRTA_SIZE_256);
+	vtd_write64(unit, VTD_IRTA, ptr_hpa(vtd_irtes).a | IRTA_SIZE_256 | (vtd_x2apic ? IRTA_EIME : 0));
 	err = command(unit, VTD_GCMD_SIRTP, true);
 	if (!err)
 		err = vtd_invalidate(unit, (const uint64_t[]){ VTD_INV_IRQ_GLOBAL }, 1);
@@ -176,6 +178,7 @@ static enum hv_err block_all(bool *irq_remapped)
 	bool irq = dmar.irq_remap;
 	enum hv_err err = HV_OK;
 
+	vtd_x2apic = apic_is_x2apic();
 	vtd_irtes = mem_alloc_hv(VTD_IRTE_COUNT * sizeof(*vtd_irtes), PAGE_SIZE);
 	if (!vtd_irtes)
 		return HV_NO_MEMORY;
@@ -183,6 +186,10 @@ static enum hv_err block_all(bool *irq_remapped)
 	for (unsigned i = 0; i < vtd_unit_count; i++) {
 		if (!(vtd_units[i].ecap & VTD_ECAP_IR))
 			irq = false;
+		if (!vtd_x2apic || vtd_units[i].ecap & VTD_ECAP_EIM)
+			continue;
+		say("vtd: unit %u cannot remap interrupts for x2APIC, which the firmware left on", i);
+		irq = false;
 	}
 	for (unsigned i = 0; !err && i < vtd_unit_count; i++) {
 		struct vtd_unit *unit = &vtd_units[i];

@@ -87,6 +87,7 @@ uint32_t tpm_random(uint8_t *out, uint32_t length)
 		done += got;
 	}
 	memset(response, 0, sizeof(response));
+	__asm__ volatile("" : : "r"(response) : "memory");      /* else it may be left out */
 	return done;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 uint8_t *fake_ram;
 uint64_t fake_now, fake_free_bytes = FAKE_RAM;
-unsigned fake_cpus = 2;
+unsigned fake_cpus = 2, fake_cpu_left_out = UINT_MAX;
 char fake_said[16384];
 jmp_buf fake_panic;
 bool fake_panic_expected;
@@ -22,6 +23,7 @@ int fake_reset(void **state)
 		fake_ram = aligned_alloc(LARGE_PAGE_SIZE, FAKE_RAM);
 	memset(fake_ram, 0xcc, FAKE_RAM);
 	fake_now = 0;
+	fake_cpu_left_out = UINT_MAX;
 	fake_said[0] = 0;
 	fake_panic_expected = false;
 	return 0;
@@ -101,6 +103,11 @@ uint64_t time_ns(void)
 unsigned cpu_count(void)
 {
 	return fake_cpus;
+}
+
+__attribute__((weak)) bool cpu_is_used(unsigned cpu)
+{
+	return cpu < fake_cpus && cpu != fake_cpu_left_out;
 }
 
 __attribute__((weak)) uint64_t mem_free_bytes(void)

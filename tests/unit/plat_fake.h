@@ -15,7 +15,7 @@
 
 extern uint8_t *fake_ram;               /* FAKE_RAM bytes: physical memory from 0 */
 extern uint64_t fake_now;               /* time_ns() */
-extern unsigned fake_cpus;
+extern unsigned fake_cpus, fake_cpu_left_out;
 extern char fake_said[16384];           /* all lines since fake_reset */
 extern uint64_t fake_free_bytes;
 extern jmp_buf fake_panic;

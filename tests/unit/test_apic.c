@@ -32,10 +32,20 @@ uint32_t cpu_apic_id(unsigned cpu) { return cpu * 2 + 1; }
 
 #define PIC "out 20=11 out a0=11 out 21=20 out a1=28 out 21=4 out a1=2 out 21=1 out a1=1 out 21=ff out a1=ff"
 
-static void start(bool has_x2apic)
+static uint8_t dmar[48];
+
+const void *acpi_table(const char signature[4], uint32_t *length)
 {
-	cpu_fake_leaf(1, 0, (struct cpuid_regs){ .ecx = has_x2apic ? 1u << 21 : ~(1u << 21) });
-	*cpu_fake_msr(0x1b) = BASE | 0x100;
+	assert_memory_equal(signature, "DMAR", 4);
+	*length = dmar[0] ? sizeof(dmar) : 0;
+	return dmar[0] ? dmar : NULL;
+}
+
+/* The CPU has x2APIC; whether it is on is the firmware's choice. */
+static void start(bool is_x2apic)
+{
+	cpu_fake_leaf(1, 0, (struct cpuid_regs){ .ecx = 1u << 21 });
+	*cpu_fake_msr(0x1b) = BASE | 0x100 | (is_x2apic ? 0xc00 : 0);
 	apic_init();
 	assert_true(mapped);
 	cpu_fake_traced(PIC);
@@ -46,6 +56,7 @@ static int set_up(void **state)
 	fake_reset(state);
 	memset(page, 0, sizeof(page));
 	claimed = HV_OK;
+	memset(dmar, 0, sizeof(dmar));
 	mapped = false;
 	registers = NULL;
 	return cpu_fake_reset(state);
@@ -107,9 +118,32 @@ static void sent_by_msr(void **state)
 	(void)state;
 	start(true);
 	cpu_kick(3);
-	cpu_fake_traced("fence wrmsr 830=7000000f1");
+	cpu_fake_traced("mfence lfence wrmsr 830=7000000f1");
 	apic_nmi_others();
-	cpu_fake_traced("fence wrmsr 830=c0400");
+	cpu_fake_traced("mfence lfence wrmsr 830=c0400");
+}
+
+/* The firmware left x2APIC on, but its DMAR table asks to be spared it: back, through "disabled". */
+static void opted_out(void **state)
+{
+	(void)state;
+	dmar[0] = 'D';
+	dmar[37] = 2;                           /* without interrupt remapping it says nothing */
+	start(true);
+	assert_true(apic_is_x2apic());
+	dmar[37] = 3;
+	start(true);
+	assert_false(apic_is_x2apic());
+	apic_enable();
+	cpu_fake_traced("wrmsr 1b=fee00100 wrmsr 1b=fee00900");
+	assert_int_equal(page[0xf0 / 4], 0x1ff);
+	dmar[37] = 1;
+	start(true);
+	assert_true(apic_is_x2apic());
+	start(false);                           /* left off: not turned on */
+	assert_false(apic_is_x2apic());
+	apic_enable();
+	cpu_fake_traced("wrmsr 1b=fee00900");
 }
 
 static unsigned pauses;
@@ -157,7 +191,8 @@ static void starts_a_cpu(void **state)
 	start(true);
 	waited = 0;
 	apic_init_startup(6, 0x9e000, wait);
-	cpu_fake_traced("fence wrmsr 830=600004500 fence wrmsr 830=60000469e fence wrmsr 830=60000469e");
+	cpu_fake_traced("mfence lfence wrmsr 830=600004500 mfence lfence wrmsr 830=60000469e "
+			"mfence lfence wrmsr 830=60000469e");
 	assert_int_equal(waited, 100000020000200);
 }
 
@@ -167,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(registers_taken), TEST(enabled_by_msr), TEST(enabled_in_memory), TEST(sent_by_msr),
+		TEST(opted_out),
 		TEST(sent_in_memory), TEST(no_apic_yet), TEST(starts_a_cpu),
 	};
 

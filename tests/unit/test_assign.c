@@ -19,9 +19,12 @@ static void maps_bars_and_hides_the_table(void **state)
 	assert_int_not_equal(sim_mappings[1].from, RIG_NVME_BAR + 0x2000);
 	assert_int_equal(sim_mappings[2].at, RIG_NVME_BAR + 0x3000);
 	assert_int_equal(sim_mappings[2].from, RIG_NVME_BAR + 0x3000);
-	assert_int_equal(sim_claims[1].base, RIG_NVME_BAR + 0x2000);
-	assert_int_equal(sim_claims[1].owner, OWNER_HV);
-	assert_int_equal(sim_claims[0].owner, OWNER_VM0);
+	assert_int_equal(sim_claims[0].base, 0xb0000000);       /* configuration space, before any device */
+	assert_int_equal(sim_claims[0].length, 256 << 20);
+	assert_int_equal(sim_claims[0].owner, OWNER_HV);
+	assert_int_equal(sim_claims[2].base, RIG_NVME_BAR + 0x2000);
+	assert_int_equal(sim_claims[2].owner, OWNER_HV);
+	assert_int_equal(sim_claims[1].owner, OWNER_VM0);
 	assert_string_equal(sim_events, "domain flr");
 	assert_ptr_equal(vms[0].domain, &the_domain);
 	assert_non_null(vms[0].assigned[0]);
@@ -146,6 +149,8 @@ static void finds_devices_by_location(void **state)
 	sim_put(up, 0x56, 2, 0x52);
 	down = sim_root_port(8, 17, 9, 9);
 	sim_put(down, 0x56, 2, 0x62);
+	sim_put(up, 0x20, 4, 0xc000c000);
+	sim_put(down, 0x20, 4, 0xc000c000);
 	card->at.bus = 9;
 	locate(&machine.devices[0], 4, (const uint8_t[]){ AT(3, 0), AT(0, 0), AT(17, 0), AT(0, 0) });
 	assert_int_equal(create(), HV_OK);
@@ -231,11 +236,18 @@ static void refuses_shared_groups(void **state)
 
 	assign_setup(NULL);
 	use_nvme();
-	nvme->at.function = 1;                                  /* answers, but no scan finds it */
+	nvme->at.function = 1;                                  /* there is no function 0 */
 	machine.devices[0].function = 1;
-	other = sim_endpoint(0, 5, 2, 0x12345678, 0x010802);    /* nor its neighbour, which may be another VM's */
-	nvme->config[PCI_COMMAND] = other->config[PCI_COMMAND] = 0;
-	expect_refusal(HV_CONFLICT, "its device has no function 0");
+	other = sim_endpoint(0, 5, 2, 0x12345678, 0x010802);    /* its neighbour, which may be another VM's */
+	expect_refusal(HV_CONFLICT, "0:5.2 is in its isolation group");
+	other->present = false;
+	assert_int_equal(pci_scan(), HV_OK);
+	nvme->at.device = 6;                                    /* answers only now */
+	machine.devices[0].device = 6;
+	nvme->config[PCI_COMMAND] = 0;
+	assert_int_equal(devices_create(), HV_CONFLICT);
+	assert_int_equal(devices_create(), HV_CONFLICT);
+	assert_true(sim_heard("it was not there when the buses were looked at"));
 
 	assign_setup(NULL);
 	use_card();
@@ -295,8 +307,8 @@ static void refuses_bars_that_do_not_fit(void **state)
 	use_nvme();
 	sim_bar(nvme, 0, 0x4000000000, 0x4000, PCI_BAR_64);
 	expect_refusal(HV_UNSUPPORTED, "outside the guest's windows");
-	sim_bar(nvme, 0, LZR_WINDOW64_END - 0x2000, 0x4000, PCI_BAR_64);
-	expect_refusal(HV_BAD_INPUT, "no proper address");
+	sim_bar(nvme, 0, LZR_WINDOW64_END - 0x2000, 0x4000, PCI_BAR_64);        /* moves when it is sized */
+	expect_refusal(HV_CONFLICT, "a BAR answers otherwise than before");
 	sim_bar(nvme, 0, 0, 0x4000, PCI_BAR_64);
 	expect_refusal(HV_BAD_INPUT, "no proper address");
 	sim_bar(nvme, 0, RIG_NVME_BAR, 0x4000, PCI_BAR_64);

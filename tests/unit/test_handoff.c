@@ -61,6 +61,31 @@ static void test_good(void **state)
 	assert_false(handoff_covers(&handoff, 2 * MIB, UINT64_MAX, LZR_MEMORY_LOADER));
 }
 
+/* The block stays in the direct map for good: its entropy is in the copy only, also when the hand-off is refused. */
+static void test_entropy_is_moved(void **state)
+{
+	uint8_t secret[64];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(secret); i++)
+		secret[i] = (uint8_t)(i * 37 + 11);
+	for (unsigned bad = 0; bad < 2; bad++) {
+		set_up(NULL);
+		memcpy(block.info.entropy, secret, sizeof(secret));
+		block.info.ap_page += bad;
+		assert_int_equal(copy() != NULL, bad);
+		assert_memory_equal(handoff.info.entropy, secret, sizeof(secret));
+		for (size_t at = 0; at + 8 <= sizeof(block); at++)
+			for (size_t i = 0; i + 8 <= sizeof(secret); i++)
+				assert_memory_not_equal((uint8_t *)&block + at, secret + i, 8);
+	}
+	set_up(NULL);
+	memcpy(block.info.entropy, secret, sizeof(secret));
+	block.info.magic++;                     /* no hand-off of ours: nothing of it is written */
+	assert_non_null(copy());
+	assert_memory_equal(block.info.entropy, secret, sizeof(secret));
+}
+
 #define refused(statement) do { \
 	set_up(NULL); \
 	statement; \
@@ -167,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_names, set_up),
+		cmocka_unit_test_setup(test_entropy_is_moved, set_up),
 		cmocka_unit_test_setup(test_good, set_up), cmocka_unit_test_setup(test_header, set_up),
 		cmocka_unit_test_setup(test_memory, set_up), cmocka_unit_test_setup(test_files, set_up),
 	};

@@ -21,6 +21,7 @@ static int set_up(void **state)
 		{ 8 * MIB, 1 * MIB, LZR_MEMORY_MMIO, 0 },
 		{ 10 * MIB, 6 * MIB, LZR_MEMORY_USABLE, 0 },
 		{ 64 * MIB, 1 * MIB, LZR_MEMORY_RESERVED, 0 },
+		{ 66 * MIB, 1 * MIB, LZR_MEMORY_MMIO, 0 },
 	};
 	static bool done;
 
@@ -119,6 +120,29 @@ static void test_claims(void **state)
 	assert_false(mem_is_ram(0xfed40000, PAGE_SIZE));
 }
 
+/* What only a device's own register says: nothing of what the firmware's map names is there, for whomever. */
+static void test_bars(void **state)
+{
+	static const unsigned owners[] = { OWNER_HV, OWNER_VM0 + 2 };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LENGTH(owners); i++) {
+		assert_int_equal(mem_claim_bar(hpa(4 * MIB), PAGE_SIZE, owners[i]), HV_CONFLICT);
+		assert_int_equal(mem_claim_bar(hpa(7 * MIB), PAGE_SIZE, owners[i]), HV_CONFLICT);
+		assert_int_equal(mem_claim_bar(hpa(8 * MIB + PAGE_SIZE), PAGE_SIZE, owners[i]), HV_CONFLICT);
+		assert_int_equal(mem_claim_bar(hpa(64 * MIB), PAGE_SIZE, owners[i]), HV_CONFLICT);
+		assert_int_equal(mem_claim_bar(hpa(66 * MIB), PAGE_SIZE, owners[i]), HV_CONFLICT);
+		assert_int_equal(mem_claim_bar(hpa(66 * MIB - PAGE_SIZE), 2 * PAGE_SIZE, owners[i]), HV_CONFLICT);
+		assert_int_equal(mem_claim_bar(hpa(0x200000000 + i * PAGE_SIZE), PAGE_SIZE, owners[i]), HV_OK);
+		assert_int_equal(mem_claim_bar(hpa(0x200000000), PAGE_SIZE, owners[i]), HV_CONFLICT);
+		assert_int_equal(mem_claim_mmio(hpa(0x200000000), PAGE_SIZE, owners[i]), HV_CONFLICT);
+	}
+	/* The TPM's page, say, which the firmware may list as registers of the platform. */
+	assert_int_equal(mem_claim_mmio(hpa(66 * MIB), PAGE_SIZE, OWNER_VM0 + 2), HV_OK);
+	assert_int_equal(mem_check_owner(hpa(66 * MIB), PAGE_SIZE, OWNER_VM0 + 2), HV_OK);
+	assert_int_equal(mem_check_owner(hpa(66 * MIB + PAGE_SIZE), PAGE_SIZE, OWNER_VM0 + 2), HV_NOT_OWNED);
+}
+
 /* Comes last, the table is full: what is not remembered as the firmware's might be given to a VM, so the boot ends. */
 static void test_too_many_reserved(void **state)
 {
@@ -129,15 +153,15 @@ static void test_too_many_reserved(void **state)
 	many.memory[1] = (struct lzr_boot_memory){ 5 * MIB, MIB, LZR_MEMORY_RESERVED, 0 };
 	many.info.memory_count = 2;
 	assert_panics(mem_init(&many));
-	assert_said("refused: more than");
-	assert_said("refused: more than 128 ranges behind RAM are reserved by the firmware");
+	assert_said("refused: more than 128 ranges behind RAM are the firmware's");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_map, set_up), cmocka_unit_test_setup(test_alloc, set_up),
-		cmocka_unit_test_setup(test_check_bounds, set_up), cmocka_unit_test_setup(test_claims, set_up),
+		cmocka_unit_test_setup(test_check_bounds, set_up), cmocka_unit_test_setup(test_bars, set_up),
+		cmocka_unit_test_setup(test_claims, set_up),
 		cmocka_unit_test_setup(test_too_many_reserved, set_up),
 	};
 

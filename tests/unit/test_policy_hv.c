@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies: a good one in full, and a refusal for each thing that isolation rests on. */
+#include <limits.h>
 #include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,9 @@ static void test_vms(void **state)
 	refused("cpus: expected 2 cells, found 4 bytes");
 	tree_cells(RED, "cpus", 2, 0, 2);
 	refused("cpus: CPU 2 of 2");
+	fake_cpu_left_out = 1;                  /* red's second */
+	refused("/vms/red@0 cpus: CPU 1 of 2, which is left out");
+	fake_cpu_left_out = UINT_MAX;
 	tree_cells(RED, "cpus", 9, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	refused("cpus: expected at most 32 bytes, found 36");
 	tree_cells(RED, "budget-us", 1, 0);

@@ -144,6 +144,24 @@ void refuse(const char *format, ...)
 	panic("%s", format);
 }
 
+static bool is_invariant = true, is_emulated;
+static uint32_t extended_most = 0x8000001e;
+
+struct cpuid_regs arch_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	(void)subleaf;
+	switch (leaf) {
+	case 1:
+		return (struct cpuid_regs){ .ecx = is_emulated ? 1u << 31 : 0x7fffffff };
+	case 0x80000000:
+		return (struct cpuid_regs){ .eax = extended_most };
+	case 0x80000007:
+		return (struct cpuid_regs){ .edx = is_invariant ? 1u << 8 : ~(1u << 8) };
+	}
+	fail_msg("CPUID %x", leaf);
+	return (struct cpuid_regs){ 0 };
+}
+
 /* Included, not linked: a port that one test found must be forgotten before the next. */
 #include "../../hv/timer.c"
 
@@ -339,12 +357,34 @@ static void far_deadlines_are_not_missed(void **state)
 	}
 }
 
+/* A CPU whose TSC may change its rate is refused, unless it is emulated and cannot promise anything. */
+static void needs_an_invariant_tsc(void **state)
+{
+	(void)state;
+	for (volatile unsigned i = 0; i < 2; i++) {
+		machine_with(2400000, 100000, true);
+		is_invariant = i == 0;
+		extended_most = i == 0 ? 0x80000006 : 0x8000001e;
+		panic_expected = true;
+		if (!setjmp(panicked)) {
+			timer_init();
+			fail_msg("not refused");
+		}
+		panic_expected = false;
+		is_emulated = true;
+		machine_with(2400000, 100000, true);
+		timer_init();
+		is_emulated = false;
+	}
+	is_invariant = true;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rates_are_measured), cmocka_unit_test(counters_wrap), cmocka_unit_test(slow_looks),
 		cmocka_unit_test(not_believable), cmocka_unit_test(without_a_pm_timer),
-		cmocka_unit_test(time_both_ways), cmocka_unit_test(deadlines),
+		cmocka_unit_test(needs_an_invariant_tsc), cmocka_unit_test(time_both_ways), cmocka_unit_test(deadlines),
 		cmocka_unit_test(far_deadlines_are_not_missed),
 	};
 

@@ -326,6 +326,32 @@ static void interrupt_entries_have_the_right_bits(void **state)
 	assert_int_equal(vtd_irtes[first].low, 0);
 }
 
+/* Entries have the form of the APICs' mode, or interrupts are not remapped at all. */
+static void x2apic_needs_extended_entries(void **state)
+{
+	uint32_t first;
+	bool irq;
+
+	(void)state;
+	vtd_sim_x2apic = true;
+	vtd_sim_dmar(1, DMAR_INTR_REMAP);
+	assert_int_equal(vtd_setup.probe(), HV_OK);
+	vtd_units[0].ecap &= ~VTD_ECAP_EIM;
+	assert_int_equal(vtd_setup.block_all(&irq), HV_OK);
+	assert_false(irq);
+	assert_true(sim_heard("vtd: unit 0 cannot remap interrupts for x2APIC, which the firmware left on"));
+	vtd_units[0].ecap |= VTD_ECAP_EIM;
+	assert_int_equal(vtd_setup.block_all(&irq), HV_OK);
+	assert_true(irq);
+	assert_int_equal(vtd_sim_get64(0, VTD_IRTA) & 0xfff, 0x807);
+	assert_int_equal(vtd_setup.irq_allocate(0x0428, 1, &first), HV_OK);
+	assert_int_equal(vtd_ops.irq_set(first, 1, 0x51), HV_OK);
+	assert_int_equal(vtd_irtes[first].low, 0x0000000500510001ull);  /* APIC id 5 in all 32 bits */
+	vtd_sim_x2apic = false;
+	assert_int_equal(vtd_setup.block_all(&irq), HV_OK);
+	assert_int_equal(vtd_sim_get64(0, VTD_IRTA) & 0xfff, 0x007);
+}
+
 static void reads_fault_records(void **state)
 {
 	struct iommu_fault fault;
@@ -431,7 +457,7 @@ int main(void)
 		TEST(uses_small_pages_where_large_ones_do_not_fit), TEST(takes_four_levels_where_three_are_too_few),
 		TEST(maps_nothing_it_must_not), TEST(attaches_and_detaches), TEST(blocks_what_it_cannot_invalidate),
 		TEST(queue_wraps), TEST(interrupt_entries_have_the_right_bits), TEST(reads_fault_records),
-		TEST(everything_off_the_bus_first), TEST(says_when_there_is_no_iommu), TEST(fault_storms_are_throttled),
+		TEST(everything_off_the_bus_first), TEST(x2apic_needs_extended_entries), TEST(says_when_there_is_no_iommu), TEST(fault_storms_are_throttled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@
 #define arch_vmsave real_vmsave
 #define arch_invlpg real_invlpg
 #define arch_fence real_fence
+#define arch_fence_wrmsr real_fence_wrmsr
 #define arch_load_idt real_load_idt
 #define arch_pause real_pause
 #include "../../../hv/arch_x86.h"
@@ -69,6 +70,7 @@
 #undef arch_vmsave
 #undef arch_invlpg
 #undef arch_fence
+#undef arch_fence_wrmsr
 #undef arch_load_idt
 #undef arch_pause
 
@@ -102,6 +104,7 @@ void arch_x87_forget(void);
 void arch_vmsave(uint64_t physical);
 void arch_invlpg(uint64_t address);
 void arch_fence(void);
+void arch_fence_wrmsr(void);
 void arch_load_idt(const void *pointer);
 void arch_pause(void);
 

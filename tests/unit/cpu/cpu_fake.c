@@ -119,6 +119,7 @@ void arch_x87_forget(void) { trace("x87_forget"); }
 void arch_vmsave(uint64_t physical) { trace("vmsave %lx", physical); }
 void arch_invlpg(uint64_t address) { (void)address; cpu_fake.flushed++; }
 void arch_fence(void) { trace("fence"); }
+void arch_fence_wrmsr(void) { trace("mfence lfence"); }
 void arch_out8(uint16_t port, uint8_t value) { trace("out %x=%x", port, value); }
 uint64_t arch_read_cr2(void) { return 0; }
 

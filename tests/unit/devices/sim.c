@@ -11,6 +11,7 @@ char sim_said[512];
 uint64_t sim_time;
 bool sim_memory_out;
 uint64_t sim_not_owned;
+uint64_t sim_firmware;
 struct sim_mapping sim_mappings[64];
 unsigned sim_mapping_count;
 struct sim_claim sim_claims[64];
@@ -26,7 +27,7 @@ static void *allocations[256];
 static unsigned allocation_count;
 static struct { uint64_t base; void *memory; } mmio[32];
 static unsigned mmio_count;
-static struct { char signature[5]; const void *table; uint32_t length; } tables[4];
+static struct { char signature[5]; const void *table; uint32_t length; } tables[8];
 static unsigned table_count;
 static uint32_t config_address;
 
@@ -54,7 +55,7 @@ void sim_clear(void)
 	sim_events[0] = sim_said[0] = said_all[0] = 0;
 	sim_time = 0;
 	sim_memory_out = false;
-	sim_not_owned = 0;
+	sim_not_owned = sim_firmware = 0;
 	sim_mapping_count = sim_claim_count = mmio_count = table_count = sim_cpu = 0;
 }
 
@@ -208,6 +209,8 @@ static void write_config(struct sim_function *f, unsigned offset, unsigned size,
 		assert_int_equal(size, 4);
 		assert_false(sim_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY && value == 0xffffffff);
 		sim_put(f, offset, 4, (value & f->bar_mask[bar]) | keep);
+	} else if (!bridge && offset == PCI_ROM) {
+		sim_put(f, offset, 4, value & f->rom_mask);
 	} else if (express && !bridge && offset == express + PCI_EXPRESS_DEVCTL && (value & PCI_EXPRESS_DEVCTL_FLR)) {
 		sim_log("flr");
 		reset_function(f);
@@ -331,6 +334,16 @@ enum hv_err mem_claim_mmio(hpa_t base, uint64_t length, unsigned owner)
 	return HV_OK;
 }
 
+enum hv_err mem_claim_bar(hpa_t base, uint64_t length, unsigned owner)
+{
+	if (sim_firmware >= base.a && sim_firmware < base.a + length)
+		return HV_CONFLICT;
+	for (unsigned i = 0; i < sim_claim_count; i++)
+		if (sim_claims[i].base < base.a + length && base.a < sim_claims[i].base + sim_claims[i].length)
+			return HV_CONFLICT;
+	return mem_claim_mmio(base, length, owner);
+}
+
 enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner)
 {
 	(void)owner;
@@ -370,9 +383,10 @@ void sim_acpi(const char *signature, const void *table, uint32_t length)
 
 const void *acpi_table(const char signature[4], uint32_t *length)
 {
-	for (unsigned i = 0; i < table_count; i++) {
+	for (unsigned i = table_count; i-- > 0;) {              /* the last one of a name counts */
 		if (memcmp(tables[i].signature, signature, 4) == 0) {
-			*length = tables[i].length;
+			if (length)
+				*length = tables[i].length;
 			return tables[i].table;
 		}
 	}

@@ -24,6 +24,7 @@ struct sim_function {
 	uint8_t config[4096];
 	uint8_t writable[256];          /* bits that a write changes */
 	uint32_t bar_mask[6];           /* address bits of each BAR register */
+	uint32_t rom_mask;              /* address bits of the expansion ROM's register */
 	bool resets;                    /* a reset does what it should */
 	bool ids_gone;                  /* answers all ones for ever once it was reset */
 };
@@ -52,6 +53,7 @@ bool sim_heard(const char *part);       /* any line since sim_clear */
 extern uint64_t sim_time;
 extern bool sim_memory_out;             /* allocations fail */
 extern uint64_t sim_not_owned;          /* mem_check_owner refuses this page, mem_claim_mmio as well */
+extern uint64_t sim_firmware;           /* the firmware's memory map names this page: mem_claim_bar refuses it */
 void sim_acpi(const char *signature, const void *table, uint32_t length);
 
 struct sim_mapping { uint64_t at, from, length; unsigned vm, flags; };

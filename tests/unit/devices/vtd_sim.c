@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "plat.h"
 #include "vtd_sim.h"
 
 struct vtd_sim vtd_sim[VTD_SIM_MAX];
@@ -100,6 +101,13 @@ static void carry_out(struct vtd_sim *s, unsigned unit, const struct vtd_entry *
 	default:
 		fail_msg("unknown descriptor %llx", (unsigned long long)d->low);
 	}
+}
+
+bool vtd_sim_x2apic;
+
+bool apic_is_x2apic(void)
+{
+	return vtd_sim_x2apic;
 }
 
 static void run_queue(unsigned unit)

@@ -31,4 +31,7 @@ void vtd_sim_dmar(unsigned units, uint8_t flags);
 /* Probes and blocks; the test's starting point. */
 void vtd_sim_start(unsigned units);
 
+/* What apic_is_x2apic() says. */
+extern bool vtd_sim_x2apic;
+
 #endif
