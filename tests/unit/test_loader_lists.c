@@ -219,7 +219,8 @@ static void the_signature_is_called_as_its_policy(void **state)
 
 static void bad_names_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "a/b", "a\\b", "..", ".hidden", "dot.", "sp ace", "umlaut\xfc", "-dash" };
+	static const char *const bad[] = { "", "a/b", "a\\b", "..", ".hidden", "dot.", "sp ace", "umlaut\xfc", "a:b",
+					   "-dash" };
 
 	(void)state;
 	for (volatile unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
