@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands do. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,10 @@ int command_check(const struct arguments *a)
 
 static int store(const char *path, const void *bytes, size_t size)
 {
-	return file_store(path, bytes, size, 0644) ? 0 : command_error(EXIT_USAGE, path, "cannot write");
+	if (file_store(path, bytes, size, 0644))
+		return 0;
+	print_tame(stderr, "lzr-policy: %s: cannot write: %s\n", path, strerror(errno));
+	return EXIT_USAGE;
 }
 
 int command_graph(const struct arguments *a)

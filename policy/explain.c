@@ -207,8 +207,34 @@ static char *packet_text(const struct explain_packet *packet)
 		       : text_of("%s/%u", packet->protocol == PROTOCOL_TCP ? "tcp" : "udp", packet->port);
 }
 
+/* The end that gets the packet through before it is admitted, for inspection; NULL: neither does. */
+static const struct policy_port *inspected(struct asked *asked)
+{
+	const struct end *ends[] = { &asked->from, &asked->to };
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct policy_port *port = port_of(asked, ends[i]);
+		if (port && !port->infrastructure && port->quarantine.inspection != NONE &&
+		    ask(asked, ends[i]->port).reason == NF_PASS)
+			return port;
+	}
+	return NULL;
+}
+
+/* What quarantine allows, which is otherwise denied, is told first. */
+static void tell_denied(const struct asked *asked, const struct policy_port *port, enum nf_reason reason)
+{
+	if (port)
+		fprintf(asked->out, "allowed before %s is admitted, for inspection, at %llu frames/s; then denied, %s\n",
+			asked->policy->vms[port->vm].name, (unsigned long long)port->quarantine.inspection_rate,
+			reason_text(reason));
+	else
+		fprintf(asked->out, "denied, %s\n", reason_text(reason));
+}
+
 static int tell(struct asked *asked)
 {
+	const struct policy_port *before = inspected(asked);
 	struct switch_verdict verdict = ask(asked, NONE);
 	const struct policy_port *from = port_of(asked, &asked->from), *to = port_of(asked, &asked->to);
 	bool allowed = verdict.reason == NF_PASS, guest = from && !from->infrastructure;
@@ -219,9 +245,10 @@ static int tell(struct asked *asked)
 	fprintf(asked->out, "%s to %s, %s: ", asked->from.text, asked->to.text, what);
 	if (allowed && *when)
 		fprintf(asked->out, "allowed while %s %s admitted\n", when, guest && to ? "are" : "is");
+	else if (allowed)
+		fprintf(asked->out, "allowed\n");
 	else
-		fprintf(asked->out, "%s%s\n", allowed ? "allowed" : "denied, ", allowed ? ""
-			: reason_text(verdict.reason));
+		tell_denied(asked, before, verdict.reason);
 	tell_port(asked, &asked->from);
 	tell_port(asked, &asked->to);
 	tell_quarantine(asked, &asked->from);
@@ -235,7 +262,7 @@ static int tell(struct asked *asked)
 				: "pass");
 	free(what);
 	free(when);
-	return allowed ? EXPLAIN_YES : EXPLAIN_NO;
+	return allowed ? EXPLAIN_YES : before ? EXPLAIN_QUARANTINE : EXPLAIN_NO;
 }
 
 /* --- who is meant ------------------------------------------------------------------------------------------------- */
@@ -322,7 +349,9 @@ static int tell_pairs(struct asked *asked, const struct ends *from, const struct
 				    !aim(asked, &from->all[i], &to->all[j]))
 					continue;
 				int one = tell(asked);
-				status = status == EXPLAIN_ERROR || one < status ? one : status;
+				if (status == EXPLAIN_ERROR || one == EXPLAIN_YES ||
+				    (one == EXPLAIN_QUARANTINE && status == EXPLAIN_NO))
+					status = one;
 			}
 	return status;
 }

@@ -8,6 +8,8 @@
 #define EXPLAIN_YES 0
 #define EXPLAIN_NO 1
 #define EXPLAIN_ERROR 2         /* said on stderr */
+#define EXPLAIN_TRUSTED 3       /* only as far as a VM that is trusted over several labels lets it */
+#define EXPLAIN_QUARANTINE 4    /* denied to admitted VMs, but allowed for inspection before one is admitted */
 
 struct explain_packet {
 	const char *from, *to;          /* a VM, a port, "gateway", or an address */

@@ -107,7 +107,7 @@ static unsigned tell_direct(struct ways *w)
 	return found;
 }
 
-static bool tell_indirect(struct ways *w)
+static int tell_indirect(struct ways *w)
 {
 	for (enum through through = THROUGH_UNTRUSTED; through <= THROUGH_ALL; through++) {
 		search(w, through);
@@ -116,9 +116,9 @@ static bool tell_indirect(struct ways *w)
 		fprintf(w->out, "not directly, but through %s:\n", through == THROUGH_ALL ? "what is trusted"
 			: "others");
 		tell_way(w, w->came_by[w->to] - 1);
-		return true;
+		return through == THROUGH_ALL ? EXPLAIN_TRUSTED : EXPLAIN_YES;
 	}
-	return false;
+	return EXPLAIN_NO;
 }
 
 /* A VM before a network, device, channel of the same name. */
@@ -149,11 +149,10 @@ int explain_ways(FILE *out, const struct policy *policy, const char *from, const
 	w.to = w.from == NONE ? NONE : find_node(&w, to);
 	if (w.to != NONE && w.from != w.to) {
 		fprintf(out, "from %s to %s\n", from, to);
-		bool found = tell_direct(&w) || tell_indirect(&w);
-		if (!found)
+		status = tell_direct(&w) ? EXPLAIN_YES : tell_indirect(&w);
+		if (status == EXPLAIN_NO)
 			fprintf(out,
 				"nothing flows: no chain of networks, channels, devices, rights and VMs leads there\n");
-		status = found ? EXPLAIN_YES : EXPLAIN_NO;
 	} else if (w.to != NONE) {
 		fprintf(stderr, "lzr-policy explain: expected two different ends, found \"%s\" twice\n", from);
 	}

@@ -6,11 +6,8 @@
 #include "fabric.h"
 #include "graph.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "picture.h"
 
@@ -438,7 +435,7 @@ static void put_picture(FILE *out, const struct picture *picture, const char *so
 	fprintf(out, "}\n");
 }
 
-static char *picture_text(const struct policy *policy, const char *source, size_t *size)
+char *graph_text(const struct policy *policy, const char *source, size_t *size)
 {
 	struct flows flows;
 	struct flow_result result;
@@ -459,42 +456,4 @@ static char *picture_text(const struct policy *policy, const char *source, size_
 		return text;
 	free(text);
 	return NULL;
-}
-
-/* graphviz reads the text from a pipe and writes the file itself. */
-static bool run_dot(const char *text, size_t size, const char *path)
-{
-	int pipes[2], status = 0;
-
-	if (pipe(pipes) != 0)
-		return false;
-	pid_t child = fork();
-	if (child == 0) {
-		dup2(pipes[0], STDIN_FILENO);
-		close(pipes[0]);
-		close(pipes[1]);
-		execlp("dot", "dot", "-Tsvg", "-o", path, (char *)NULL);
-		_exit(127);
-	}
-	close(pipes[0]);
-	FILE *out = fdopen(pipes[1], "w");
-	bool good = child > 0 && out && fwrite(text, 1, size, out) == size;
-	if (out)
-		good = fclose(out) == 0 && good;
-	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
-	       good;
-}
-
-bool graph_write(const struct policy *policy, const char *source, const char *path)
-{
-	size_t size, length = strlen(path);
-	char *text = picture_text(policy, source, &size);
-	bool svg = length > 4 && !strcmp(path + length - 4, ".svg");
-
-	bool good = text && (svg ? run_dot(text, size, path) : file_store(path, text, size, 0644));
-	if (!good)
-		fprintf(stderr, "lzr-policy: %s: cannot write%s\n", path,
-			svg ? "; expected graphviz' \"dot\" to be installed" : "");
-	free(text);
-	return good;
 }

@@ -317,10 +317,38 @@ static void check_guards(const struct policy *policy, struct report *report)
 	free(counts);
 }
 
+/* A lease is for a VM, and evidence tells of one port: nothing serves a second one of a VM, nor a second attestor. */
+static void check_ports_once(const struct policy *policy, struct report *report)
+{
+	unsigned *ports = memory_get(policy->vm_count * sizeof(*ports));        /* the VM's first one, plus one */
+	unsigned infrastructure = NONE;
+	char place[PLACE_TEXT];
+
+	for (unsigned i = 0; i < policy->port_count; i++) {
+		const struct policy_port *port = &policy->ports[i];
+		if (port->infrastructure && infrastructure != NONE)
+			complain(report, port->node->where,
+				 "infrastructure port \"%s\": expected no other one, found \"%s\" (%s)", port->name,
+				 policy->ports[infrastructure].name,
+				 place_text(policy->ports[infrastructure].node->where, place));
+		else if (port->vm != NONE && ports[port->vm])
+			complain(report, where_of(port->node, "vm"),
+				 "port \"%s\": expected no other port of VM \"%s\", found \"%s\" (%s)", port->name,
+				 policy->vms[port->vm].name, policy->ports[ports[port->vm] - 1].name,
+				 place_text(policy->ports[ports[port->vm] - 1].node->where, place));
+		if (port->infrastructure && infrastructure == NONE)
+			infrastructure = i;
+		if (port->vm != NONE && !ports[port->vm])
+			ports[port->vm] = i + 1;
+	}
+	free(ports);
+}
+
 void check_links(struct policy *policy, struct report *report)
 {
 	check_networks(policy, report);
 	check_addresses(policy, report);
+	check_ports_once(policy, report);
 	for (unsigned i = 0; i < policy->port_count; i++) {
 		const struct policy_port *port = &policy->ports[i];
 		if (port->network == NONE || port->vm == NONE)

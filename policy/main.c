@@ -71,14 +71,15 @@ static const struct command commands[] = {
 	  "that begins with ! widens authority, or may; one with - narrows it; one with a blank does neither.\n"
 	  "Status 0: no difference, 1: differences, 3: some of them widen, 2: could not compare.\n", command_diff },
 	{ "graph", "SOURCE", 1, 1, BIT(OPTION_KEYS), BIT(OPTION_OUT), "draw what flows where in a policy",
-	  "--out names an .svg, which graphviz' dot makes, or any other file for graphviz' own language.  If\n"
+	  "--out names an .svg or a .png, which graphviz' dot makes, or a .dot or .gv for its own language.  If\n"
 	  "something flows down, the shortest path along which it does is red and told on standard error, with\n"
 	  "status 1.\n", command_graph },
 	{ "explain", "FROM TO [tcp|udp|icmp [PORT]] [SOURCE]", 2, 5, BIT(OPTION_KEYS) | BIT(OPTION_POLICY), 0,
 	  "why something may, or may not, get from one to another",
 	  "With a protocol: what the switch does with the first packet of such a connection, and which lines of\n"
 	  "the source say so.  FROM and TO are VMs, ports, \"gateway\" or addresses.  Without: every way in which\n"
-	  "data gets from one VM, network, device or channel to another.  Status 0: yes, 1: no, 2: no such thing.\n",
+	  "data gets from one VM, network, device or channel to another.  Status 0: yes, 1: no, 2: no such thing,\n"
+	  "3: only through a VM that is trusted over several labels, 4: only before one is admitted, for inspection.\n",
 	  command_explain },
 	{ "keygen", "", 0, 0, BIT(OPTION_DEVELOPMENT), BIT(OPTION_OUT), "make a signer's or verifier's key",
 	  "--out is a prefix: PREFIX.pem is the secret, PREFIX.pub.pem the public key, PREFIX.lzrkey the public\n"
@@ -220,7 +221,7 @@ static int run(const struct command *command, char **argv)
 	return command->run(&a);
 }
 
-int main(int argc, char **argv)
+static int run_arguments(int argc, char **argv)
 {
 	if (argc < 2) {
 		print_overview(stderr);
@@ -231,7 +232,13 @@ int main(int argc, char **argv)
 	const struct command *command = find_command(argv[1]);
 	if (!command)
 		return command_error(EXIT_USAGE, argv[1], "no such command; see lzr-policy help");
-	int status = run(command, argv + 2);
+	return run(command, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+	int status = run_arguments(argc, argv);
+
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return command_error(EXIT_USAGE, "cannot write to standard output", NULL);
 	return status;
