@@ -73,7 +73,7 @@ static int from_file(struct question *q, char *out, int room)
 	return length > 0 ? length : fail(q, q->passphrase_file, "expected a line with the passphrase, found none");
 }
 
-/* The answer to a prompt, without an echo, which is off before the prompt is seen; signals wait until it is on again. */
+/* The answer to a prompt, without an echo, off before the prompt is seen; signals wait until it is on again. */
 static int read_quietly(int fd, const char *path, char *out, int room)
 {
 	struct termios before, quiet;

@@ -225,7 +225,8 @@ static const struct policy_port *inspected(struct asked *asked)
 static void tell_denied(const struct asked *asked, const struct policy_port *port, enum nf_reason reason)
 {
 	if (port)
-		fprintf(asked->out, "allowed before %s is admitted, for inspection, at %llu frames/s; then denied, %s\n",
+		fprintf(asked->out, "allowed before %s is admitted, for inspection, at %llu frames/s; then denied, "
+			"%s\n",
 			asked->policy->vms[port->vm].name, (unsigned long long)port->quarantine.inspection_rate,
 			reason_text(reason));
 	else

@@ -75,8 +75,8 @@ bool graph_write(const struct policy *policy, const char *source, const char *pa
 	size_t size;
 
 	if (!form) {
-		print_tame(stderr, "lzr-policy: %s: expected a name that ends in .svg, .png, .dot or .gv, which says what "
-			   "to write\n", path);
+		print_tame(stderr, "lzr-policy: %s: expected a name that ends in .svg, .png, .dot or .gv, which says "
+			   "what to write\n", path);
 		return false;
 	}
 	char *text = graph_text(policy, source, &size);
