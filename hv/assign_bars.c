@@ -135,19 +135,17 @@ static enum hv_err map_range(struct assigned *device, uint64_t base, uint64_t le
 static enum hv_err map_table(struct assigned *device, uint64_t base, uint64_t length)
 {
 	enum hv_err err = mem_claim_bar(hpa(base), length, OWNER_HV);
-	hpa_t ram;
+	void *ram;
 
 	if (err)
 		return assign_refuse(device, err, "its MSI-X table is not free");
 	device->table = mmio_map(hpa(base), length);
 	if (!device->table)
 		return assign_refuse(device, HV_NO_MEMORY, "no room to map its MSI-X table");
-	err = mem_alloc(length, PAGE_SIZE, OWNER_VM0 + device->vm->number, &ram);
-	if (!err)
-		err = vm_map(device->vm, gpa(base), ram, length, MAP_READ | MAP_WRITE | MAP_UNCACHED);
+	err = vm_map_registers(device->vm, gpa(base), length, &ram);
 	if (err)
 		return assign_refuse(device, err, "no memory in the place of its MSI-X table");
-	device->overlay = hpa_ptr(ram);
+	device->overlay = ram;
 	device->overlay_length = (uint32_t)length;
 	device->msix_virtual.vm = device->vm;
 	device->msix_virtual.page = device->overlay;

@@ -6,15 +6,14 @@
 
 static enum hv_err vdev_msix_create(struct vdev *vdev)
 {
-	hpa_t page;
-	enum hv_err err = mem_alloc(PAGE_SIZE, PAGE_SIZE, OWNER_VM0 + vdev->vm->number, &page);
+	void *page;
+	enum hv_err err = vm_map_registers(vdev->vm, gpa(vdev->config->msix_gpa), PAGE_SIZE, &page);
 
-	if (err != HV_OK)
-		return err;
-	vdev->msix = (struct vmsix){
-		.vm = vdev->vm, .page = hpa_ptr(page), .vectors = vdev->config->msix_vectors,
-	};
-	return vm_map(vdev->vm, gpa(vdev->config->msix_gpa), page, PAGE_SIZE, MAP_READ | MAP_WRITE | MAP_UNCACHED);
+	if (err == HV_OK)
+		vdev->msix = (struct vmsix){
+			.vm = vdev->vm, .page = page, .vectors = vdev->config->msix_vectors,
+		};
+	return err;
 }
 
 /* The device with its queues and ends in one piece of memory. */

@@ -12,6 +12,7 @@
 #include "plat.h"
 
 #define ENTRIES 512u
+#define CACHE_LINE 64u
 #define POOL_TABLES (LARGE_PAGE_SIZE / PAGE_SIZE)
 
 extern char image_start[], boot_text_end[], boot_rodata_end[], boot_end[];
@@ -105,6 +106,20 @@ void paging_protect(hpa_t base, uint64_t length)
 		*entry &= ~PTE_WRITE;
 		arch_invlpg(DIRECT_BASE + at);
 	}
+}
+
+void paging_uncache(hpa_t base, uint64_t length)
+{
+	for (uint64_t at = base.a; at < base.a + length; at += PAGE_SIZE) {
+		uint64_t *entry = entry_at(DIRECT_BASE + at, 0);
+
+		CHECK(*entry & PTE_PRESENT);
+		*entry |= PTE_PCD | PTE_PWT;
+		arch_invlpg(DIRECT_BASE + at);
+		for (uint64_t line = 0; line < PAGE_SIZE; line += CACHE_LINE)
+			arch_clflush((const uint8_t *)hpa_ptr(hpa(at)) + line);
+	}
+	arch_fence();
 }
 
 volatile void *mmio_map(hpa_t base, uint64_t length)

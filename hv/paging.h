@@ -25,6 +25,8 @@ void paging_init(const struct handoff *handoff);
 void paging_map(uint64_t virtual, uint64_t physical, uint64_t length, uint64_t flags);
 /* Takes the write permission from a part of the direct map. */
 void paging_protect(hpa_t base, uint64_t length);
+/* Makes a part of the direct map uncached, as device registers are, with nothing of it left in a cache. */
+void paging_uncache(hpa_t base, uint64_t length);
 /* The start-up page one to one, executable, until paging_prepare_seal. */
 void paging_map_start_page(uint64_t page);
 /* Everything of the seal but the last step, which seal_finish() takes with what this returns. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VMs before the seal: memory, nested tables, vCPUs.  All of it goes with the boot part. */
+#include "paging.h"
 #include "svm.h"
 #include "vcpu.h"
 
@@ -27,6 +28,18 @@ enum hv_err vm_map(struct vm *vm, gpa_t at, hpa_t from, uint64_t length, unsigne
 	enum hv_err err = mem_check_owner(from, length, OWNER_VM0 + vm->number);
 
 	return err ? err : backend->map(vm, at, from, length, flags);
+}
+
+enum hv_err vm_map_registers(struct vm *vm, gpa_t at, uint64_t length, void **out)
+{
+	hpa_t ram;
+	enum hv_err err = mem_alloc(length, PAGE_SIZE, OWNER_VM0 + vm->number, &ram);
+
+	if (err)
+		return err;
+	paging_uncache(ram, length);
+	*out = hpa_ptr(ram);
+	return vm_map(vm, at, ram, length, MAP_READ | MAP_WRITE | MAP_UNCACHED);
 }
 
 static enum hv_err create_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned number)

@@ -127,6 +127,17 @@ enum hv_err vm_map(struct vm *vm, gpa_t at, hpa_t from, uint64_t length, unsigne
 	return HV_OK;
 }
 
+enum hv_err vm_map_registers(struct vm *vm, gpa_t at, uint64_t length, void **out)
+{
+	hpa_t page;
+	enum hv_err err = mem_alloc(length, PAGE_SIZE, OWNER_VM0 + vm->number, &page);
+
+	if (err != HV_OK)
+		return err;
+	*out = hpa_ptr(page);
+	return vm_map(vm, at, page, length, MAP_READ | MAP_WRITE | MAP_UNCACHED);
+}
+
 /* --- the machine -------------------------------------------------------------------------------------------------- */
 
 static void vdev_configure(unsigned vm, const char *name, unsigned queues, bool service, unsigned prefix)

@@ -255,6 +255,17 @@ static void part_of_a_large_page(void **state)
 	assert_panics("%s:%u: %s", paging_protect(hpa(0xfee00000), PAGE_SIZE));
 }
 
+/* What a guest sees as registers is uncached on our side, too; the pages beside it are not. */
+static void uncached_pages(void **state)
+{
+	(void)state;
+	paging_uncache(hpa(2 * MIB + 3 * PAGE_SIZE), 2 * PAGE_SIZE);
+	model_change(DIRECT_BASE + 2 * MIB + 3 * PAGE_SIZE, 2 * PAGE_SIZE, DEVICE);
+	model_check(0);
+	assert_int_equal(cpu_fake.flushed, 2);
+	assert_panics("%s:%u: %s", paging_uncache(hpa(0xfee00000), PAGE_SIZE));
+}
+
 static void seal(void)
 {
 	struct seal_plan plan = paging_prepare_seal();
@@ -310,7 +321,8 @@ int main(void)
 		cmocka_unit_test_setup(addresses, built), cmocka_unit_test_setup(device_registers, built),
 		cmocka_unit_test_setup(device_registers_again, built),
 		cmocka_unit_test_setup(not_device_registers, built),
-		cmocka_unit_test_setup(part_of_a_large_page, built), cmocka_unit_test_setup(seals, built),
+		cmocka_unit_test_setup(part_of_a_large_page, built), cmocka_unit_test_setup(uncached_pages, built),
+		cmocka_unit_test_setup(seals, built),
 		cmocka_unit_test_setup(other_cpus_follow, built),
 	};
 
