@@ -49,7 +49,7 @@ HV_MUST_CHECK bool guest_write(struct vm *vm, gpa_t address, const void *in, uin
 HV_MUST_CHECK enum hv_err vm_map(struct vm *vm, gpa_t at, hpa_t from, uint64_t length, unsigned flags);
 /*
  * Zeroed RAM of the VM in the place of device registers; *out is the hypervisor's view of it.  A guest maps registers
- * uncached, so both views are: one page with two memory types may lose the guest's writes.  Before the first start only.
+ * uncached, so both views are: one page with two memory types may lose writes.  Before the first start only.
  */
 HV_MUST_CHECK enum hv_err vm_map_registers(struct vm *vm, gpa_t at, uint64_t length, void **out);
 

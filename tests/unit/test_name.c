@@ -13,8 +13,8 @@
 
 static const char *const good[] = { "a", "Z", "7", "_", "red", "Red", "RED-2.b_c", "a-", "a..b", "_.x", LONGEST };
 static const char *const bad[] = {
-	"", ".", "-", "..", ".red", "-red", "red.", "r/d", "r\\d", "r d", "red\n", "r\x1b[2J", "r\xc3\xa9", "\xff", "a:b", "a~1",
-	"r\"d", "r?", LONGEST "V", LONGEST "VWX",
+	"", ".", "-", "..", ".red", "-red", "red.", "r/d", "r\\d", "r d", "red\n", "r\x1b[2J", "r\xc3\xa9", "\xff",
+	"a:b", "a~1", "r\"d", "r?", LONGEST "V", LONGEST "VWX",
 };
 
 /* The field of a text that fits, whatever is in it. */

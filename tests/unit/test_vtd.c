@@ -457,7 +457,8 @@ int main(void)
 		TEST(uses_small_pages_where_large_ones_do_not_fit), TEST(takes_four_levels_where_three_are_too_few),
 		TEST(maps_nothing_it_must_not), TEST(attaches_and_detaches), TEST(blocks_what_it_cannot_invalidate),
 		TEST(queue_wraps), TEST(interrupt_entries_have_the_right_bits), TEST(reads_fault_records),
-		TEST(everything_off_the_bus_first), TEST(x2apic_needs_extended_entries), TEST(says_when_there_is_no_iommu), TEST(fault_storms_are_throttled),
+		TEST(everything_off_the_bus_first), TEST(x2apic_needs_extended_entries),
+		TEST(says_when_there_is_no_iommu), TEST(fault_storms_are_throttled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
