@@ -100,6 +100,27 @@ E2E_TESTS += example_server
 example_server.sources := tests/e2e/example_server.c tests/e2e/example.c
 example_server.needs := $(O)/examples/server.img $(O)/examples/server.reference $(O)/bin/lzr-verify
 
+# The same volume with one byte of one service's program changed: "ready" becomes "reedy".  What the verifier expects is
+# what it expects of the unchanged machine.
+$(O)/examples/changed/service.elf: $(O)/guests/example/service.elf
+	@mkdir -p $(@D)
+	@LC_ALL=C sed 's/u ready/u reedy/' $< >$@
+	@[ "$$(cmp -l $< $@ | wc -l)" = 1 ] || { echo "$@: expected one other byte"; rm $@; exit 1; }
+$(O)/examples/changed/service-17.manifest: $(O)/examples/changed/service.elf $(VMIMAGE)
+	@$(VMIMAGE) elf --name service-17 --program service --elf $< --memory 8M \
+		--vdev net0:net,slot=1,mac=02:4c:5a:00:03:31 --out $(@D) >/dev/null
+SERVER_CHANGED := $(SERVER_IMAGES:$(IMAGES)/service-17.manifest=$(O)/examples/changed/service-17.manifest)
+$(O)/examples/server-changed.img: $(O)/examples/server.img $(SERVER_CHANGED)
+	@echo "  VOLUME  server-changed"
+	@tests/make-volume $@ $(O)/policy/server $(SERVER_CHANGED)
+$(O)/examples/server-changed.reference: $(O)/examples/server.reference
+	@cp $< $@
+
+E2E_TESTS += example_server_changed
+example_server_changed.sources := tests/e2e/example_server_changed.c tests/e2e/example.c
+example_server_changed.needs := $(O)/examples/server-changed.img $(O)/examples/server-changed.reference \
+	$(O)/bin/lzr-verify
+
 # --- a quarantine gateway: a visitor, who looks at it, one way out
 
 $(IMAGES)/inspector.manifest: $(O)/guests/example/inspector.elf $(VMIMAGE)
