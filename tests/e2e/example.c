@@ -56,9 +56,10 @@ bool example_reference(const char *file, const char *without)
 /* The program that QEMU starts for a connection to the verifier's address. */
 static bool write_serve(char *forward, size_t size)
 {
-	const char *dir = example_path("");
+	char dir[256];
 	FILE *f;
 
+	snprintf(dir, sizeof(dir), "%s", example_path(""));
 	if (!rig_tpm_roots(example_path("roots.pem")))
 		return false;
 	f = fopen(example_path("serve"), "w");
