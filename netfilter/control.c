@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "lease.h"
-
 /* Which of the answer's sums a reason belongs to. */
 enum sum { SUM_OTHER, SUM_QUARANTINE, SUM_LABEL, SUM_SPOOF, SUM_RULES, SUM_RATE };
 
@@ -26,6 +24,7 @@ static enum sum sum_of(unsigned reason)
 	case NF_RULE:
 	case NF_NO_RULE:
 	case NF_STATE:
+	case NF_WINDOW:
 	case NF_TABLE:
 		return SUM_RULES;
 	case NF_RATE:
@@ -73,7 +72,7 @@ static enum lzr_control_status describe_rule(const struct nswitch *sw, uint32_t 
 	return LZR_CTL_OK;
 }
 
-bool control_handle(struct nswitch *sw, const uint8_t *request, uint32_t length, uint64_t now,
+bool control_handle(struct nswitch *sw, const uint8_t *request, uint32_t length, lease_clock *clock,
 		    struct lzr_control_message *answer)
 {
 	struct lzr_control_message ask;
@@ -97,15 +96,15 @@ bool control_handle(struct nswitch *sw, const uint8_t *request, uint32_t length,
 	}
 	port = &sw->ports[ask.port];
 	if (ask.op == LZR_CONTROL_RESULT)
-		answer->status = lease_apply(port, request + sizeof(ask), length - sizeof(ask), now);
+		answer->status = lease_apply(port, request + sizeof(ask), length - sizeof(ask), clock);
 	else if (length != sizeof(ask))
 		answer->status = LZR_CTL_MALFORMED;
 	else if (ask.op == LZR_CONTROL_NONCE)
-		answer->status = port_draw_nonce(port, config->nonce_interval_ns, now);
+		answer->status = port_draw_nonce(port, config->nonce_interval_ns, clock());
 	else if (ask.op == LZR_CONTROL_STATE)
 		answer->status = port->state == LZR_PORT_DOWN ? LZR_CTL_NO_PORT : LZR_CTL_OK;
 	else
 		answer->status = LZR_CTL_MALFORMED;
-	describe(port, now, answer);
+	describe(port, clock(), answer);
 	return true;
 }

@@ -100,18 +100,21 @@ static void revoke(struct port *port)
 	memset(port->lease_nonce, 0, sizeof(port->lease_nonce));
 }
 
-enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t now)
+enum lzr_control_status lease_apply(struct port *port, const uint8_t *result, uint32_t length, lease_clock *clock)
 {
 	struct lzr_result copy;
 	enum lzr_control_status status;
+	uint64_t now;
 
-	if (port_state(port, now) == LZR_PORT_DOWN)
+	if (port->state == LZR_PORT_DOWN)
 		return LZR_CTL_NO_PORT;
 	if (port->kind != LZR_PORT_GUEST)
 		return LZR_CTL_KIND;
 	status = open_result(result, length, port->verifiers, &copy);
 	if (status == LZR_CTL_OK)
 		status = check_identity(&port->peer, &copy);
+	now = clock();
+	(void)port_state(port, now);    /* a lease may have run out meanwhile */
 	if (status != LZR_CTL_OK)
 		return status;
 	if (copy.type == LZR_RESULT_REVOCATION) {

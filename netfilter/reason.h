@@ -7,13 +7,14 @@ enum nf_reason {
 	NF_PASS = 0,
 	/* The frame itself (frame.c) */
 	NF_SHORT,               /* shorter than its headers */
-	NF_LONG,                /* longer than FRAME_MAX, or more behind the packet than padding */
+	NF_LONG,                /* longer than FRAME_MAX, or ARP with more behind the packet than padding */
 	NF_SOURCE_MAC,          /* source is a group address or zero */
 	NF_VLAN,                /* tagged */
 	NF_IPV6,
 	NF_ETHERTYPE,           /* neither ARP nor IPv4 */
 	NF_ARP,                 /* not Ethernet/IPv4, unknown operation, inner and outer addresses contradict */
 	NF_IPV4,                /* version, length, checksum, TTL, reserved bit or an address that cannot be there */
+	NF_DHCP,                /* asks for an address; the policy gives them */
 	NF_OPTIONS,             /* IPv4 options */
 	NF_PROTOCOL,            /* neither ICMP, UDP nor TCP */
 	NF_ICMP,
@@ -38,6 +39,7 @@ enum nf_reason {
 	NF_RULE,                /* the first rule that fits denies it */
 	NF_NO_RULE,             /* no rule fits */
 	NF_STATE,               /* TCP that neither belongs to a connection nor opens one */
+	NF_WINDOW,              /* TCP of a connection: a RST outside the window, a SYN of who did not open it */
 	NF_TABLE,               /* a new connection, and the port's share of the table is in use */
 	/* How much of it */
 	NF_RATE,                /* more than the port may send, its network carry, or its inspection pass */

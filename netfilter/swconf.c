@@ -185,6 +185,10 @@ static const char *check_port(const struct swconf *c, uint32_t i)
 			continue;
 		if (p->pair == q->pair)
 			return "two ports are on one queue pair";
+		if (p->vm == q->vm)     /* a lease names a VM, and the attestor keeps one port of each */
+			return "two ports are one VM's; nothing serves a second one yet";
+		if (p->kind == LZR_PORT_ATTESTOR && q->kind == LZR_PORT_ATTESTOR)
+			return "two ports are infrastructure; nothing serves a second one yet";
 		if (mac == frame_mac(q->mac))
 			return "two ports have one MAC address";
 		if (frame_ip(p->ipv4) == frame_ip(q->ipv4))

@@ -42,10 +42,13 @@ static struct port *port_by_ip(struct nswitch *sw, uint32_t ip)
 	return NULL;
 }
 
-void switch_init(struct nswitch *sw)
+bool switch_init(struct nswitch *sw)
 {
-	uint64_t seed;
+	struct siphash_key key;
 	uint32_t i;
+
+	if (!crypto_random((uint8_t *)&key, sizeof(key)))
+		return false;
 
 	memset(sw->ports, 0, sizeof(sw->ports));
 	memset(sw->uplinks, 0, sizeof(sw->uplinks));
@@ -56,11 +59,11 @@ void switch_init(struct nswitch *sw)
 	for (i = 0; i < sw->config.header.network_count; i++) {
 		rate_frames(&sw->frames[i], sw->config.networks[i].frame_rate);
 		rate_bits(&sw->bytes[i], sw->config.networks[i].bandwidth);
+		rate_frames(&sw->news[i], SWITCH_NEWS_RATE);
 		sw->limited[i] = sw->config.networks[i].frame_rate != 0 || sw->config.networks[i].bandwidth != 0;
 	}
 	nf_rules_build(&sw->rules, &sw->config);
-	(void)crypto_random((uint8_t *)&seed, sizeof(seed));
-	conn_init(&sw->connections, sw->config.header.port_count, seed);
+	conn_init(&sw->connections, sw->config.header.port_count, &key);
 	for (i = 0; i < sw->config.header.port_count; i++) {
 		const struct lzr_switch_port *config = &sw->config.ports[i];
 
@@ -68,6 +71,7 @@ void switch_init(struct nswitch *sw)
 		insert(sw->by_mac, sw->ports[i].mac, i);
 		insert(sw->by_ip, sw->ports[i].ip, i);
 	}
+	return true;
 }
 
 static struct switch_end to_port(const struct nswitch *sw, const struct port *port)
@@ -102,8 +106,7 @@ static bool is_listed(const struct nswitch *sw, const struct port *port, const s
 			continue;
 		if (is_arp(f))
 			return true;
-		if ((f->kind == FRAME_TCP || f->kind == FRAME_UDP) && !f->fragment && e->protocol == protocol &&
-		    e->l4port == l4port)
+		if ((f->kind == FRAME_TCP || f->kind == FRAME_UDP) && e->protocol == protocol && e->l4port == l4port)
 			return true;
 	}
 	return false;
@@ -121,7 +124,27 @@ static enum nf_reason find_target(struct nswitch *sw, const struct frame *f, str
 	return NF_PASS;
 }
 
-static enum nf_reason route_infrastructure(struct nswitch *sw, struct port *from, const struct frame *f,
+/* A port's ARP about its own address: no other port may have it, so only somebody outside can want to know. */
+static bool is_about_itself(const struct port *from, const struct frame *f)
+{
+	return f->kind == FRAME_ARP_REQUEST && f->mac_target == FRAME_MAC_BROADCAST && f->ip_target == from->ip;
+}
+
+/* --- infrastructure ports ----------------------------------------------------------------------------------------- */
+
+/* What it sends to an endpoint opens a connection. */
+static enum nf_reason follow_out(struct nswitch *sw, const struct port *from, const struct frame *f, uint64_t now)
+{
+	const struct conn_way way = { to_port(sw, from).index, CONN_OUTSIDE };
+	enum nf_reason reason;
+
+	if (is_arp(f))
+		return NF_PASS;
+	reason = conn_pass(&sw->connections, sw->ports, &way, f, now);
+	return reason == NF_STATE ? conn_open(&sw->connections, sw->ports, &way, f, now) : reason;
+}
+
+static enum nf_reason route_infrastructure(struct nswitch *sw, struct port *from, const struct frame *f, uint64_t now,
 					   struct switch_end *to)
 {
 	struct port *target;
@@ -130,15 +153,38 @@ static enum nf_reason route_infrastructure(struct nswitch *sw, struct port *from
 
 	if (reason != NF_PASS)
 		return reason;
-	if (target != NULL)
+	i = sw->config.networks[from->network].uplink;
+	if (i != LZR_SWITCH_NONE && (is_about_itself(from, f) || (target == NULL && frame_is_probe_answer(f)))) {
+		*to = to_uplink(i);
+		return NF_PASS;
+	}
+	if (target != NULL || f->fragment)
 		return NF_ENDPOINT;
 	for (i = 0; i < sw->config.header.uplink_count; i++) {
 		if (is_listed(sw, from, f, i, f->ip_target, f->l4_target)) {
 			*to = to_uplink(i);
-			return NF_PASS;
+			return follow_out(sw, from, f, now);
 		}
 	}
 	return NF_ENDPOINT;
+}
+
+/* To it comes what belongs to its connections, and of ICMP only that a packet of them was too big for the way. */
+static enum nf_reason route_to_infrastructure(struct nswitch *sw, uint32_t uplink, struct port *target,
+					      const struct frame *f, uint64_t now)
+{
+	const struct conn_way way = { CONN_OUTSIDE, to_port(sw, target).index };
+	bool is_listed_one = is_listed(sw, target, f, uplink, f->ip_source, f->l4_source);
+
+	if (f->fragment)
+		return NF_ENDPOINT;
+	if (is_arp(f))
+		return is_listed_one || frame_is_probe(f) ? NF_PASS : NF_ENDPOINT;
+	if (f->kind == FRAME_ICMP ? f->icmp_type != FRAME_ICMP_UNREACHABLE || f->icmp_code != FRAME_ICMP_TOO_BIG ||
+				    uplink != sw->config.networks[target->network].uplink
+				  : !is_listed_one)
+		return NF_ENDPOINT;
+	return conn_pass(&sw->connections, sw->ports, &way, f, now);
 }
 
 /* --- rules -------------------------------------------------------------------------------------------------------- */
@@ -147,16 +193,16 @@ static enum nf_reason route_infrastructure(struct nswitch *sw, struct port *from
 static enum nf_reason filter(struct nswitch *sw, uint32_t network, struct switch_end from, const struct frame *f,
 			     uint64_t now, struct switch_verdict *v)
 {
-	bool outbound = from.kind == SWITCH_PORT, inbound = v->to.kind == SWITCH_PORT;
-	const struct conn_way out = { from.index, inbound ? v->to.index : CONN_OUTSIDE, true };
-	const struct conn_way in = { v->to.index, outbound ? from.index : CONN_OUTSIDE, false };
+	const struct conn_way way = { from.kind == SWITCH_PORT ? from.index : CONN_OUTSIDE,
+				      v->to.kind == SWITCH_PORT ? v->to.index : CONN_OUTSIDE };
 	struct nf_tuple tuple;
+	enum nf_reason reason;
 
 	if (f->fragment)
 		return NF_FRAGMENT;
-	if ((outbound && conn_pass(&sw->connections, sw->ports, &out, f, now)) ||
-	    (inbound && conn_pass(&sw->connections, sw->ports, &in, f, now)))
-		return NF_PASS;
+	reason = conn_pass(&sw->connections, sw->ports, &way, f, now);
+	if (reason != NF_STATE)
+		return reason;
 	tuple = nf_tuple_of(f);
 	v->decision = nf_rules_decide(&sw->rules, network, &tuple);
 	v->looked_up = true;
@@ -169,7 +215,7 @@ static enum nf_reason filter(struct nswitch *sw, uint32_t network, struct switch
 		return NF_RULE;
 	if (v->decision.stateless)
 		return NF_PASS;
-	return conn_open(&sw->connections, sw->ports, outbound ? &out : &in, f, now);
+	return conn_open(&sw->connections, sw->ports, &way, f, now);
 }
 
 /* ARP, which no rule names, passes where a rule lets anybody meet: its bytes are a way between ports, too. */
@@ -224,6 +270,10 @@ static enum nf_reason route_guest(struct nswitch *sw, struct port *from, const s
 		return reason;
 	if ((target != NULL && target->network != from->network) || (owner != NULL && owner->network != from->network))
 		return NF_NETWORK;
+	if (is_about_itself(from, f))
+		target = owner = NULL;
+	if (frame_is_probe_answer(f))
+		owner = target;
 	if (target != owner || target == from)
 		return NF_MISMATCH;
 	if (target != NULL)
@@ -236,26 +286,56 @@ static enum nf_reason route_guest(struct nswitch *sw, struct port *from, const s
 	return filtered(sw, from->network, to_port(sw, from), f, now, v);
 }
 
+/* Somebody has taken the gateway's address over, or says again that he has it. */
+static bool is_gateway_news(struct nswitch *sw, uint32_t uplink, const struct frame *f)
+{
+	uint32_t i;
+
+	if (f->mac_target != FRAME_MAC_BROADCAST || !frame_is_announcement(f))
+		return false;
+	for (i = 0; i < sw->config.header.port_count; i++) {
+		if (sw->ports[i].gateway == f->ip_source && sw->ports[i].network == sw->config.uplinks[uplink].network)
+			return true;
+	}
+	return false;
+}
+
+bool switch_hears(struct nswitch *sw, struct switch_end to, uint32_t port, uint64_t now)
+{
+	struct port *p = &sw->ports[port];
+	enum lzr_port_state state = port_state(p, now);
+
+	if (p->network != to.index || p->gateway == 0)
+		return false;
+	return state == LZR_PORT_INFRASTRUCTURE || (state == LZR_PORT_ADMITTED && !sw->rules.nothing[to.index]);
+}
+
 static enum nf_reason route_uplink(struct nswitch *sw, uint32_t uplink, const struct frame *f, uint64_t now,
 				   struct switch_verdict *v)
 {
-	struct port *target;
-	enum nf_reason reason = find_target(sw, f, &target);
+	uint32_t network = sw->config.uplinks[uplink].network;
 	enum lzr_port_state state;
+	enum nf_reason reason;
+	struct port *target;
 
+	if (is_gateway_news(sw, uplink, f)) {
+		v->to = (struct switch_end){ SWITCH_GATEWAY_OF, (uint8_t)network };
+		return rate_take(&sw->news[network], 1, now) ? NF_PASS : NF_RATE;
+	}
+	reason = find_target(sw, f, &target);
 	if (reason != NF_PASS)
 		return reason;
 	if (target == NULL)
 		return NF_NO_DESTINATION;
 	v->to = to_port(sw, target);
 	v->target = v->to.index;
-	if (target->ip != f->ip_target)
+	if (target->ip != f->ip_target && !frame_is_probe_answer(f))
 		return NF_MISMATCH;
 	state = port_state(target, now);
 	if (target->kind != LZR_PORT_GUEST) {
 		if (state != LZR_PORT_INFRASTRUCTURE)
 			return NF_PEER_CLOSED;
-		return is_listed(sw, target, f, uplink, f->ip_source, f->l4_source) ? NF_PASS : NF_ENDPOINT;
+		return route_to_infrastructure(sw, uplink, target, f, now);
 	}
 	if (sw->config.networks[target->network].uplink != uplink)
 		return NF_NETWORK;
@@ -272,10 +352,10 @@ static enum nf_reason from_port(struct nswitch *sw, struct port *from, const str
 {
 	if (f->mac_source != from->mac)
 		return NF_SPOOF_MAC;
-	if (f->ip_source != from->ip)
+	if (f->ip_source != from->ip && !frame_is_probe(f))
 		return is_arp(f) ? NF_SPOOF_ARP : NF_SPOOF_IPV4;
 	return from->kind == LZR_PORT_GUEST ? route_guest(sw, from, f, now, v)
-					    : route_infrastructure(sw, from, f, &v->to);
+					    : route_infrastructure(sw, from, f, now, &v->to);
 }
 
 /* Nobody outside may use an address of a port. */
@@ -331,9 +411,13 @@ static bool may_send(struct port *port, uint32_t length, uint64_t now)
 /* What a frame that passes may still cost: its network's share, and the inspection of a port in quarantine. */
 static bool may_arrive(struct nswitch *sw, struct switch_end from, struct switch_end to, uint32_t length, uint64_t now)
 {
-	struct port *guest = &sw->ports[from.kind == SWITCH_PORT ? from.index : to.index];
-	uint32_t network = guest->network;
+	struct port *guest;
+	uint32_t network;
 
+	if (to.kind == SWITCH_GATEWAY_OF)
+		return true;            /* what has a rate of its own */
+	guest = &sw->ports[from.kind == SWITCH_PORT ? from.index : to.index];
+	network = guest->network;
 	if (to.kind == SWITCH_PORT && sw->ports[to.index].state == LZR_PORT_QUARANTINED &&
 	    !rate_take(&sw->ports[to.index].inspected[1], 1, now))
 		return false;

@@ -4,11 +4,12 @@
  *
  * Ends are ports (VMs) and uplinks (network cards).  A frame leaves by one end at most: MAC addresses are a static
  * table, an ARP request goes only to the one port or uplink that its target address belongs to, all other group
- * addresses are dropped, and an unknown unicast goes to the uplink of the sender's network.  Nothing passes between
- * networks, between labels, from or to a port that is not admitted, from an uplink to an uplink.  On a network
- * IPv4 passes as its rules say, and not at all if it has none, unless it allows all.  A port in quarantine meets its
- * inspection port, if it has one, and nobody else.
- * An infrastructure port exchanges frames with its listed endpoints on their uplinks and with nobody else.
+ * addresses are dropped, and an unknown unicast goes to the uplink of the sender's network.  One frame goes to several:
+ * by the announcement of its gateway's address from a network's uplink all its open ports learn a new MAC address.
+ * Nothing passes between networks, between labels, from or to a port that is not admitted, from an uplink to an uplink.
+ * On a network IPv4 passes as its rules say, and not at all if it has none, unless it allows all.  A port in quarantine
+ * meets its inspection port, if it has one, and nobody else.  An infrastructure port opens connections to its listed
+ * endpoints on their uplinks, and what belongs to them comes back; nobody else reaches it.
  * Single-threaded; no allocation; all memory is the caller's.
  */
 #ifndef NETFILTER_SWITCH_H
@@ -20,13 +21,18 @@
 #include "rules.h"
 #include "swconf.h"
 
-enum switch_end_kind { SWITCH_PORT = 1, SWITCH_UPLINK = 2 };
+enum switch_end_kind {
+	SWITCH_PORT = 1,
+	SWITCH_UPLINK = 2,
+	SWITCH_GATEWAY_OF = 3,  /* only to, not from: all that switch_hears names */
+};
 
 struct switch_end {
 	uint8_t kind;           /* enum switch_end_kind */
-	uint8_t index;
+	uint8_t index;          /* SWITCH_GATEWAY_OF: of the network */
 };
 
+#define SWITCH_NEWS_RATE 10u    /* announcements of its gateway that a network gets in a second */
 #define SWITCH_SLOTS 256u       /* of each hash table: a power of two, at least four times LZR_SWITCH_PORT_MAX */
 
 struct nswitch {
@@ -37,14 +43,21 @@ struct nswitch {
 	uint8_t by_ip[SWITCH_SLOTS];
 	struct rate frames[LZR_SWITCH_NETWORK_MAX], bytes[LZR_SWITCH_NETWORK_MAX];      /* of each network */
 	bool limited[LZR_SWITCH_NETWORK_MAX];
+	struct rate news[LZR_SWITCH_NETWORK_MAX];
 	struct nf_rules rules;
 	struct conn_table connections;
 	uint64_t rule_hits[LZR_SWITCH_RULE_MAX];        /* packets that each rule decided on, so no answers */
 	uint64_t no_rule_hits[LZR_SWITCH_NETWORK_MAX];  /* packets that no rule of the network fits */
 };
 
-/* Builds the tables from sw->config, which swconf_load has filled; every port is down. */
-void switch_init(struct nswitch *sw);
+/*
+ * Builds the tables from sw->config, which swconf_load has filled; every port is down.  False: there is no key for the
+ * connections' hash to be had.
+ */
+bool switch_init(struct nswitch *sw);
+
+/* Does the port get what goes to `to`, an end of kind SWITCH_GATEWAY_OF? */
+bool switch_hears(struct nswitch *sw, struct switch_end to, uint32_t port, uint64_t now);
 
 /*
  * Decides on one frame that came from `from` and counts a drop.  NF_PASS: `*to` is where it goes; the caller then calls

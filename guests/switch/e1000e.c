@@ -193,20 +193,23 @@ struct buffer *e1000e_receive(struct e1000e *nic, uint32_t *length)
 	return NULL;
 }
 
-static void take_back(struct e1000e *nic)
+struct buffer *e1000e_sent(struct e1000e *nic)
 {
-	while (nic->tx_clean != nic->tx_told && (nic->tx[nic->tx_clean].status & TX_DONE) != 0) {
-		pool_put(nic->tx_buffers[nic->tx_clean]);
-		nic->tx_buffers[nic->tx_clean] = NULL;
-		nic->tx[nic->tx_clean].status = 0;
-		nic->tx_clean = (nic->tx_clean + 1) % E1000E_RING;
-	}
+	struct buffer *buffer;
+
+	if (nic->tx_clean == nic->tx_told || (nic->tx[nic->tx_clean].status & TX_DONE) == 0)
+		return NULL;
+	buffer = nic->tx_buffers[nic->tx_clean];
+	nic->tx_buffers[nic->tx_clean] = NULL;
+	nic->tx[nic->tx_clean].status = 0;
+	nic->tx_clean = (nic->tx_clean + 1) % E1000E_TX_RING;
+	return buffer;
 }
 
 bool e1000e_send(struct e1000e *nic, struct buffer *buffer, uint32_t length)
 {
 	volatile struct e1000e_tx *tx = &nic->tx[nic->tx_tail];
-	uint32_t next = (nic->tx_tail + 1) % E1000E_RING;
+	uint32_t next = (nic->tx_tail + 1) % E1000E_TX_RING;
 
 	if (next == nic->tx_clean)
 		return false;
@@ -222,14 +225,13 @@ bool e1000e_send(struct e1000e *nic, struct buffer *buffer, uint32_t length)
 	return true;
 }
 
-void e1000e_flush(struct e1000e *nic)
+void e1000e_tell(struct e1000e *nic)
 {
-	if (nic->tx_told != nic->tx_tail) {
-		io_barrier();
-		nic->tx_told = nic->tx_tail;
-		write_register(nic, REG_TDT, nic->tx_tail);
-	}
-	take_back(nic);
+	if (nic->tx_told == nic->tx_tail)
+		return;
+	io_barrier();
+	nic->tx_told = nic->tx_tail;
+	write_register(nic, REG_TDT, nic->tx_tail);
 }
 
 void e1000e_interrupts(struct e1000e *nic, bool on)

@@ -13,7 +13,8 @@
 #include "pool.h"
 
 #define E1000E_VENDOR 0x8086u
-#define E1000E_RING 64u                 /* descriptors a ring: a multiple of 8 */
+#define E1000E_RING 64u                 /* receive descriptors: a multiple of 8 */
+#define E1000E_TX_RING 128u             /* and those to transmit: more than a network has ports (fair.h) */
 
 struct e1000e_rx {
 	uint64_t address;
@@ -38,9 +39,9 @@ _Static_assert(sizeof(struct e1000e_tx) == 16, "transmit descriptor layout");
 
 struct e1000e {
 	_Alignas(128) volatile struct e1000e_rx rx[E1000E_RING];
-	_Alignas(128) volatile struct e1000e_tx tx[E1000E_RING];
+	_Alignas(128) volatile struct e1000e_tx tx[E1000E_TX_RING];
 	struct buffer *rx_buffers[E1000E_RING];
-	struct buffer *tx_buffers[E1000E_RING];
+	struct buffer *tx_buffers[E1000E_TX_RING];
 	uint64_t registers;             /* address of BAR 0 */
 	uint32_t rx_next;               /* next descriptor the card fills */
 	uint32_t rx_posted;             /* descriptors the card has */
@@ -64,8 +65,10 @@ void e1000e_refill(struct e1000e *nic);
 struct buffer *e1000e_receive(struct e1000e *nic, uint32_t *length);
 /* Queues `length` bytes at BUFFER_FRAME; the buffer is the driver's then.  False, and still the caller's: ring full. */
 bool e1000e_send(struct e1000e *nic, struct buffer *buffer, uint32_t length);
-/* Gives sent buffers back to the pool and tells the card about queued ones. */
-void e1000e_flush(struct e1000e *nic);
+/* Tells the card about what was queued. */
+void e1000e_tell(struct e1000e *nic);
+/* The next buffer that was sent, the caller's again; NULL when there is none. */
+struct buffer *e1000e_sent(struct e1000e *nic);
 /* Interrupts on (before waiting) or off. */
 void e1000e_interrupts(struct e1000e *nic, bool on);
 /* Is there something to receive or to take back? */

@@ -13,7 +13,8 @@
 
 #define BUFFERS_BASE 0x1200000ull       /* behind the page of the configuration, up to the end of RAM (start.S) */
 #define BUFFERS_END 0x2000000ull
-_Static_assert(PLANE_ENDS * (PLANE_POSTED + VIRTQ_MAX) + LZR_SWITCH_UPLINK_MAX * 2 * E1000E_RING <= POOL_MAX,
+_Static_assert(PLANE_ENDS * (PLANE_POSTED + VIRTQ_MAX) +
+		       LZR_SWITCH_UPLINK_MAX * (E1000E_RING + E1000E_TX_RING) <= POOL_MAX,
 	       "as many buffers as all rings hold");
 _Static_assert(POOL_MAX * sizeof(struct buffer) <= BUFFERS_END - BUFFERS_BASE, "buffers fit behind the configuration");
 
@@ -51,7 +52,8 @@ void rt_main(void)
 	trap_init();
 	load_config();
 	seed_generator();
-	switch_init(&plane.sw);
+	if (!switch_init(&plane.sw))
+		rt_panic("switch: the generator gives no key");
 	pool_init((struct buffer *)BUFFERS_BASE, POOL_MAX);
 	wrong = plane_open(&plane, &where);
 	if (wrong != NULL)
@@ -59,7 +61,7 @@ void rt_main(void)
 	rt_printf("switch: ready: %u ports, %u networks, %u uplinks\n", plane.sw.config.header.port_count,
 		  plane.sw.config.header.network_count, plane.sw.config.header.uplink_count);
 	for (;;) {
-		if (plane_round(&plane, rt_clock()))
+		if (plane_round(&plane))
 			continue;
 		plane_interrupts(&plane, true);
 		if (!plane_has_work(&plane))

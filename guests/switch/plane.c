@@ -69,10 +69,22 @@ static bool take_back(struct plane_end *end)
 	bool any = false;
 
 	while ((buffer = virtq_take(&end->tx, &length)) != NULL) {
+		if (!end->is_control)
+			fair_give(&end->room, pool_source(buffer));
 		pool_put(buffer);
 		any = true;
 	}
 	return any;
+}
+
+static void take_back_from_card(struct plane *plane, uint8_t uplink)
+{
+	struct buffer *buffer;
+
+	while ((buffer = e1000e_sent(&plane->uplinks[uplink])) != NULL) {
+		fair_give(&plane->uplink_room[uplink], pool_source(buffer));
+		pool_put(buffer);
+	}
 }
 
 /*
@@ -99,17 +111,35 @@ static bool send(struct plane_end *end, struct buffer *buffer, uint32_t length)
 
 /* --- frames ------------------------------------------------------------------------------------------------------- */
 
-/* A frame of `length` bytes at BUFFER_FRAME; the buffer is this function's. */
-static void forward(struct plane *plane, struct switch_end from, struct buffer *buffer, uint32_t length)
+static unsigned source_of(struct switch_end from)
 {
-	struct switch_end to;
-	bool queued;
+	return from.kind == SWITCH_PORT ? from.index : LZR_SWITCH_PORT_MAX + from.index;
+}
 
-	if (switch_forward(&plane->sw, from, buffer->bytes + BUFFER_FRAME, length, plane->now, &to) != NF_PASS) {
-		pool_put(buffer);
-		return;
-	}
-	if (to.kind == SWITCH_PORT) {
+static bool find_room(struct plane *plane, unsigned source, struct switch_end to)
+{
+	struct fair *room = to.kind == SWITCH_PORT ? &plane->ends[to.index].room : &plane->uplink_room[to.index];
+
+	if (fair_take(room, source))
+		return true;
+	if (to.kind == SWITCH_PORT)
+		take_back(&plane->ends[to.index]);
+	else
+		take_back_from_card(plane, to.index);
+	return fair_take(room, source);
+}
+
+/* The buffer goes to a ring, or back to the pool. */
+static void queue(struct plane *plane, struct switch_end from, struct switch_end to, struct buffer *buffer,
+		  uint32_t length)
+{
+	unsigned source = source_of(from);
+	bool queued, has_room = find_room(plane, source, to);
+
+	pool_set_source(buffer, source);
+	if (!has_room) {
+		queued = false;
+	} else if (to.kind == SWITCH_PORT) {
 		memset(buffer->bytes + BUFFER_PAYLOAD, 0, NET_HEADER);
 		queued = send(&plane->ends[to.index], buffer, NET_HEADER + length);
 	} else {
@@ -117,9 +147,46 @@ static void forward(struct plane *plane, struct switch_end from, struct buffer *
 	}
 	if (queued) {
 		switch_delivered(&plane->sw, from, to);
-	} else {
-		switch_dropped(&plane->sw, from, NF_FULL);
+		return;
+	}
+	if (has_room)
+		fair_give(to.kind == SWITCH_PORT ? &plane->ends[to.index].room : &plane->uplink_room[to.index],
+			  source);
+	switch_dropped(&plane->sw, from, NF_FULL);
+	pool_put(buffer);
+}
+
+/* A copy for each port that hears it. */
+static void announce(struct plane *plane, struct switch_end from, struct switch_end to, const struct buffer *news,
+		     uint32_t length)
+{
+	struct buffer *buffer;
+	unsigned heard = 0;
+	uint32_t i;
+
+	for (i = 0; i < plane->sw.config.header.port_count; i++) {
+		if (!switch_hears(&plane->sw, to, i, plane->now) || (buffer = pool_get()) == NULL)
+			continue;
+		memcpy(buffer->bytes + BUFFER_FRAME, news->bytes + BUFFER_FRAME, length);
+		queue(plane, from, (struct switch_end){ SWITCH_PORT, (uint8_t)i }, buffer, length);
+		heard++;
+	}
+	if (heard == 0)
+		switch_dropped(&plane->sw, from, NF_PEER_CLOSED);
+}
+
+/* A frame of `length` bytes at BUFFER_FRAME; the buffer is this function's. */
+static void forward(struct plane *plane, struct switch_end from, struct buffer *buffer, uint32_t length)
+{
+	struct switch_end to;
+
+	if (switch_forward(&plane->sw, from, buffer->bytes + BUFFER_FRAME, length, plane->now, &to) != NF_PASS) {
 		pool_put(buffer);
+	} else if (to.kind == SWITCH_GATEWAY_OF) {
+		announce(plane, from, to, buffer, length);
+		pool_put(buffer);
+	} else {
+		queue(plane, from, to, buffer, length);
 	}
 }
 
@@ -189,11 +256,12 @@ static void control_message(struct plane *plane, struct plane_end *end, struct b
 {
 	struct lzr_control_message answer;
 
-	if (!control_handle(&plane->sw, buffer->bytes + BUFFER_PAYLOAD, length, plane->now, &answer)) {
+	if (!control_handle(&plane->sw, buffer->bytes + BUFFER_PAYLOAD, length, rt_clock, &answer)) {
 		end->bad++;
 		pool_put(buffer);
 		return;
 	}
+	plane->now = rt_clock();        /* a signature takes its time */
 	if (answer.op == LZR_CONTROL_RESULT && answer.port < plane->sw.config.header.port_count) {
 		if (answer.status == LZR_CTL_OK)
 			tell_port(plane, &plane->ends[answer.port], "result taken");
@@ -248,11 +316,14 @@ static bool poll_end(struct plane *plane, struct plane_end *end)
 	bool any = take_back(end);
 	struct buffer *buffer;
 
-	while (left-- != 0 && (buffer = virtq_take(&end->rx, &used)) != NULL) {
+	while (left != 0 && (buffer = virtq_take(&end->rx, &used)) != NULL) {
+		left--;
 		end->posted--;
 		any = true;
 		message(plane, end, buffer, used);
 	}
+	if (left == 0)
+		plane->now = rt_clock();
 	refill(end);
 	return any;
 }
@@ -264,10 +335,14 @@ static bool poll_uplink(struct plane *plane, uint8_t index)
 	struct buffer *buffer;
 	bool any = false;
 
-	while (left-- != 0 && (buffer = e1000e_receive(nic, &length)) != NULL) {
+	take_back_from_card(plane, index);
+	while (left != 0 && (buffer = e1000e_receive(nic, &length)) != NULL) {
+		left--;
 		forward(plane, (struct switch_end){ SWITCH_UPLINK, index }, buffer, length);
 		any = true;
 	}
+	if (left == 0)
+		plane->now = rt_clock();
 	e1000e_refill(nic);
 	return any;
 }
@@ -284,20 +359,34 @@ static void flush(struct plane *plane)
 		vdev_kick(&plane->device, tx_number(end), &end->tx);
 		vdev_kick(&plane->device, rx_number(end), &end->rx);
 	}
-	for (i = 0; i < plane->sw.config.header.uplink_count; i++)
-		e1000e_flush(&plane->uplinks[i]);
 }
 
-bool plane_round(struct plane *plane, uint64_t now)
+/* The cards send while the next ends have their turns. */
+static void tell_cards(struct plane *plane)
 {
-	bool any = false;
 	uint32_t i;
 
-	plane->now = now;
-	for (i = 0; i < plane->end_count; i++)
-		any |= poll_end(plane, &plane->ends[i]);
 	for (i = 0; i < plane->sw.config.header.uplink_count; i++)
-		any |= poll_uplink(plane, (uint8_t)i);
+		e1000e_tell(&plane->uplinks[i]);
+}
+
+bool plane_round(struct plane *plane)
+{
+	uint32_t turns = plane->end_count + plane->sw.config.header.uplink_count, i, turn, start = plane->first;
+	bool any = false, has;
+
+	plane->now = rt_clock();
+	for (i = 0; i < turns; i++) {
+		turn = (start + i) % turns;
+		if (turn < plane->end_count)
+			has = poll_end(plane, &plane->ends[turn]);
+		else
+			has = poll_uplink(plane, (uint8_t)(turn - plane->end_count));
+		tell_cards(plane);
+		if (has && !any)        /* of those that have something, another one begins the next round */
+			plane->first = (turn + 1) % turns;
+		any |= has;
+	}
 	flush(plane);
 	return any;
 }
@@ -357,6 +446,24 @@ static const char *check_uplink(const struct swconf *config, const struct lzr_sw
 	return NULL;
 }
 
+/* A card's ring is for its network's ports, a port's for the others and the uplink. */
+static void share_rings(struct plane *plane)
+{
+	const struct swconf *config = &plane->sw.config;
+	uint16_t ports[LZR_SWITCH_NETWORK_MAX] = { 0 };
+	uint32_t i, network;
+
+	for (i = 0; i < config->header.port_count; i++)
+		ports[config->ports[i].network]++;
+	for (i = 0; i < config->header.port_count; i++) {
+		network = config->ports[i].network;
+		fair_init(&plane->ends[i].room, plane->ends[i].tx.size,
+			  (uint16_t)(ports[network] - (config->networks[network].uplink == LZR_SWITCH_NONE)));
+	}
+	for (i = 0; i < config->header.uplink_count; i++)
+		fair_init(&plane->uplink_room[i], E1000E_TX_RING - 1, ports[config->uplinks[i].network]);
+}
+
 const char *plane_open(struct plane *plane, uint32_t *where)
 {
 	const struct swconf *config = &plane->sw.config;
@@ -385,7 +492,9 @@ const char *plane_open(struct plane *plane, uint32_t *where)
 	}
 	if (wrong == NULL)
 		wrong = vdev_start(&plane->device);
-	if (wrong == NULL)
+	if (wrong == NULL) {
+		share_rings(plane);
 		flush(plane);
+	}
 	return wrong;
 }

@@ -2,13 +2,16 @@
 /*
  * The switch VM's data plane: moves buffers between the queue pairs of the "ports" service device, the network cards
  * and the dataplane library, which decides.  A frame is never copied: its buffer goes from the receive ring of one end
- * to the transmit ring of another.  Each round gives each end a bounded burst, and the control channel one message.
+ * to the transmit ring of another; only a gateway's announcement is copied, once for each port that hears it.  Each
+ * round gives each end a bounded burst, and the control channel one message; another end begins each round, and no
+ * sender can take the room that another has in a transmit ring (fair.h).
  */
 #ifndef SWITCH_PLANE_H
 #define SWITCH_PLANE_H
 
 #include "control.h"
 #include "e1000e.h"
+#include "fair.h"
 #include "io.h"
 #include "pool.h"
 #include "vdev.h"
@@ -20,6 +23,7 @@
 struct plane_end {                      /* one queue pair of the service device */
 	struct virtq rx;
 	struct virtq tx;
+	struct fair room;               /* of tx */
 	uint16_t pair;
 	bool is_control;
 	uint8_t port;                   /* unless control */
@@ -38,7 +42,9 @@ struct plane {
 	struct plane_end ends[PLANE_ENDS];      /* ports in their order, then the control channel */
 	uint32_t end_count;
 	struct e1000e uplinks[LZR_SWITCH_UPLINK_MAX];
-	uint64_t now;
+	struct fair uplink_room[LZR_SWITCH_UPLINK_MAX];
+	uint32_t first;                 /* whose turn begins the next round: an end, or behind them an uplink */
+	uint64_t now;                   /* read anew after all that takes long */
 	uint32_t lines;                 /* console lines that may still be written, */
 	uint64_t line_time;             /* refilled from here */
 };
@@ -48,8 +54,8 @@ struct plane {
  * one.
  */
 const char *plane_open(struct plane *plane, uint32_t *where);
-/* One round at time `now`; true when there was anything to do. */
-bool plane_round(struct plane *plane, uint64_t now);
+/* One round; true when there was anything to do. */
+bool plane_round(struct plane *plane);
 /* Asks all rings for interrupts, or not. */
 void plane_interrupts(struct plane *plane, bool on);
 /* Is there anything for plane_round?  Asked after interrupts were switched on, before waiting for one. */

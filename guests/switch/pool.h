@@ -29,6 +29,9 @@ void pool_init(struct buffer *memory, uint32_t count);
 struct buffer *pool_get(void);
 /* Gives a buffer back. */
 void pool_put(struct buffer *buffer);
+/* Who sent what is in it, a number below 256; the pool only remembers it. */
+void pool_set_source(const struct buffer *buffer, unsigned source);
+unsigned pool_source(const struct buffer *buffer);
 /* Buffers that the pool holds now. */
 uint32_t pool_count(void);
 

@@ -36,6 +36,7 @@ struct fake_queue {
 struct fake_nic {
 	uint32_t registers[0x6000 / 4];
 	uint32_t rx_head, tx_head;      /* the card's */
+	unsigned told;                  /* writes of its transmit tail */
 	bool stuck;                     /* never comes out of reset */
 };
 
@@ -56,6 +57,8 @@ extern struct fake {
 	unsigned lines;                 /* printed */
 	char panic[160];
 	struct fake_label labels[FAKE_NICS];    /* of the cards, in the policy */
+	uint64_t clock;                 /* what rt_clock says, and how far each look moves it */
+	uint64_t tick;
 	bool refuse_vector, refuse_features, refuse_start;
 } fake;
 

@@ -3,151 +3,10 @@
  * The switch VM's data plane: messages, frames between queue pairs and cards, what is stale or nonsense, and no
  * leaks.
  */
-#include "fake.h"
-
 #include <string.h>
 
-#include "lab.h"
-#include "plane.h"
+#include "plane_rig.h"
 #include "rt.h"
-
-#define LINK(end) (20 + (end))
-#define CONTROL PORTS
-#define ATTESTOR_VM (ATTESTOR + 3)
-
-static struct plane plane;
-static struct buffer buffers[POOL_MAX];
-static uint8_t element[BUFFER_SIZE], out[BUFFER_SIZE];
-static uint64_t now;
-static uint32_t all_buffers;
-
-static void run(void)
-{
-	while (plane_round(&plane, ++now))
-		;
-}
-
-/* The hypervisor's message to an end. */
-static bool deliver(unsigned end, unsigned type, uint64_t instance, uint32_t generation, const void *payload,
-		    uint32_t length)
-{
-	struct lzr_msg msg = {.magic = LZR_MSG_MAGIC, .type = (uint16_t)type, .link = LINK(end), .instance = instance};
-
-	msg.peer = end == CONTROL ? ATTESTOR_VM : plane.sw.config.ports[end].vm;
-	msg.generation = generation;
-	msg.length = length;
-	memcpy(element, &msg, sizeof(msg));
-	memcpy(element + sizeof(msg), payload, length);
-	return fake_put(end * 2, element, (uint32_t)sizeof(msg) + length);
-}
-
-static void up(unsigned end, uint64_t instance)
-{
-	struct lzr_peer peer = lab_peer(&plane.sw.config, end == CONTROL ? ATTESTOR : end, instance);
-
-	assert_true(deliver(end, LZR_MSG_UP, instance, 1, &peer, sizeof(peer)));
-	run();
-}
-
-static void down(unsigned end, uint64_t instance)
-{
-	assert_true(deliver(end, LZR_MSG_DOWN, instance, 1, "", 0));
-	run();
-}
-
-static bool put_frame(unsigned end, uint64_t instance, const struct lab_frame *f)
-{
-	uint8_t payload[NET_HEADER + FRAME_MAX] = { 0 };
-	uint32_t length = lab_bytes(f, payload + NET_HEADER);
-
-	payload[10] = 0xee;     /* Linux leaves num_buffers as it was */
-	return deliver(end, LZR_MSG_DATA, instance, 1, payload, NET_HEADER + length);
-}
-
-/* What the end gets next: the payload is in `out` behind the header, its length is returned; -1 for nothing. */
-static int collect(unsigned end, uint64_t instance)
-{
-	int length = fake_take(end * 2 + 1, out, sizeof(out));
-	struct lzr_msg msg;
-
-	if (length < 0)
-		return -1;
-	memcpy(&msg, out, sizeof(msg));
-	assert_int_equal(msg.magic, LZR_MSG_MAGIC);
-	assert_int_equal(msg.type, LZR_MSG_DATA);
-	assert_int_equal(msg.reserved, 0);
-	assert_int_equal(msg.link, LINK(end));
-	assert_int_equal(msg.instance, instance);
-	assert_int_equal(msg.generation, 1);
-	assert_int_equal(msg.length, length - (int)sizeof(msg));
-	return (int)msg.length;
-}
-
-static struct lzr_control_message ask(uint32_t op, uint32_t port, const uint8_t *result)
-{
-	struct lzr_control_message message = { .op = op, .port = port, .seq = 77 };
-	uint8_t payload[sizeof(message) + LZR_RESULT_SIZE];
-	uint32_t length = sizeof(message);
-
-	memcpy(payload, &message, sizeof(message));
-	if (result != NULL) {
-		memcpy(payload + length, result, LZR_RESULT_SIZE);
-		length += LZR_RESULT_SIZE;
-	}
-	assert_true(deliver(CONTROL, LZR_MSG_DATA, 2, 1, payload, length));
-	run();
-	assert_int_equal(collect(CONTROL, 2), sizeof(message));
-	memcpy(&message, out + sizeof(struct lzr_msg), sizeof(message));
-	assert_int_equal(message.seq, 77);
-	return message;
-}
-
-static void admit(unsigned port)
-{
-	struct lzr_control_message state = ask(LZR_CONTROL_STATE, port, NULL);
-	struct lzr_result lease = lab_lease(&plane.sw.ports[port], LEASE_MAX);
-	uint8_t result[LZR_RESULT_SIZE];
-
-	memcpy(lease.port_nonce, state.nonce, sizeof(lease.port_nonce));
-	lab_sign(&lease, result);
-	assert_int_equal(ask(LZR_CONTROL_RESULT, port, result).status, LZR_CTL_OK);
-}
-
-static int setup(void **state)
-{
-	uint32_t where;
-
-	(void)state;
-	fake_reset();
-	memset(&plane, 0, sizeof(plane));
-	lab_switch(&plane.sw);
-	pool_init(buffers, POOL_MAX);
-	assert_null(plane_open(&plane, &where));
-	assert_int_equal(fake.status, 15);
-	now = 1;
-	run();
-	all_buffers = pool_count();
-	up(CONTROL, 2);
-	return 0;
-}
-
-/* Every buffer is where it was after start-up. */
-static int teardown(void **state)
-{
-	unsigned end;
-
-	(void)state;
-	for (end = 0; end <= CONTROL; end++) {
-		while (fake_take(end * 2 + 1, out, sizeof(out)) >= 0)
-			;
-	}
-	while (fake_depart(0, out, sizeof(out)) >= 0 || fake_depart(1, out, sizeof(out)) >= 0)
-		;
-	run();
-	run();
-	assert_int_equal(pool_count(), all_buffers);
-	return 0;
-}
 
 static void test_admission_and_frames(void **state)
 {
@@ -358,7 +217,8 @@ static void test_bursts(void **state)
 		assert_true(put_frame(VISITOR, 5, &f));
 	assert_false(put_frame(VISITOR, 5, &f));
 	assert_true(plane_has_work(&plane));
-	assert_true(plane_round(&plane, ++now));
+	fake.clock++;
+	assert_true(plane_round(&plane));
 	assert_int_equal(plane.sw.ports[VISITOR].counters.dropped[NF_CLOSED], PLANE_BURST);
 	assert_false(plane_has_work(&plane));
 	assert_true(put_frame(VISITOR, 5, &f));
@@ -375,7 +235,7 @@ static void test_console_is_bounded(void **state)
 		down(VISITOR, i);
 	}
 	assert_true(fake.lines - before <= 64);
-	now += 1000000000ull;
+	fake.clock += 1000000000ull;
 	before = fake.lines;
 	up(VISITOR, i);
 	assert_int_equal(fake.lines, before + 1);
@@ -428,7 +288,7 @@ static void uplink_refused(unsigned slot, const char *text)
 
 	assert_true(wrong && strstr(wrong, text) && where == slot);
 	assert_int_equal(fake.status & 4, 0);   /* no frame has moved */
-	setup(NULL);
+	plane_rig_setup(NULL);
 	fake.status = 0;
 }
 
@@ -479,20 +339,20 @@ static void test_forged_peers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_admission_and_frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_uplinks, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_instances, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_wrong_peer_stays_down, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nonsense, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_offload, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_receiver_that_stalls, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bursts, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_console_is_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_interrupts, setup, teardown),
-		cmocka_unit_test_setup(test_broken_device_ends_it, setup),
-		cmocka_unit_test_setup(test_open_refusals, setup),
-		cmocka_unit_test_setup(test_forged_uplinks, setup),
-		cmocka_unit_test_setup_teardown(test_forged_peers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_admission_and_frames, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_uplinks, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_instances, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_peer_stays_down, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_nonsense, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_offload, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_receiver_that_stalls, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_bursts, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_console_is_bounded, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup_teardown(test_interrupts, plane_rig_setup, plane_rig_teardown),
+		cmocka_unit_test_setup(test_broken_device_ends_it, plane_rig_setup),
+		cmocka_unit_test_setup(test_open_refusals, plane_rig_setup),
+		cmocka_unit_test_setup(test_forged_uplinks, plane_rig_setup),
+		cmocka_unit_test_setup_teardown(test_forged_peers, plane_rig_setup, plane_rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

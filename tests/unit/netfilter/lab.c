@@ -132,7 +132,7 @@ void lab_switch_of(struct nswitch *sw, const struct swconf *config)
 	lab_write(config, &block);
 	assert_null(swconf_load(&sw->config, block.bytes, block.size, &where));
 	assert_true(crypto_init(seed, sw->config.header.verifiers, sw->config.header.verifier_count));
-	switch_init(sw);
+	assert_true(switch_init(sw));
 }
 
 void lab_switch(struct nswitch *sw)
@@ -219,6 +219,29 @@ struct lzr_switch_key lab_other_key(void)
 	return key;
 }
 
+uint64_t lab_now, lab_tick;
+
+uint64_t lab_clock(void)
+{
+	uint64_t now = lab_now;
+
+	lab_now += lab_tick;
+	return now;
+}
+
+enum lzr_control_status lab_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t now)
+{
+	lab_now = now;
+	return lease_apply(port, result, length, lab_clock);
+}
+
+bool lab_handle(struct nswitch *sw, const uint8_t *request, uint32_t length, uint64_t now,
+		struct lzr_control_message *answer)
+{
+	lab_now = now;
+	return control_handle(sw, request, length, lab_clock, answer);
+}
+
 void lab_admit(struct nswitch *sw, unsigned port, uint64_t instance, uint64_t now)
 {
 	uint8_t message[LZR_RESULT_SIZE];
@@ -227,7 +250,7 @@ void lab_admit(struct nswitch *sw, unsigned port, uint64_t instance, uint64_t no
 	lab_up(sw, port, instance, now);
 	lease = lab_lease(&sw->ports[port], LEASE_MAX);
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(&sw->ports[port], message, sizeof(message), now), LZR_CTL_OK);
+	assert_int_equal(lab_apply(&sw->ports[port], message, sizeof(message), now), LZR_CTL_OK);
 }
 
 struct lab_frame lab_frame(const struct swconf *config, unsigned from, unsigned to)
@@ -294,10 +317,29 @@ static uint32_t arp_bytes(const struct lab_frame *f, uint8_t *p)
 	return 60;
 }
 
+static void put32(uint8_t *p, uint32_t value)
+{
+	put16(p, value >> 16);
+	put16(p + 2, value & 0xffff);
+}
+
+/* 40 bytes of header: 20 of options. */
+static void tcp_bytes(const struct lab_frame *f, uint8_t *p)
+{
+	put32(p + 4, f->tcp_sequence);
+	put32(p + 8, f->tcp_acknowledged);
+	p[12] = 0xa0;
+	p[13] = f->tcp_flags;
+	put16(p + 14, f->tcp_window);
+	if (f->tcp_scale != 0)
+		memcpy(p + 20, (const uint8_t[]){ 2, 4, 5, 0xb4, 1, 3, 3, (uint8_t)(f->tcp_scale - 1) }, 8);
+}
+
 uint32_t lab_bytes(const struct lab_frame *f, uint8_t out[FRAME_MAX])
 {
 	static const uint8_t protocols[] = { [FRAME_ICMP] = 1, [FRAME_UDP] = 17, [FRAME_TCP] = 6 };
-	unsigned payload = f->kind == FRAME_TCP ? 40 : 30;
+	unsigned payload = f->kind == FRAME_TCP ? 40u + f->payload : f->about != NULL ? 36 : 30;
+	uint8_t inner[FRAME_MAX];
 
 	memset(out, 0, FRAME_MAX);
 	memcpy(out, f->target, 6);
@@ -315,14 +357,19 @@ uint32_t lab_bytes(const struct lab_frame *f, uint8_t out[FRAME_MAX])
 	lab_checksum(out);
 	if (f->kind == FRAME_ICMP) {
 		out[34] = f->icmp_type;
+		out[35] = f->icmp_code;
 		put16(out + 38, f->icmp_echo);
+		if (f->about != NULL) {
+			lab_bytes(f->about, inner);
+			memcpy(out + 42, inner + 14, 28);
+		}
 	} else {
 		put16(out + 34, f->l4_source);
 		put16(out + 36, f->l4_target);
 		if (f->kind == FRAME_UDP)
 			put16(out + 38, payload);
 		else
-			memcpy(out + 46, (const uint8_t[]){ 0x50, f->tcp_flags }, 2);
+			tcp_bytes(f, out + 34);
 	}
-	return 34 + payload;
+	return 34 + payload + f->trailing;
 }

@@ -46,6 +46,13 @@ void lab_sign(const struct lzr_result *result, uint8_t out[LZR_RESULT_SIZE]);
 void lab_sign_other(const struct lzr_result *result, uint8_t out[LZR_RESULT_SIZE]);
 /* The other one, as a configuration pins it. */
 struct lzr_switch_key lab_other_key(void);
+/* lease_apply and control_handle at time `now`. */
+enum lzr_control_status lab_apply(struct port *port, const uint8_t *result, uint32_t length, uint64_t now);
+bool lab_handle(struct nswitch *sw, const uint8_t *request, uint32_t length, uint64_t now,
+		struct lzr_control_message *answer);
+/* The clock that they use, and how far each look moves it: 0 unless a test says else. */
+extern uint64_t lab_now, lab_tick;
+uint64_t lab_clock(void);
 /* Up and admitted for LEASE_MAX. */
 void lab_admit(struct nswitch *sw, unsigned port, uint64_t instance, uint64_t now);
 
@@ -58,7 +65,14 @@ struct lab_frame {
 	uint16_t l4_source, l4_target;
 	uint16_t fragment;              /* flags and offset field */
 	uint8_t tcp_flags;
+	uint32_t tcp_sequence, tcp_acknowledged;
+	uint16_t tcp_window;
+	uint8_t tcp_scale;              /* window scale option + 1; 0: none */
+	uint16_t payload;               /* TCP: bytes of data */
+	uint16_t trailing;              /* IPv4: bytes behind the packet */
 	uint8_t icmp_type;              /* echo unless changed */
+	uint8_t icmp_code;
+	const struct lab_frame *about;  /* ICMP error: what it tells of */
 	uint16_t icmp_echo;
 	uint8_t arp_sender[6];
 	uint8_t arp_target[6];

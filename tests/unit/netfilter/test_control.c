@@ -23,7 +23,7 @@ static void handle(uint32_t op, uint32_t port, uint32_t extra, uint64_t now)
 	ask.port = port;
 	ask.seq++;
 	memcpy(request, &ask, sizeof(ask));
-	assert_true(control_handle(&sw, request, (uint32_t)sizeof(ask) + extra, now, &answer));
+	assert_true(lab_handle(&sw, request, (uint32_t)sizeof(ask) + extra, now, &answer));
 	assert_int_equal(answer.op, op);
 	assert_int_equal(answer.seq, ask.seq);
 	assert_int_equal(answer.port, port);
@@ -47,7 +47,7 @@ static void test_state(void **state)
 	assert_int_equal(answer.frames_in, 11);
 	assert_int_equal(answer.frames_out, 12);
 	assert_int_equal(answer.dropped_quarantine, 3);
-	assert_int_equal(answer.dropped_rules, 5);
+	assert_int_equal(answer.dropped_rules, 6);
 	assert_int_equal(answer.dropped_rate, 1);
 	assert_int_equal(answer.dropped_label, 2);
 	assert_int_equal(answer.dropped_spoof, 3);
@@ -127,7 +127,7 @@ static void test_nonsense(void **state)
 
 	(void)state;
 	for (length = 0; length < sizeof(ask); length++)
-		assert_false(control_handle(&sw, request, length, 200, &answer));
+		assert_false(lab_handle(&sw, request, length, 200, &answer));
 	handle(0, BLUE, 0, 200);
 	assert_int_equal(answer.status, LZR_CTL_MALFORMED);
 	handle(5, BLUE, 0, 200);

@@ -92,7 +92,7 @@ static void forged_results(void **state)
 		enum lzr_control_status status;
 
 		memcpy(copy, forged, length);
-		status = lease_apply(blue, copy, length, 200);
+		status = lab_apply(blue, copy, length, 200);
 		if (length == LZR_RESULT_SIZE && memcmp(copy, kept[0], length) == 0) {
 			same++;
 			assert_int_equal(status, LZR_CTL_OK);
@@ -130,7 +130,7 @@ static void control_garbage(void **state)
 			memcpy(message + sizeof(m), kept[1 + roll(KEPT - 1)], LZR_RESULT_SIZE);
 		if (roll(4) == 0 && length)
 			message[roll(length)] ^= (uint8_t)(1u << roll(8));
-		control_handle(&sw, message, length, 200 + round, &answer);
+		lab_handle(&sw, message, length, 200 + round, &answer);
 		free(message);
 		for (unsigned p = 0; p < PORTS; p++)
 			assert_int_not_equal(port_state(&sw.ports[p], 200 + round), LZR_PORT_ADMITTED);

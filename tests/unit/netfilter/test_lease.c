@@ -23,7 +23,7 @@ static int setup(void **state)
 static enum lzr_control_status apply(const struct lzr_result *result, uint64_t now)
 {
 	lab_sign(result, message);
-	return lease_apply(blue, message, sizeof(message), now);
+	return lab_apply(blue, message, sizeof(message), now);
 }
 
 /* The result is refused for this reason, nothing changes, and the right one still counts afterwards. */
@@ -120,13 +120,13 @@ static void test_malformed(void **state)
 	(void)state;
 	lab_sign(&good, message);
 	for (i = 0; i < sizeof(message); i++)
-		assert_int_equal(lease_apply(blue, message, i, 200), LZR_CTL_MALFORMED);
+		assert_int_equal(lab_apply(blue, message, i, 200), LZR_CTL_MALFORMED);
 	memcpy(longer, message, sizeof(message));
 	longer[sizeof(message)] = 0;
-	assert_int_equal(lease_apply(blue, longer, sizeof(longer), 200), LZR_CTL_MALFORMED);
+	assert_int_equal(lab_apply(blue, longer, sizeof(longer), 200), LZR_CTL_MALFORMED);
 	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		message[fixed[i]] ^= 1;
-		assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_MALFORMED);
+		assert_int_equal(lab_apply(blue, message, sizeof(message), 200), LZR_CTL_MALFORMED);
 		message[fixed[i]] ^= 1;
 	}
 	assert_memory_equal(blue, &before, sizeof(before));
@@ -148,17 +148,17 @@ static void test_signature(void **state)
 	lab_sign(&good, message);
 	for (i = LZR_RESULT_HEAD_SIZE + 8; i < LZR_RESULT_SIZE; i += 5) {
 		message[i] ^= 4;
-		status = lease_apply(blue, message, sizeof(message), 200);
+		status = lab_apply(blue, message, sizeof(message), 200);
 		assert_true(status == LZR_CTL_SIGNATURE || status == LZR_CTL_MALFORMED);
 		message[i] ^= 4;
 	}
 	lab_sign_other(&good, message);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_SIGNATURE);
+	assert_int_equal(lab_apply(blue, message, sizeof(message), 200), LZR_CTL_SIGNATURE);
 	memset(message + LZR_RESULT_SIZE - 96, 0, 96);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_SIGNATURE);
+	assert_int_equal(lab_apply(blue, message, sizeof(message), 200), LZR_CTL_SIGNATURE);
 	assert_memory_equal(blue, &before, sizeof(before));
 	lab_sign(&good, message);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_OK);
+	assert_int_equal(lab_apply(blue, message, sizeof(message), 200), LZR_CTL_OK);
 }
 
 /* A result for one port means nothing at another, also when that other one is a twin in all but VM and nonce. */
@@ -171,11 +171,11 @@ static void test_other_port(void **state)
 	lab_up(&sw, GREEN, 8, 100);
 	before = *green;
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(green, message, sizeof(message), 200), LZR_CTL_WRONG_VM);
+	assert_int_equal(lab_apply(green, message, sizeof(message), 200), LZR_CTL_WRONG_VM);
 	lease = lab_lease(green, 10 * SECOND);
 	memcpy(lease.port_nonce, blue->nonce, sizeof(lease.port_nonce));
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(green, message, sizeof(message), 200), LZR_CTL_WRONG_NONCE);
+	assert_int_equal(lab_apply(green, message, sizeof(message), 200), LZR_CTL_WRONG_NONCE);
 	assert_memory_equal(green, &before, sizeof(before));
 }
 
@@ -359,7 +359,7 @@ static void test_infrastructure_takes_no_lease(void **state)
 	assert_false(attestor->has_nonce);
 	lease = lab_lease(attestor, SECOND);
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(attestor, message, sizeof(message), 200), LZR_CTL_KIND);
+	assert_int_equal(lab_apply(attestor, message, sizeof(message), 200), LZR_CTL_KIND);
 	assert_int_equal(port_draw_nonce(attestor, 0, 200), LZR_CTL_KIND);
 	assert_int_equal(port_state(attestor, 200), LZR_PORT_INFRASTRUCTURE);
 }
@@ -402,17 +402,53 @@ static void test_trusted_peer(void **state)
 	lease = lab_lease(blue, SECOND);
 	lease.label = peer.label;
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_WRONG_LABEL);
+	assert_int_equal(lab_apply(blue, message, sizeof(message), 200), LZR_CTL_WRONG_LABEL);
 	lease.label = peer.vm_label;
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(blue, message, sizeof(message), 200), LZR_CTL_OK);
+	assert_int_equal(lab_apply(blue, message, sizeof(message), 200), LZR_CTL_OK);
 	assert_int_equal(port_state(blue, 200), LZR_PORT_ADMITTED);
+}
+
+static uint64_t late_clock(void)
+{
+	return lab_now += 10 * SECOND;
+}
+
+/* The signature's check takes time: what ran out meanwhile has run out. */
+static void test_time_of_the_check(void **state)
+{
+	struct lzr_result r;
+
+	(void)state;
+	lab_switch(&sw);
+	lab_up(&sw, BLUE, 7, 100);
+	r = lab_lease(&sw.ports[BLUE], 10 * SECOND);
+	lab_sign(&r, message);
+	lab_now = 100;
+	lab_tick = 0;
+	assert_int_equal(lease_apply(&sw.ports[BLUE], message, sizeof(message), late_clock), LZR_CTL_EXPIRED);
+	assert_int_equal(sw.ports[BLUE].state, LZR_PORT_QUARANTINED);
+	/* A renewal that comes too late opens nothing that its lease's end has shut. */
+	lab_admit(&sw, BLUE, 7, 200);
+	sw.ports[BLUE].lease_end_action = LZR_LEASE_END_BLOCK;
+	assert_int_equal(port_draw_nonce(&sw.ports[BLUE], 0, 300), LZR_CTL_OK);
+	r = lab_lease(&sw.ports[BLUE], LEASE_MAX);
+	lab_sign(&r, message);
+	lab_now = 200 + LEASE_MAX - 10 * SECOND - 1;
+	assert_int_equal(lease_apply(&sw.ports[BLUE], message, sizeof(message), late_clock), LZR_CTL_OK);
+	assert_int_equal(port_draw_nonce(&sw.ports[BLUE], 0, lab_now), LZR_CTL_OK);
+	r = lab_lease(&sw.ports[BLUE], LEASE_MAX);
+	lab_sign(&r, message);
+	lab_now = 300 + LEASE_MAX - 1;
+	assert_int_equal(lease_apply(&sw.ports[BLUE], message, sizeof(message), late_clock), LZR_CTL_SHUT);
+	assert_int_equal(sw.ports[BLUE].state, LZR_PORT_BLOCKED);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_admits, setup),
+		cmocka_unit_test_setup(test_time_of_the_check, setup),
 		cmocka_unit_test_setup(test_trusted_peer, setup),
 		cmocka_unit_test_setup(test_replay, setup),
 		cmocka_unit_test_setup(test_each_identity, setup),

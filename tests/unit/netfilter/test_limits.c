@@ -130,6 +130,7 @@ static void test_network_rate(void **state)
 	memcpy(a.ip_target, lab_verifier_ip, 4);
 	a.kind = FRAME_TCP;
 	a.l4_target = LAB_VERIFIER_PORT;
+	a.tcp_flags = FRAME_TCP_SYN;
 	for (uint64_t at = 1; at < 10 * SECOND; at += SECOND / 1000) {
 		passed += send(FROM_PORT(BLUE), &f, at) == NF_PASS;
 		passed += send(FROM_PORT(GREEN), &g, at) == NF_PASS;
@@ -235,7 +236,7 @@ static enum lzr_control_status renew(uint64_t now)
 	assert_int_equal(port_draw_nonce(&sw.ports[BLUE], 0, now), LZR_CTL_OK);
 	lease = lab_lease(&sw.ports[BLUE], SECOND);
 	lab_sign(&lease, message);
-	return lease_apply(&sw.ports[BLUE], message, sizeof(message), now);
+	return lab_apply(&sw.ports[BLUE], message, sizeof(message), now);
 }
 
 static void test_block_at_the_end(void **state)
@@ -283,16 +284,16 @@ static void test_two_keys(void **state)
 	lab_up(&sw, GREEN, 1, 0);
 	lease = lab_lease(&sw.ports[GREEN], SECOND);
 	lab_sign_other(&lease, message);
-	assert_int_equal(lease_apply(&sw.ports[GREEN], message, sizeof(message), 1), LZR_CTL_SIGNATURE);
+	assert_int_equal(lab_apply(&sw.ports[GREEN], message, sizeof(message), 1), LZR_CTL_SIGNATURE);
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(&sw.ports[GREEN], message, sizeof(message), 1), LZR_CTL_OK);
+	assert_int_equal(lab_apply(&sw.ports[GREEN], message, sizeof(message), 1), LZR_CTL_OK);
 	lease = lab_lease(&sw.ports[BLUE], SECOND);
 	lab_sign_other(&lease, message);
-	assert_int_equal(lease_apply(&sw.ports[BLUE], message, sizeof(message), 1), LZR_CTL_OK);
+	assert_int_equal(lab_apply(&sw.ports[BLUE], message, sizeof(message), 1), LZR_CTL_OK);
 	assert_int_equal(port_draw_nonce(&sw.ports[BLUE], 0, 2), LZR_CTL_OK);
 	lease = lab_lease(&sw.ports[BLUE], SECOND);
 	lab_sign(&lease, message);
-	assert_int_equal(lease_apply(&sw.ports[BLUE], message, sizeof(message), 2), LZR_CTL_OK);
+	assert_int_equal(lab_apply(&sw.ports[BLUE], message, sizeof(message), 2), LZR_CTL_OK);
 	assert_int_equal(renew(3), LZR_CTL_OK);
 }
 

@@ -94,6 +94,19 @@ static void test_every_truncation(void **state)
 		offsetof(struct swconf, member), sizeof(((struct swconf *)0)->member), value, text                     \
 	}
 
+/* A second infrastructure port: the attestor knows of one. */
+static void test_second_infrastructure(void **state)
+{
+	struct lzr_switch_port *second = &good.ports[ALONE];
+
+	(void)state;
+	make_good();
+	second->kind = LZR_PORT_ATTESTOR;
+	second->lease_end = second->verifiers = 0;
+	second->lease_max_ns = 0;
+	assert_non_null(strstr(load_config(&good), "infrastructure; nothing serves"));
+}
+
 static const struct {
 	size_t offset, size;
 	uint64_t value;
@@ -132,6 +145,8 @@ static const struct {
 	FIELD(ports[1].pair, PORTS, "queue pair"),
 	FIELD(ports[1].pair, 0, "one queue pair"),
 	FIELD(ports[1].vm, LZR_VM_MAX, "VM number"),
+	FIELD(ports[1].vm, RED + 3, "one VM's"),
+	FIELD(ports[6].vm, BLUE + 3, "one VM's"),
 	FIELD(ports[1].network, 4, "network does not exist"),
 	FIELD(ports[1].mac[0], 3, "group"),
 	FIELD(ports[1].mac[5], 0, "one MAC"),
@@ -298,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_good),       cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_each_refusal), cmocka_unit_test(test_wrong_size),
 		cmocka_unit_test(test_no_key),     cmocka_unit_test(test_twins),
+		cmocka_unit_test(test_second_infrastructure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
