@@ -35,6 +35,7 @@ int command_show(const struct arguments *a);
 int command_diff(const struct arguments *a);
 int command_graph(const struct arguments *a);
 int command_explain(const struct arguments *a);
+int command_image(const struct arguments *a);
 int command_keygen(const struct arguments *a);
 
 /* "lzr-policy: WHAT: DETAIL"; the detail may be NULL.  Returns `status`. */

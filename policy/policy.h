@@ -12,7 +12,7 @@
  *   edges.c     struct policy -> flow graph; flow.c: whether anything in it flows down; graph.c, picture.c: drawn
  *   emit.c      struct policy -> policy.dtb;  switchconf.c -> switch configuration (switchrules.c: its firewall)
  *   keys.c      keys, signature
- *   main.c      commands and arguments; commands.c: what the commands do
+ *   main.c      commands and arguments; commands.c, image.c: what the commands do
  *   outline*.c  what a policy says, as a list; show.c prints it, diff*.c compares two
  *   ask.c       what the switch does with a packet;  explain*.c  why, and every way from one to another
  *
