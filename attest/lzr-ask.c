@@ -7,6 +7,10 @@
  *     lzr-ask: failed TEXT
  * and with --out FILE keeps the bundle for a verifier.  Exit status 0 only for the first with the nonce inside, 2 for
  * wrong arguments.
+ *
+ * An answer takes as long as it takes: the attestor may not be up yet, or busy with others.  So it asks again for as
+ * long as nothing comes, and says on stderr how often it has asked; --seconds N ends that with a failure.  An answer
+ * to an earlier question, without this one's nonce, is not the answer.
  */
 #define _GNU_SOURCE
 #include "session.h"
@@ -23,7 +27,7 @@
 
 #define CHANNEL "/dev/hvc0"
 #define CHUNK 1024u
-#define TRY_SECONDS 10
+#define TRY_SECONDS 10          /* after so long without an answer it asks again */
 #define NONCE_SIZE 32u
 
 static int failed(const char *what)
@@ -75,31 +79,77 @@ static bool ask(int fd, const uint8_t nonce[NONCE_SIZE])
 	return write_all(fd, frame, sizeof(frame));
 }
 
-/* A whole frame into `buffer`; its length, 0 if none came in time. */
+/*
+ * A whole frame into `buffer`; its length, 0 if nothing came for TRY_SECONDS.  What is left of a frame then, or of
+ * bytes that are none, is thrown away, so that the next answer is read from its start.
+ */
 static size_t receive(int fd, uint8_t *buffer, size_t size)
 {
 	struct session_header h = { 0 };
-	const time_t until = time(NULL) + TRY_SECONDS;
 	size_t used = 0;
 
-	while (used < sizeof(h) || used < sizeof(h) + h.length) {
+	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		size_t want = used < sizeof(h) ? sizeof(h) - used : sizeof(h) + h.length - used;
 		ssize_t n;
 
-		if (time(NULL) >= until || poll(&p, 1, TRY_SECONDS * 1000) != 1)
-			return 0;
+		if (poll(&p, 1, TRY_SECONDS * 1000) != 1)
+			break;
 		n = read(fd, buffer + used, want);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-			return 0;
+			break;
 		used += n > 0 ? (size_t)n : 0;
 		if (used < sizeof(h))
 			continue;
 		memcpy(&h, buffer, sizeof(h));
 		if (h.magic != SESSION_MAGIC || h.version != SESSION_VERSION || h.length > size - sizeof(h))
-			return 0;
+			break;
+		if (used == sizeof(h) + h.length)
+			return used;
 	}
-	return used;
+	tcflush(fd, TCIFLUSH);
+	return 0;
+}
+
+/* Evidence with this nonce, or a refusal that more asking does not change. */
+static bool is_answer(const uint8_t *frame, size_t length, const uint8_t nonce[NONCE_SIZE])
+{
+	static const char *const passing[] = { "too soon", "no evidence now" };
+	const uint8_t *payload = frame + sizeof(struct session_header);
+	const size_t n = length - sizeof(struct session_header);
+	struct session_header h;
+
+	memcpy(&h, frame, sizeof(h));
+	if (h.type == SESSION_EVIDENCE)
+		return memmem(payload, n, nonce, NONCE_SIZE) != NULL;
+	for (unsigned i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+		if (n == strlen(passing[i]) && memcmp(payload, passing[i], n) == 0)
+			return false;
+	return true;
+}
+
+/*
+ * Asks until an answer to this question is there: its length, or 0 with errno set.  A refusal is taken for an answer
+ * only when it is not for haste: "too soon" is asked again like silence.
+ */
+static size_t ask_until_answered(int fd, const uint8_t nonce[NONCE_SIZE], uint8_t *buffer, size_t size, long seconds)
+{
+	const time_t began = time(NULL);
+
+	for (unsigned tries = 1; seconds == 0 || time(NULL) - began < seconds; tries++) {
+		size_t length;
+
+		if (!ask(fd, nonce))
+			return 0;
+		do
+			length = receive(fd, buffer, size);
+		while (length && !is_answer(buffer, length, nonce));
+		if (length)
+			return length;
+		fprintf(stderr, "lzr-ask: asked %u times, no answer yet\n", tries);
+	}
+	errno = ETIMEDOUT;
+	return 0;
 }
 
 static int show(const uint8_t *frame, size_t length, const uint8_t nonce[NONCE_SIZE], const char *out)
@@ -127,38 +177,50 @@ static int show(const uint8_t *frame, size_t length, const uint8_t nonce[NONCE_S
 	return echoed ? 0 : 1;
 }
 
+static bool parse(int argc, char **argv, const char **channel, const char **out, long *seconds)
+{
+	const char *limit = NULL;
+	char *end;
+
+	for (int i = 1; i < argc; i += 2) {
+		const char **value = strcmp(argv[i], "--channel") == 0 ? channel
+				     : strcmp(argv[i], "--out") == 0     ? out
+				     : strcmp(argv[i], "--seconds") == 0 ? &limit
+									 : NULL;
+
+		if (!value || i + 1 == argc)
+			return false;
+		*value = argv[i + 1];
+	}
+	if (!limit)
+		return true;
+	errno = 0;
+	*seconds = strtol(limit, &end, 10);
+	return errno == 0 && *limit && !*end && *seconds > 0;
+}
+
 int main(int argc, char **argv)
 {
+	static const char usage[] = "usage: lzr-ask [--channel TTY] [--out FILE] [--seconds N]\n";
 	const size_t size = sizeof(struct session_header) + SESSION_PAYLOAD_MAX;
 	const char *channel = CHANNEL, *out = NULL;
 	uint8_t *buffer = malloc(size), nonce[NONCE_SIZE];
-	time_t until = time(NULL) + 60;
-	size_t length = 0;
+	long seconds = 0;
+	size_t length;
 	int fd;
 
-	for (int i = 1; i < argc; i += 2) {
-		const char **value = strcmp(argv[i], "--channel") == 0 ? &channel
-				     : strcmp(argv[i], "--out") == 0   ? &out
-								       : NULL;
-
-		if (!value || i + 1 == argc) {
-			fputs("usage: lzr-ask [--channel TTY] [--out FILE]\n", stderr);
-			return 2;
-		}
-		*value = argv[i + 1];
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	if (!parse(argc, argv, &channel, &out, &seconds)) {
+		fputs(usage, stderr);
+		return 2;
 	}
 	fd = open_channel(channel);
 	if (fd < 0 || !buffer)
 		return failed(channel);
 	random_fill(nonce, sizeof(nonce));
-	while (length == 0 && time(NULL) < until) {
-		if (!ask(fd, nonce))
-			return failed("request");
-		length = receive(fd, buffer, size);
-	}
-	if (length == 0) {
-		errno = ETIMEDOUT;
-		return failed("answer");
-	}
-	return show(buffer, length, nonce, out);
+	length = ask_until_answered(fd, nonce, buffer, size, seconds);
+	return length == 0 ? failed("answer") : show(buffer, length, nonce, out);
 }

@@ -82,10 +82,10 @@ static const struct command commands[] = {
 	  "3: only through a VM that is trusted over several labels, 4: only before one is admitted, for inspection.\n",
 	  command_explain },
 	{ "image", "SOURCE [VM]", 1, 2, BIT(OPTION_KEYS), 0, "list what a policy asks of a VM's image",
-	  "As options of vmimage, one a line: name, memory, vCPUs, virtual devices and places.  What the policy does\n"
-	  "not say, the class code of a device that is no uplink, is a \"?\", which vmimage refuses.  Service ends are\n"
-	  "those of a Linux service; the switch's is a link.  Without a VM: each VM, its image, and whether it is\n"
-	  "the switch, an attestor, a service or a guest.\n", command_image },
+	  "As options of vmimage, one a line: name, memory, vCPUs, virtual devices and places.  What the policy\n"
+	  "does not say, the class code of a device that is no uplink, is a \"?\", which vmimage refuses.  Service\n"
+	  "ends are those of a Linux service; the switch's is a link.  Without a VM: each VM, its image, and\n"
+	  "whether it is the switch, an attestor, a service or a guest.\n", command_image },
 	{ "words", "SOURCE VM", 2, 2, BIT(OPTION_KEYS), 0, "the words that tell a guest of this tree who it is",
 	  "For the kernel's command line: lzr.vm, and as far as the VM has them lzr.ip, lzr.gw, lzr.peers,\n"
 	  "lzr.endpoint (docs/guests.md).  Of a VM with several ports the first counts.\n", command_image },

@@ -5,6 +5,7 @@
  * even when nobody answers ARP; whether they arrive is not this VM's choice.
  *
  *   LZR-FLOW from=A to=B proto=P result=allowed|denied attempts=N     each change, and when N is a power of two
+ *   LZR-ROUNDS vm=A rounds=N                                          every eighth round
  *   LZR-ARRIVED at=A from=B proto=P frames=N                          frames of that kind from B seen at A, likewise
  */
 #include <arpa/inet.h>
@@ -28,10 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TARGET_MAX 32
+#define TARGET_MAX 72           /* every port that a switch can have, gateway and more */
 #define FLOW_PORT 7007
-#define ANSWER_MS 900           /* how long a round waits for answers */
-#define PAUSE_MS 1100           /* between rounds */
+#define ROUND_MS 2000           /* from one attempt to the next; an answer counts for the round that it comes in */
+#define TCP_ROUNDS 4u           /* how many rounds a connection may take before another is tried */
+#define BEAT_ROUNDS 8u          /* how often the count of rounds is said, whatever happened */
 
 enum proto { ARP, ICMP, UDP, TCP, PROTO_COUNT };
 static const char *const proto_names[] = { "arp", "icmp", "udp", "tcp" };
@@ -46,7 +48,8 @@ struct target {
 	int last[PROTO_COUNT];          /* -1: not tried yet */
 	bool answered[PROTO_COUNT];     /* in this round */
 	unsigned arrived[PROTO_COUNT];  /* frames */
-	int tcp;                        /* connecting socket of this round, or -1 */
+	int tcp;                        /* connecting socket, or -1 */
+	unsigned tcp_round;             /* in which it was opened */
 };
 
 /* When counters are said: often at first, never too often. */
@@ -184,7 +187,12 @@ static void try_tcp(struct target *target)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = target->ip, .sin_port = htons(target->port) };
 
+	if (target->tcp >= 0 && rounds - target->tcp_round < TCP_ROUNDS)
+		return;
+	if (target->tcp >= 0)
+		close(target->tcp);
 	target->tcp = open_socket(AF_INET, SOCK_STREAM, 0);
+	target->tcp_round = rounds;
 	if (connect(target->tcp, (struct sockaddr *)&to, sizeof(to)) == 0 || errno == ECONNREFUSED)
 		target->answered[TCP] = true;
 }
@@ -248,11 +256,10 @@ static void take_tcp(struct target *target)
 	target->tcp = -1;
 }
 
-static void collect(int arp, int icmp, int udp)
+/* Takes what comes until the round is over, late answers to earlier ones as well. */
+static void collect(int arp, int icmp, int udp, int64_t end)
 {
-	int64_t end = now_ms() + ANSWER_MS;
-
-	for (int64_t left = ANSWER_MS; left > 0; left = end - now_ms()) {
+	for (int64_t left = end - now_ms(); left > 0; left = end - now_ms()) {
 		struct pollfd fds[3 + TARGET_MAX] = { { arp, POLLIN, 0 }, { icmp, POLLIN, 0 }, { udp, POLLIN, 0 } };
 		for (unsigned i = 0; i < target_count; i++)
 			fds[3 + i] = (struct pollfd){ targets[i].tcp, POLLOUT, 0 };
@@ -267,36 +274,51 @@ static void collect(int arp, int icmp, int udp)
 	}
 }
 
+static void try_target(struct target *target, int arp, int icmp, int udp)
+{
+	if (target->protos & 1u << ARP)
+		try_arp(arp, target);
+	if (target->protos & 1u << ICMP)
+		try_icmp(icmp, target);
+	if (target->protos & 1u << UDP)
+		try_udp(udp, target);
+	if (target->protos & 1u << TCP)
+		try_tcp(target);
+}
+
+/* A connection that is under way says nothing yet, unless it has used its rounds up. */
+static bool is_open_question(const struct target *target, unsigned proto)
+{
+	return proto == TCP && !target->answered[TCP] && target->tcp >= 0 &&
+	       rounds - target->tcp_round + 1 < TCP_ROUNDS && target->last[TCP] != -1;
+}
+
+static void tell(struct target *target)
+{
+	for (unsigned p = 0; p < PROTO_COUNT; p++) {
+		if (!(target->protos & 1u << p) || is_open_question(target, p) ||
+		    (target->last[p] == target->answered[p] && !is_power_of_two(rounds)))
+			continue;
+		target->last[p] = target->answered[p];
+		printf("LZR-FLOW from=%s to=%s proto=%s result=%s attempts=%u\n", self, target->name, proto_names[p],
+		       target->answered[p] ? "allowed" : "denied", rounds);
+	}
+}
+
 static void round_once(int arp, int icmp, int udp)
 {
+	const int64_t end = now_ms() + ROUND_MS;
+
 	rounds++;
 	for (unsigned i = 0; i < target_count; i++) {
-		struct target *target = &targets[i];
-		memset(target->answered, 0, sizeof(target->answered));
-		target->tcp = -1;
-		if (target->protos & 1u << ARP)
-			try_arp(arp, target);
-		if (target->protos & 1u << ICMP)
-			try_icmp(icmp, target);
-		if (target->protos & 1u << UDP)
-			try_udp(udp, target);
-		if (target->protos & 1u << TCP)
-			try_tcp(target);
+		memset(targets[i].answered, 0, sizeof(targets[i].answered));
+		try_target(&targets[i], arp, icmp, udp);
 	}
-	collect(arp, icmp, udp);
-	for (unsigned i = 0; i < target_count; i++) {
-		struct target *target = &targets[i];
-		if (target->tcp >= 0)
-			close(target->tcp);
-		for (unsigned p = 0; p < PROTO_COUNT; p++) {
-			if (!(target->protos & 1u << p) ||
-			    (target->last[p] == target->answered[p] && !is_power_of_two(rounds)))
-				continue;
-			target->last[p] = target->answered[p];
-			printf("LZR-FLOW from=%s to=%s proto=%s result=%s attempts=%u\n", self, target->name,
-			       proto_names[p], target->answered[p] ? "allowed" : "denied", rounds);
-		}
-	}
+	collect(arp, icmp, udp, end);
+	for (unsigned i = 0; i < target_count; i++)
+		tell(&targets[i]);
+	if (rounds % BEAT_ROUNDS == 0)
+		printf("LZR-ROUNDS vm=%s rounds=%u\n", self, rounds);
 }
 
 static void try_forever(void)
@@ -304,10 +326,8 @@ static void try_forever(void)
 	int arp = open_packet(ETH_P_ARP), icmp = open_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
 	int udp = open_socket(AF_INET, SOCK_DGRAM, 0);
 
-	for (;;) {
+	for (;;)
 		round_once(arp, icmp, udp);
-		poll(NULL, 0, PAUSE_MS);
-	}
 }
 
 static void note_arrival(const uint8_t *frame, size_t size)
