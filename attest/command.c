@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subcommands about sessions and results. */
 #include "command.h"
+#include "command_pick.h"
 #include "file.h"
 #include "question.h"
 #include "report.h"
-#include "result.h"
 #include "serve.h"
 #include "store.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 #define LEASE_SECONDS_DEFAULT 30u
 #define LEASE_SECONDS_MAX 86400u
 
-static bool parse_number(const char *text, uint64_t max, uint64_t *out, const char *what, struct fault *f)
+bool command_number(const char *text, uint64_t max, uint64_t *out, const char *what, struct fault *f)
 {
 	char *end;
 
@@ -32,7 +31,7 @@ int command_serve(int argc, char **argv)
 {
 	struct serve_options so = { 0 };
 	struct options o;
-	struct store store;
+	struct store store = { .lock_fd = -1 };
 	struct key key;
 	struct fault f = { 0 };
 	struct reference *reference = calloc(1, sizeof(*reference));
@@ -46,8 +45,9 @@ int command_serve(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	key_init(&key);
-	ok = (!o.lease_seconds || parse_number(o.lease_seconds, LEASE_SECONDS_MAX, &seconds, "--lease", &f)) &&
-	     store_open(&store, o.state, &f) && reference_load(o.reference, reference, &f) &&
+	ok = (!o.lease_seconds || command_number(o.lease_seconds, LEASE_SECONDS_MAX, &seconds, "--lease", &f)) &&
+	     store_open(&store, o.state, &f) && store_writable(&store, &f) &&
+	     reference_load(o.reference, reference, &f) &&
 	     key_load(&key, o.key, &f) &&
 	     (key.secret || fault_set(&f, FAULT_INPUT, o.key, "a private key", "a public one"));
 	if (ok) {
@@ -56,11 +56,13 @@ int command_serve(int argc, char **argv)
 			.allow_development_key = o.allow_development_key,
 			.lease_ns = seconds * 1000000000u,
 			.reference = reference,
+			.reference_path = o.reference,
 			.key = &key,
 			.store = &store,
 		};
 		ok = serve_session(&so, STDIN_FILENO, STDOUT_FILENO, &f);
 	}
+	store_close(&store);
 	key_free(&key);
 	free(reference);
 	return ok ? 0 : command_fail(&f);
@@ -75,25 +77,45 @@ static bool parse_nonce(const char *text, uint8_t nonce[NONCE_MAX], size_t *leng
 	return true;
 }
 
+/*
+ * The enrolled key that the bundle names; `known` false: none.  Its clock is set back: the nonce says which bundle this
+ * is, and one that was kept is older than the newest.
+ */
+static bool find_ak(const char *state, struct bytes bundle, struct ak_record *ak, bool *known, struct fault *f)
+{
+	struct store store = { .lock_fd = -1 };
+	struct fault unknown = { 0 };
+
+	*known = store_open(&store, state, &unknown) && store_load_ak(&store, verify_ak_name(bundle), ak, &unknown);
+	store_close(&store);
+	ak->clock_ms = 0;
+	ak->reset_count = ak->restart_count = 0;
+	if (*known || unknown.code == FAULT_AK_UNKNOWN)
+		return true;
+	*f = unknown;
+	return false;
+}
+
 static int check(const struct options *o, struct reference *reference, struct verify_report *report, struct fault *f)
 {
 	struct verify_request request = { .allow_development_key = o->allow_development_key };
 	struct question question;
-	struct fault unknown = { 0 };
 	uint8_t nonce[NONCE_MAX];
 	struct ak_record ak;
 	struct bytes bundle;
-	struct store store;
+	bool known;
 
 	if (!question_read(o, &question, &request, f) || !parse_nonce(o->nonce, nonce, &request.nonce.length, f) ||
-	    !store_open(&store, o->state, f) || !reference_load(o->reference, reference, f) ||
-	    !file_read(o->bundle, EVIDENCE_BUNDLE_MAX, &bundle, f))
+	    !reference_load(o->reference, reference, f) || !file_read(o->bundle, EVIDENCE_BUNDLE_MAX, &bundle, f))
 		return command_fail(f);
+	if (!find_ak(o->state, bundle, &ak, &known, f)) {
+		file_free(&bundle);
+		return command_fail(f);
+	}
 	request.nonce.data = nonce;
 	request.bundle = bundle;
 	request.reference = reference;
-	if (store_load_ak(&store, verify_ak_name(bundle), &ak, &unknown))
-		request.ak = &ak;
+	request.ak = known ? &ak : NULL;
 	verify_bundle(&request, report);
 	(o->json ? report_print_json : report_print)(stdout, report, reference);
 	question_print(o->json ? stderr : stdout, &question, report);
@@ -120,75 +142,20 @@ int command_check(int argc, char **argv)
 
 int command_result(int argc, char **argv)
 {
-	char path[STORE_PATH_MAX];
+	struct store store = { .lock_fd = -1 };
+	struct store_machine machine = { .id = 0 };
+	struct store_report r = { 0 };
 	struct fault f = { 0 };
-	struct bytes text;
 	struct options o;
-
-	if (!command_parse(argc, argv, "state! json", &o))
-		return 2;
-	snprintf(path, sizeof(path), "%s/report.%s", o.state, o.json ? "json" : "txt");
-	if (!file_read(path, 1 << 20, &text, &f))
-		return command_fail(&f);
-	fwrite(text.data, 1, text.length, stdout);
-	file_free(&text);
-	return 0;
-}
-
-static bool revoke_lease(const struct options *o, struct fault *f)
-{
-	uint8_t message[LZR_RESULT_SIZE];
-	struct lzr_result lease, revocation;
-	struct store store;
-	uint64_t serial;
-	struct key key;
 	bool ok;
 
-	if (!store_open(&store, o->state, f) || !store_set_revoked(&store, o->vm, !o->undo, f))
-		return false;
-	if (o->undo)
-		return true;
-	key_init(&key);
-	ok = key_load(&key, o->key, f) && store_load_lease(&store, o->vm, &lease, f) &&
-	     store_next_serial(&store, &serial, f);
-	if (ok) {
-		result_revocation(&lease, serial, &revocation);
-		ok = result_sign(&key, &revocation, message, f) &&
-		     store_post(&store, serial, LZR_PORT_OF_VM, message, f);
-	}
-	key_free(&key);
+	if (!command_parse(argc, argv, "state! machine json", &o))
+		return 2;
+	ok = store_open(&store, o.state, &f) && (!o.machine || pick_machine(&store, o.machine, &machine, &f)) &&
+	     store_load_report(&store, machine.id, &r, &f);
 	if (ok)
-		store_event(&store, "vm=%s revocation serial=%" PRIu64, o->vm, serial);
-	return ok;
-}
-
-int command_revoke(int argc, char **argv)
-{
-	struct fault f = { 0 };
-	struct options o;
-
-	if (!command_parse(argc, argv, "state! key! vm! undo", &o))
-		return 2;
-	return revoke_lease(&o, &f) ? 0 : command_fail(&f);
-}
-
-int command_send(int argc, char **argv)
-{
-	uint64_t port = LZR_PORT_OF_VM, serial;
-	struct fault f = { 0 };
-	struct bytes content;
-	struct store store;
-	struct options o;
-
-	if (!command_parse(argc, argv, "state! file! port", &o))
-		return 2;
-	if ((o.port && !parse_number(o.port, UINT32_MAX, &port, "--port", &f)) || !store_open(&store, o.state, &f) ||
-	    !file_read(o.file, LZR_RESULT_SIZE, &content, &f))
-		return command_fail(&f);
-	if (content.length != LZR_RESULT_SIZE)
-		fault_set_number(&f, FAULT_INPUT, o.file, LZR_RESULT_SIZE, content.length);
-	else if (store_next_serial(&store, &serial, &f))
-		store_post(&store, serial, (uint32_t)port, content.data, &f);
-	file_free(&content);
-	return f.code == FAULT_UNCHECKED ? 0 : command_fail(&f);
+		fputs(o.json ? r.json : r.text, stdout);
+	store_free_report(&r);
+	store_close(&store);
+	return ok ? 0 : command_fail(&f);
 }

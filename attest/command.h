@@ -13,6 +13,7 @@ struct options {
 		*out, *lease_seconds, *port;
 	const char *loader[OPTION_REPEAT_MAX], *hypervisor[OPTION_REPEAT_MAX], *boot_list[OPTION_REPEAT_MAX];
 	const char *signer[OPTION_REPEAT_MAX], *policy[OPTION_REPEAT_MAX];
+	const char *machine, *ek, *ek_cert, *pending, *any_of, *remove, *wait;
 	const char *manifest[OPTION_REPEAT_MAX];
 	const char *pcr[OPTION_REPEAT_MAX];
 	const char *file;
@@ -23,7 +24,16 @@ struct options {
 /* `allowed`: the option names that this subcommand takes, separated by blanks; one that it must have ends in "!". */
 bool command_parse(int argc, char **argv, const char *allowed, struct options *o);
 int command_fail(const struct fault *f);
+/* A decimal number up to `max`; `what` is the option's name. */
+bool command_number(const char *text, uint64_t max, uint64_t *out, const char *what, struct fault *f);
 
+int command_init(int argc, char **argv);
+int command_approve(int argc, char **argv);
+int command_approvals(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_events(int argc, char **argv);
+int command_bundle(int argc, char **argv);
+int command_forget(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_result(int argc, char **argv);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "enrol.h"
+#include "ekid.h"
 
 #include <string.h>
 
@@ -25,7 +26,7 @@ bool enrol_begin(const char *roots, struct bytes ek_certificate, struct bytes ek
 
 	memset(e, 0, sizeof(*e));
 	if (!public_parse(ek_area, &ek, f) || !check_ek(&ek, f) || !ekcert_check(ek_certificate, roots, &ek, f) ||
-	    !public_parse(ak_area, &ak, f) || !public_check_ak(&ak, f))
+	    !ekid_of_key(&ek, e->ak.ek, f) || !public_parse(ak_area, &ak, f) || !public_check_ak(&ak, f))
 		return false;
 	e->ak.name_length = public_name(ak_area, ak.name_alg, e->ak.name);
 	if (e->ak.name_length == 0 || ak_area.length > sizeof(e->ak.area))

@@ -17,7 +17,10 @@ struct enrolment {
 	uint8_t secret[CREDENTIAL_SECRET_SIZE];
 };
 
-/* Checks the EK's certificate and key and the AK's attributes, and makes the credential. */
+/*
+ * Checks the EK's certificate and key and the AK's attributes, and makes the credential.  That a TPM is a trusted
+ * maker's says nothing about whose it is: who enrols it wants an approval as well (store.h).
+ */
 bool enrol_begin(const char *roots, struct bytes ek_certificate, struct bytes ek_area, struct bytes ak_area,
 		 struct enrolment *e, struct credential *out, struct fault *f);
 /* One try: whatever the answer, the enrolment is no longer pending. */

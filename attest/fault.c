@@ -30,6 +30,7 @@ static const char *const names[FAULT_COUNT] = {
 	[FAULT_EK_CERTIFICATE] = "ek-certificate",
 	[FAULT_EK_KEY] = "ek-key",
 	[FAULT_CREDENTIAL] = "credential",
+	[FAULT_NOT_APPROVED] = "not-approved",
 	[FAULT_LOG_FORMAT] = "log-format",
 	[FAULT_LOG_REPLAY] = "log-replay",
 	[FAULT_LOG_GRAMMAR] = "log-grammar",

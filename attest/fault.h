@@ -33,6 +33,7 @@ enum fault_code {
 	FAULT_EK_CERTIFICATE,
 	FAULT_EK_KEY,
 	FAULT_CREDENTIAL,
+	FAULT_NOT_APPROVED,     /* a good TPM, of which no operator has said that it may enrol */
 	FAULT_LOG_FORMAT,
 	FAULT_LOG_REPLAY,
 	FAULT_LOG_GRAMMAR,

@@ -10,21 +10,38 @@
 static const char usage[] =
 	"usage: lzr-verify COMMAND OPTIONS\n"
 	"\n"
-	"  serve      --stdio --state DIR --reference FILE --key FILE [--ek-roots FILE] [--lease SECONDS]\n"
+	"  init       --state FILE\n"
+	"             makes a new state; every other command wants one that is there\n"
+	"  approve    --state FILE --ek-cert FILE | --ek DIGEST | --pending N | --any-of FILE | --remove N\n"
+	"             lets one TPM enrol, or with --any-of EVERY TPM whose EK certificate leads to one of the\n"
+	"             certificates in FILE; --remove takes an approval back\n"
+	"  approvals  --state FILE\n"
+	"             the approvals, and the TPMs that asked and wait for one\n"
+	"  serve      --stdio --state FILE --reference FILE --key FILE [--ek-roots FILE] [--lease SECONDS]\n"
 	"             [--allow-development-key]\n"
 	"             one attestor's session on standard input and output; with --ek-roots it enrols attestation\n"
-	"             keys of TPMs whose EK certificate leads to one of these roots\n"
-	"  check      --bundle FILE --nonce HEX --reference FILE --state DIR [--vm NAME]\n"
+	"             keys of approved TPMs whose EK certificate leads to one of these roots\n"
+	"  check      --bundle FILE --nonce HEX --reference FILE --state FILE [--vm NAME]\n"
 	"             [--release network|channel] [--vm-key FILE] [--allow-development-key] [--json]\n"
 	"             appraises one evidence bundle against the nonce that was sent for it; the exit status speaks\n"
 	"             of all VMs, with --vm of that one; --release channel (needs --vm): it came by that VM's own\n"
 	"             channel; --vm-key (with it): the key that it must bind\n"
-	"  result     --state DIR [--json]\n"
+	"  result     --state FILE [--machine M] [--json]\n"
 	"             the last appraisal\n"
-	"  revoke     --state DIR --key FILE --vm NAME [--undo]\n"
-	"             ends the VM's lease at once and gives no other; --undo allows leases again\n"
-	"  send       --state DIR --file RESULT [--port N]\n"
-	"             hands a signed result file to the running session as it is\n"
+	"  bundle     --state FILE [--machine M] --out FILE\n"
+	"             the evidence of the last appraisal into a new file; prints the nonce that it answers\n"
+	"  status     --state FILE [--machine M]\n"
+	"             machines and VMs, leases and revocations\n"
+	"  events     --state FILE\n"
+	"             a line for each thing that happened: time, machine, what\n"
+	"  revoke     --state FILE --key FILE --vm NAME [--machine M] [--wait SECONDS]\n"
+	"             ends the VM's lease, gives no other, and waits until the switch has said that it did\n"
+	"  revoke     --state FILE --vm NAME [--machine M] --undo\n"
+	"             allows leases again\n"
+	"  forget     --state FILE --machine M\n"
+	"             a machine and all that is known of it; its TPM may then enrol anew\n"
+	"  send       --state FILE --file RESULT [--machine M] [--port N] [--wait SECONDS]\n"
+	"             hands a signed result file to the machine's session as it is, and waits for the answer\n"
 	"  reference  --loader PE --hypervisor ELF --boot-list FILE --signer FILE --policy FILE --manifest FILE..\n"
 	"             [--pcr 'N VALUE'].. --out FILE\n"
 	"             writes reference values computed from the build's outputs; --pcr adds or replaces firmware\n"
@@ -33,12 +50,21 @@ static const char usage[] =
 	"  log        --file LOG\n"
 	"             replays a TCG event log in its SHA-384 bank\n"
 	"\n"
-	"Exit status: 0 good, 1 refused, 2 wrong usage or an unreadable file.\n";
+	"A machine is named by the first digits that status and events show.\n"
+	"Exit status: 0 good, 1 refused, 2 wrong usage or an unreadable file; revoke and send also: 3 refused by\n"
+	"the switch, 4 queued (no session, or no answer in time).\n";
 
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "init", command_init },
+	{ "approve", command_approve },
+	{ "approvals", command_approvals },
+	{ "status", command_status },
+	{ "events", command_events },
+	{ "bundle", command_bundle },
+	{ "forget", command_forget },
 	{ "serve", command_serve },
 	{ "check", command_check },
 	{ "result", command_result },
@@ -68,6 +94,13 @@ static const struct {
 	{ "lease", TEXT, offsetof(struct options, lease_seconds), 0 },
 	{ "port", TEXT, offsetof(struct options, port), 0 },
 	{ "file", TEXT, offsetof(struct options, file), 0 },
+	{ "machine", TEXT, offsetof(struct options, machine), 0 },
+	{ "ek", TEXT, offsetof(struct options, ek), 0 },
+	{ "ek-cert", TEXT, offsetof(struct options, ek_cert), 0 },
+	{ "pending", TEXT, offsetof(struct options, pending), 0 },
+	{ "any-of", TEXT, offsetof(struct options, any_of), 0 },
+	{ "remove", TEXT, offsetof(struct options, remove), 0 },
+	{ "wait", TEXT, offsetof(struct options, wait), 0 },
 	{ "loader", MANY, offsetof(struct options, loader), offsetof(struct options, loaders) },
 	{ "hypervisor", MANY, offsetof(struct options, hypervisor), offsetof(struct options, hypervisors) },
 	{ "boot-list", MANY, offsetof(struct options, boot_list), offsetof(struct options, boot_lists) },

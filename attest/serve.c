@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve.h"
 #include "report.h"
-#include "result.h"
+#include "serve_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,28 +8,15 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TICK_MS 100
 #define NONCE_LIFE_SECONDS 120
-#define PATIENCE_SECONDS 120
 #define FRAMES_MAX 16u          /* from the attestor for each good evidence, and one for each result */
+#define IN_FLIGHT_MAX 64u       /* results that wait for the switch's answer */
+#define NEW_EVIDENCE_SECONDS 5  /* for a nonce that a revocation can name */
 
-struct server {
-	const struct serve_options *o;
-	int out;
-	struct enrolment enrolment;
-	bool known;                     /* the attestor named an enrolled AK, or enrolled one */
-	uint8_t nonce[NONCE_MIN];
-	time_t nonce_until;             /* 0: none outstanding */
-	bool proven;                    /* good evidence came in this session */
-	time_t until;                   /* when the next good evidence must have come */
-	unsigned int frames_left;
-	struct verify_report report;
-};
-
-static time_t now_seconds(void)
+time_t serve_now(void)
 {
 	struct timespec t;
 
@@ -38,93 +24,38 @@ static time_t now_seconds(void)
 	return t.tv_sec;
 }
 
-static void expect_evidence(struct server *s, uint64_t seconds)
+unsigned int serve_patience(const struct server *s)
 {
-	const unsigned int patience = s->o->patience_seconds;
+	return s->o->patience_seconds ? s->o->patience_seconds : SERVE_PATIENCE_SECONDS;
+}
 
-	s->until = now_seconds() + (time_t)(seconds + (patience ? patience : PATIENCE_SECONDS));
+void serve_expect_evidence(struct server *s, uint64_t seconds)
+{
+	s->until = serve_now() + (time_t)(seconds + serve_patience(s));
 	s->frames_left = FRAMES_MAX;
 }
 
-static bool refuse_peer(struct server *s, const struct fault *why)
+bool serve_refuse(struct server *s, const struct fault *why)
 {
 	char text[600];
 	struct fault ignored = { 0 };
 
 	fault_print(why, text, sizeof(text));
-	store_event(s->o->store, "refused %s", text);
+	store_event(s->o->store, s->machine, &ignored, "refused %s", text);
 	session_send(s->out, SESSION_REFUSED, (struct bytes){ (const uint8_t *)text, strlen(text) }, &ignored);
 	return false;
 }
 
-static bool challenge(struct server *s, struct fault *f)
+bool serve_challenge(struct server *s, struct fault *f)
 {
 	uint8_t payload[128];
 	const struct bytes nonce = { s->nonce, sizeof(s->nonce) };
 	size_t n;
 
-	s->known = true;
 	random_fill(s->nonce, sizeof(s->nonce));
-	s->nonce_until = now_seconds() + NONCE_LIFE_SECONDS;
+	s->nonce_until = serve_now() + NONCE_LIFE_SECONDS;
 	n = session_put_strings(payload, sizeof(payload), &nonce, 1);
 	return session_send(s->out, SESSION_CHALLENGE, (struct bytes){ payload, n }, f);
-}
-
-static bool on_hello(struct server *s, struct bytes payload, struct fault *f)
-{
-	const size_t max[] = { TPM_NAME_MAX };
-	struct fault unknown = { 0 };
-	struct ak_record ak;
-	struct bytes name;
-
-	if (!session_get_strings(payload, &name, max, 1, f))
-		return false;
-	if (store_load_ak(s->o->store, name, &ak, &unknown))
-		return challenge(s, f);
-	if (unknown.code != FAULT_AK_UNKNOWN || !s->o->roots) {
-		*f = unknown;
-		return refuse_peer(s, f);
-	}
-	return session_send(s->out, SESSION_ENROL, (struct bytes){ NULL, 0 }, f);
-}
-
-static bool on_endorsement(struct server *s, struct bytes payload, struct fault *f)
-{
-	const size_t max[] = { EKCERT_MAX, TPM_PUBLIC_MAX, TPM_PUBLIC_MAX };
-	struct bytes part[3];
-	struct credential credential;
-	uint8_t out[CREDENTIAL_BLOB_MAX + CREDENTIAL_SEED_MAX + 16];
-	size_t n;
-
-	if (!s->o->roots)
-		return fault_set(f, FAULT_PROTOCOL, "session", "no endorsement in a session that does not enrol",
-				 "one");
-	if (!session_get_strings(payload, part, max, 3, f))
-		return false;
-	if (!enrol_begin(s->o->roots, part[0], part[1], part[2], &s->enrolment, &credential, f))
-		return refuse_peer(s, f);
-	n = session_put_strings(out, sizeof(out),
-				(struct bytes[]){ { credential.blob, credential.blob_length },
-						  { credential.seed, credential.seed_length } },
-				2);
-	return session_send(s->out, SESSION_CREDENTIAL, (struct bytes){ out, n }, f);
-}
-
-static bool on_activated(struct server *s, struct bytes payload, struct fault *f)
-{
-	const size_t max[] = { CREDENTIAL_SECRET_SIZE };
-	char hex[2 * TPM_NAME_MAX + 1];
-	struct bytes secret;
-
-	if (!session_get_strings(payload, &secret, max, 1, f))
-		return false;
-	if (!enrol_finish(&s->enrolment, secret, f))
-		return refuse_peer(s, f);
-	if (!store_save_ak(s->o->store, &s->enrolment.ak, f))
-		return false;
-	hex_encode(hex, s->enrolment.ak.name, s->enrolment.ak.name_length);
-	store_event(s->o->store, "enrolled ak=%s", hex);
-	return challenge(s, f);
 }
 
 static bool send_result(struct server *s, uint32_t port, const uint8_t result[LZR_RESULT_SIZE], struct fault *f)
@@ -138,126 +69,54 @@ static bool send_result(struct server *s, uint32_t port, const uint8_t result[LZ
 	return session_send(s->out, SESSION_RESULT, (struct bytes){ payload, n }, f);
 }
 
-/* A lease for a VM whose evidence is good, if its port takes one. */
-static bool answer_vm(struct server *s, const struct vm_report *vm, struct fault *f)
-{
-	const struct store *store = s->o->store;
-	const struct evidence *e = &vm->evidence;
-	uint8_t signed_result[LZR_RESULT_SIZE];
-	struct lzr_result lease;
-	uint64_t serial;
-	char text[600];
+/* --- what the switch says ----------------------------------------------------------------------------------------- */
 
-	if (vm->fault.code != FAULT_GOOD) {
-		fault_print(&vm->fault, text, sizeof(text));
-		store_event(store, "vm=%s refused %s", vm->name, text);
-		return true;
-	}
-	if (!e->has_port || e->port.state == LZR_PORT_INFRASTRUCTURE ||
-	    bytes_all(e->port.nonce, LZR_PORT_NONCE_SIZE, 0)) {
-		store_event(store, "vm=%s good no-lease", e->name);
-		return true;
-	}
-	if (store_is_revoked(store, e->name)) {
-		store_event(store, "vm=%s good revoked", e->name);
-		return true;
-	}
-	if (!store_next_serial(store, &serial, f))
+/* A revocation that names an old nonce or instance closed nothing: the next evidence has what another must name. */
+static void want_evidence(struct server *s, const struct store_message *m)
+{
+	if (m->kind == STORE_MESSAGE_REVOCATION && m->port_state != LZR_PORT_BLOCKED &&
+	    (m->status == LZR_CTL_WRONG_NONCE || m->status == LZR_CTL_WRONG_INSTANCE) && !s->evidence_until)
+		s->evidence_until = serve_now() + NEW_EVIDENCE_SECONDS;
+}
+
+/* In a transaction. */
+static bool record_status(struct server *s, const uint64_t n[5], struct fault *f)
+{
+	struct store_message m;
+	bool found;
+
+	if (!store_answer(s->o->store, n[0], (uint32_t)n[2], (uint32_t)n[3], &m, &found, f))
 		return false;
-	result_lease(e, s->o->lease_ns, serial, &lease);
-	if (!result_sign(s->o->key, &lease, signed_result, f) || !store_save_lease(store, &lease, f))
-		return false;
-	store_event(store, "vm=%s good lease serial=%" PRIu64 " port=%u", e->name, serial, e->port.number);
-	return send_result(s, e->port.number, signed_result, f);
+	if (found)
+		want_evidence(s, &m);
+	return store_event(s->o->store, s->machine, f,
+			   "switch serial=%" PRIu64 " vm=%" PRIu64 " status=%s port=%s lease-ms=%" PRIu64 "%s", n[0],
+			   n[1], report_control_status(n[2]), report_port_state(n[3]), n[4] / 1000000,
+			   !found ? " (nothing waits for it)"
+				  : m.kind == STORE_MESSAGE_LEASE && m.status == LZR_CTL_DURATION
+					    ? " (--lease is longer than the policy's lease-max)" : "");
 }
 
-/* The bundle with the nonce that it answers, so that it can be checked again, by `lzr-verify check` or by others. */
-static void save_bundle(struct server *s, struct bytes bundle)
-{
-	struct fault ignored = { 0 };
-	char nonce[2 * NONCE_MIN + 1];
-
-	hex_encode(nonce, s->nonce, sizeof(s->nonce));
-	store_write(s->o->store, "bundle", bundle, &ignored);
-	store_write(s->o->store, "nonce", (struct bytes){ (const uint8_t *)nonce, strlen(nonce) }, &ignored);
-}
-
-static void save_report(struct server *s)
-{
-	struct fault ignored = { 0 };
-	char *text = NULL;
-	size_t length;
-
-	for (int json = 0; json <= 1; json++) {
-		FILE *out = open_memstream(&text, &length);
-
-		if (!out)
-			return;
-		(json ? report_print_json : report_print)(out, &s->report, s->o->reference);
-		fclose(out);
-		store_write(s->o->store, json ? "report.json" : "report.txt",
-			    (struct bytes){ (const uint8_t *)text, length }, &ignored);
-		free(text);
-	}
-}
-
-static bool on_evidence(struct server *s, struct bytes bundle, struct fault *f)
-{
-	struct fault unknown = { 0 };
-	struct ak_record ak;
-	const bool known = store_load_ak(s->o->store, verify_ak_name(bundle), &ak, &unknown);
-	const struct verify_request request = {
-		.bundle = bundle,
-		.nonce = { s->nonce, sizeof(s->nonce) },
-		.release = RELEASE_NETWORK,
-		.reference = s->o->reference,
-		.ak = known ? &ak : NULL,
-		.allow_development_key = s->o->allow_development_key,
-	};
-	bool good;
-
-	if (s->nonce_until < now_seconds())
-		return fault_set(f, FAULT_PROTOCOL, "session", "evidence for an outstanding nonce",
-				 "none is outstanding");
-	s->nonce_until = 0;
-	good = verify_bundle(&request, &s->report);
-	save_bundle(s, bundle);
-	save_report(s);
-	if (!good) {
-		*f = s->report.platform;
-		return refuse_peer(s, f);
-	}
-	ak.clock_ms = s->report.quote.clock_ms;
-	ak.reset_count = s->report.quote.reset_count;
-	ak.restart_count = s->report.quote.restart_count;
-	if (!store_save_ak(s->o->store, &ak, f))
-		return false;
-	s->proven = true;
-	expect_evidence(s, s->o->lease_ns / 1000000000u);
-	for (size_t i = 0; i < s->report.vm_count; i++)
-		if (!answer_vm(s, &s->report.vm[i], f))
-			return false;
-	return true;
-}
-
-/* What the switch said about a result, by way of the attestor: for the operator's eyes only. */
+/* The word of an attestor that has proved itself, about a result that this session sent. */
 static bool on_status(struct server *s, struct bytes payload, struct fault *f)
 {
 	uint64_t n[5];
 
 	if (!session_get_numbers(payload, n, 5, f))
 		return false;
-	store_event(s->o->store, "switch serial=%" PRIu64 " vm=%" PRIu64 " status=%s port=%s lease-ms=%" PRIu64, n[0],
-		    n[1], report_control_status(n[2]), report_port_state(n[3]), n[4] / 1000000);
-	return true;
+	if (n[2] > UINT32_MAX || n[3] > UINT32_MAX)
+		return fault_set(f, FAULT_PROTOCOL, "status", "numbers of 32 bits", "more");
+	return store_begin(s->o->store, f) && store_end(s->o->store, record_status(s, n, f), f);
 }
+
+/* --- frames ------------------------------------------------------------------------------------------------------- */
 
 /* Before the AK is known there is nothing to renew. */
 static bool on_renew(struct server *s, struct bytes payload, struct fault *f)
 {
 	if (payload.length)
 		return fault_set_number(f, FAULT_PROTOCOL, "length of a renewal", 0, payload.length);
-	return !s->known || challenge(s, f);
+	return !s->machine || s->closing.code != FAULT_UNCHECKED || serve_challenge(s, f);
 }
 
 static bool on_frame(struct server *s, uint16_t type, struct bytes payload, struct fault *f)
@@ -266,13 +125,13 @@ static bool on_frame(struct server *s, uint16_t type, struct bytes payload, stru
 		return fault_set(f, FAULT_PROTOCOL, "session", "fewer frames for one evidence", "one more");
 	switch (type) {
 	case SESSION_HELLO:
-		return on_hello(s, payload, f);
+		return serve_hello(s, payload, f);
 	case SESSION_ENDORSEMENT:
-		return on_endorsement(s, payload, f);
+		return serve_endorsement(s, payload, f);
 	case SESSION_ACTIVATED:
-		return on_activated(s, payload, f);
+		return serve_activated(s, payload, f);
 	case SESSION_EVIDENCE:
-		return on_evidence(s, payload, f);
+		return serve_evidence(s, payload, f);
 	case SESSION_STATUS:
 		return on_status(s, payload, f);
 	case SESSION_RENEW:
@@ -280,21 +139,6 @@ static bool on_frame(struct server *s, uint16_t type, struct bytes payload, stru
 	default:
 		return fault_set_number(f, FAULT_PROTOCOL, "session, frame type", SESSION_HELLO, type);
 	}
-}
-
-/* Operators' messages are for an attestor that has proved itself, not for whoever dials first. */
-static bool send_outbox(struct server *s, struct fault *f)
-{
-	uint8_t message[STORE_MESSAGE_SIZE];
-	char name[STORE_MESSAGE_NAME];
-
-	while (s->proven && store_oldest(s->o->store, name, message)) {
-		uint32_t port = message[0] | message[1] << 8 | message[2] << 16 | (uint32_t)message[3] << 24;
-
-		if (!send_result(s, port, message + 4, f) || !store_sent(s->o->store, name, f))
-			return false;
-	}
-	return true;
 }
 
 static bool take_frames(struct server *s, struct session_input *input, struct fault *f)
@@ -311,15 +155,76 @@ static bool take_frames(struct server *s, struct session_input *input, struct fa
 	return state != SESSION_BAD;
 }
 
+/* --- messages ----------------------------------------------------------------------------------------------------- */
+
+/* How many wait for the switch's word; it comes in time. */
+static bool count_unanswered(struct server *s, struct fault *f)
+{
+	const unsigned int before = s->unanswered;
+
+	if (!store_unanswered(s->o->store, &s->unanswered, f))
+		return false;
+	if (s->unanswered == 0 || s->unanswered < before || before == 0)
+		s->answer_until = serve_now() + (time_t)serve_patience(s);
+	return s->unanswered == 0 || serve_now() < s->answer_until ||
+	       fault_set(f, FAULT_PROTOCOL, "session", "the switch's answers in time", "none");
+}
+
+/*
+ * What waits for this machine, its own leases and operators' messages, goes to an attestor that has proved itself, not
+ * to whoever dials first; so many at once, that one who does not answer does not get them all.
+ */
+static bool send_waiting(struct server *s, struct fault *f)
+{
+	struct store_message m;
+	bool current, found = true;
+
+	if (!s->proven)
+		return true;
+	if (!store_session_current(s->o->store, s->machine, &current, f))
+		return false;
+	if (!current)
+		return fault_set(f, FAULT_PROTOCOL, "session", "the machine's newest session",
+				 "another proved itself, or the machine was forgotten");
+	while (found) {
+		if (!count_unanswered(s, f))
+			return false;
+		if (s->unanswered >= IN_FLIGHT_MAX)
+			return true;
+		if (!store_take_message(s->o->store, s->machine, &m, &found, f) ||
+		    (found && !send_result(s, m.port, m.result, f)))
+			return false;
+	}
+	return true;
+}
+
+/* What happens by the clock. */
+static bool tick(struct server *s, struct fault *f)
+{
+	const time_t now = serve_now();
+
+	if (now >= s->until)
+		return fault_set(f, FAULT_PROTOCOL, "session", "good evidence in time", "none");
+	if (s->evidence_until && now >= s->evidence_until)
+		return fault_set(f, FAULT_PROTOCOL, "session", "new evidence for a revocation that named an old nonce",
+				 "none: a new session brings it");
+	if (s->o->reference_path && now != s->looked && !serve_watch(s, f))
+		return false;
+	if (!send_waiting(s, f))
+		return false;
+	if (s->closing.code == FAULT_UNCHECKED || s->unanswered)
+		return true;
+	*f = s->closing;
+	return serve_refuse(s, f);
+}
+
 static bool run(struct server *s, struct session_input *input, int in, struct fault *f)
 {
 	for (;;) {
 		struct pollfd p = { .fd = in, .events = POLLIN };
 		ssize_t n;
 
-		if (now_seconds() >= s->until)
-			return fault_set(f, FAULT_PROTOCOL, "session", "good evidence in time", "none");
-		if (!send_outbox(s, f))
+		if (!tick(s, f))
 			return false;
 		if (poll(&p, 1, TICK_MS) <= 0)
 			continue;
@@ -343,6 +248,23 @@ static bool never_block(int fd, struct fault *f)
 	       fault_set(f, FAULT_INPUT, "session", "an open file", strerror(errno));
 }
 
+static bool serve(struct server *s, struct session_input *input, int in, struct fault *f)
+{
+	struct store *store = s->o->store;
+	struct fault ignored = { 0 };
+	bool ok;
+
+	if (!store_session_begin(store, f))
+		return false;
+	ok = store_event(store, 0, f, "session begins");
+	serve_expect_evidence(s, 0);
+	ok = ok && never_block(in, f) && never_block(s->out, f) && run(s, input, in, f);
+	store_event(store, s->machine, &ignored, "session ends%s%s", ok ? "" : ": ", ok ? "" : fault_name(f->code));
+	if (!store_session_end(store, &ignored))
+		fprintf(stderr, "lzr-verify: %s: %s\n", store->path, ignored.found);
+	return ok;
+}
+
 bool serve_session(const struct serve_options *options, int in, int out, struct fault *f)
 {
 	struct session_input input = { .size = SESSION_PAYLOAD_MAX + sizeof(struct session_header) };
@@ -353,10 +275,10 @@ bool serve_session(const struct serve_options *options, int in, int out, struct 
 	if (s && input.data) {
 		s->o = options;
 		s->out = out;
-		store_event(options->store, "session begins");
-		expect_evidence(s, 0);
-		ok = never_block(in, f) && never_block(out, f) && run(s, &input, in, f);
-		store_event(options->store, "session ends%s%s", ok ? "" : ": ", ok ? "" : fault_name(f->code));
+		s->reference = options->reference;
+		ok = serve(s, &input, in, f);
+		free(s->last);
+		free(s->read);
 	} else {
 		fault_set(f, FAULT_INPUT, "session", "memory", "none");
 	}

@@ -1,278 +1,199 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store.h"
-#include "file.h"
+#include "store_schema.h"
+#include "store_sql.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdarg.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define RECORD_MAX 8192u
+#define MAKE_ONE "a state (lzr-verify init --state FILE makes a new one)"
 
-static void path_of(const struct store *s, const char *part, const char *name, char out[STORE_PATH_MAX])
+/* SQLite gives some names another meaning ("file:..", ":memory:"): none of them begins with a dot or a slash. */
+static bool keep_path(const char *path, char out[4096], struct fault *f)
 {
-	snprintf(out, STORE_PATH_MAX, "%s/%s%s%s", s->directory, part, name ? "/" : "", name ? name : "");
+	const int n = snprintf(out, 4096, "%s%s", path[0] == '/' || !strchr(path, ':') ? "" : "./", path);
+
+	return (path[0] && n > 0 && n < 4000) ||
+	       fault_set(f, FAULT_INPUT, "--state", "a path", path[0] ? "too long" : "nothing");
 }
 
-/* A VM's name as a file name: letters, digits, '-', '_', '.', not first '.'. */
-static bool name_is_plain(const char *name)
+static bool set_up(sqlite3 *db)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-	size_t n = strnlen(name, LZR_NAME_MAX);
+	char text[64];
 
-	return n > 0 && n < LZR_NAME_MAX && name[0] != '.' && strspn(name, plain) == n;
+	if (sqlite3_exec(db, "PRAGMA synchronous = EXTRA", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(db, store_schema, NULL, NULL, NULL) != SQLITE_OK)
+		return false;
+	snprintf(text, sizeof(text), "PRAGMA application_id = %d", STORE_APPLICATION);
+	if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
+		return false;
+	snprintf(text, sizeof(text), "PRAGMA user_version = %d", STORE_FORMAT);
+	return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK &&
+	       sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 }
 
-bool store_open(struct store *s, const char *directory, struct fault *f)
+static bool sync_folder(const char *path)
 {
-	static const char *const parts[] = { "", "aks", "leases", "revoked", "outbox" };
-	char path[STORE_PATH_MAX];
+	char folder[4096];
+	char *slash;
+	int fd;
+	bool ok;
 
-	if (strlen(directory) > STORE_PATH_MAX - 200)
-		return fault_set(f, FAULT_INPUT, "state directory", "a shorter path", "too long");
-	s->directory = directory;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		path_of(s, parts[i], NULL, path);
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
-			return fault_set(f, FAULT_INPUT, path, "a directory that can be made", strerror(errno));
-	}
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ok = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Made under another name and then linked: what bears the name is whole, and nothing that bore it is replaced. */
+bool store_init(const char *path, struct fault *f)
+{
+	char whole[4096], temporary[4096 + 32];
+	sqlite3 *db = NULL;
+	struct stat st;
+	int fd;
+	bool ok;
+
+	if (!keep_path(path, whole, f))
+		return false;
+	if (lstat(whole, &st) == 0)
+		return fault_set(f, FAULT_INPUT, path, "a path where nothing is yet",
+				 S_ISDIR(st.st_mode) ? "a folder" : "something is there; it was not touched");
+	snprintf(temporary, sizeof(temporary), "%s.%ld.new", whole, (long)getpid());
+	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fault_set(f, FAULT_INPUT, path, "a path where a file can be made", strerror(errno));
+	close(fd);
+	ok = sqlite3_open_v2(temporary, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK && set_up(db);
+	if (!ok)
+		fault_set(f, FAULT_INPUT, path, "a path where a state can be written",
+			  db ? sqlite3_errmsg(db) : "no memory");
+	sqlite3_close(db);
+	if (ok && link(temporary, whole) != 0)
+		ok = fault_set(f, FAULT_INPUT, path, "a path where nothing is yet", strerror(errno));
+	unlink(temporary);
+	return ok && (sync_folder(whole) || fault_set(f, FAULT_INPUT, path, "a folder on a disk", strerror(errno)));
+}
+
+/* What is there, before SQLite looks at it: its words for these are poor. */
+static bool look(struct store *s, struct fault *f)
+{
+	const struct passwd *owner;
+	struct stat st;
+
+	if (stat(s->path, &st) != 0)
+		return fault_set(f, FAULT_INPUT, s->path, MAKE_ONE, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return fault_set(f, FAULT_INPUT, s->path, MAKE_ONE,
+				 "a folder: if it is the state of an earlier version, make a new one, approve the "
+				 "TPMs and let the machines enrol again");
+	if (!S_ISREG(st.st_mode))
+		return fault_set(f, FAULT_INPUT, s->path, MAKE_ONE, "no regular file");
+	s->lock_fd = open(s->path, O_RDWR | O_CLOEXEC);
+	if (s->lock_fd < 0)
+		s->lock_fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	if (s->lock_fd >= 0)
+		return true;
+	if (errno != EACCES)
+		return fault_set(f, FAULT_INPUT, s->path, "a state that can be read", strerror(errno));
+	owner = getpwuid(st.st_uid);
+	return fault_set_text(f, FAULT_INPUT, s->path, "a state that can be read",
+			      "Permission denied: it belongs to user %s", owner ? owner->pw_name : "?");
+}
+
+static bool check_format(struct store *s, struct fault *f)
+{
+	struct fault why = { 0 };
+	int64_t application = 0, version = 0;
+	char said[16] = "";
+	struct sql q;
+
+	if (!sql_number(s, &why, &application, 0, "PRAGMA application_id", "") ||
+	    !sql_number(s, &why, &version, 0, "PRAGMA user_version", ""))
+		return fault_set(f, FAULT_INPUT, s->path, MAKE_ONE, why.found);
+	if (application != STORE_APPLICATION)
+		return fault_set(f, FAULT_INPUT, s->path, MAKE_ONE, "no verifier's state");
+	if (version != STORE_FORMAT)
+		return fault_set_text(f, FAULT_INPUT, s->path, "a state of format 1",
+				      "format %lld: use the lzr-verify that made it, or make a new one",
+				      (long long)version);
+	sql_open(&q, s, &why, "PRAGMA quick_check(1)", "");
+	if (sql_row(&q))
+		snprintf(said, sizeof(said), "%.15s", (const char *)sqlite3_column_text(q.statement, 0));
+	if (!sql_close(&q) || strcmp(said, "ok") != 0)
+		return fault_set(f, FAULT_INPUT, s->path, "a whole state", "it is damaged: take the last good copy");
 	return true;
 }
 
-bool store_save_ak(const struct store *s, const struct ak_record *ak, struct fault *f)
+bool store_open(struct store *s, const char *path, struct fault *f)
 {
-	char name[2 * TPM_NAME_MAX + 1], area[2 * TPM_PUBLIC_MAX + 1], ek[2 * SHA384_SIZE + 1];
-	char path[STORE_PATH_MAX], text[RECORD_MAX];
-
-	hex_encode(name, ak->name, ak->name_length);
-	hex_encode(area, ak->area, ak->area_length);
-	hex_encode(ek, ak->ek_certificate, sizeof(ak->ek_certificate));
-	snprintf(text, sizeof(text), "lazaret-ak 1\nname %s\npublic %s\nek-certificate %s\nclock %" PRIu64 " %u %u\n",
-		 name, area, ek, ak->clock_ms, ak->reset_count, ak->restart_count);
-	path_of(s, "aks", name, path);
-	return file_write(path, (struct bytes){ (const uint8_t *)text, strlen(text) }, f);
-}
-
-/* Reads exactly what store_save_ak writes. */
-static bool parse_ak(char *text, struct ak_record *ak)
-{
-	char name[2 * TPM_NAME_MAX + 1], area[2 * TPM_PUBLIC_MAX + 1], ek[2 * SHA384_SIZE + 1];
-	int end = -1;
-
-	memset(ak, 0, sizeof(*ak));
-	if (sscanf(text,
-		   "lazaret-ak 1\nname %100[0-9a-f]\npublic %1200[0-9a-f]\nek-certificate %96[0-9a-f]\nclock %" SCNu64
-		   " %" SCNu32 " %" SCNu32 "\n%n",
-		   name, area, ek, &ak->clock_ms, &ak->reset_count, &ak->restart_count, &end) != 6 ||
-	    end < 0 || text[end])
+	memset(s, 0, sizeof(*s));
+	s->lock_fd = -1;
+	if (!keep_path(path, s->path, f) || !look(s, f))
 		return false;
-	ak->name_length = strlen(name) / 2;
-	ak->area_length = strlen(area) / 2;
-	return hex_decode(ak->name, ak->name_length, name) && hex_decode(ak->area, ak->area_length, area) &&
-	       hex_decode(ak->ek_certificate, SHA384_SIZE, ek);
-}
-
-bool store_load_ak(const struct store *s, struct bytes name, struct ak_record *out, struct fault *f)
-{
-	char hex[2 * TPM_NAME_MAX + 1], path[STORE_PATH_MAX], text[RECORD_MAX + 1];
-	struct bytes content;
-	bool ok;
-
-	if (name.length == 0 || name.length > TPM_NAME_MAX)
-		return fault_set(f, FAULT_AK_UNKNOWN, "attestation key", "a Name", "none");
-	hex_encode(hex, name.data, name.length);
-	path_of(s, "aks", hex, path);
-	if (access(path, F_OK) != 0)
-		return fault_set(f, FAULT_AK_UNKNOWN, "attestation key", "an enrolled one", hex);
-	if (!file_read(path, RECORD_MAX, &content, f))
+	if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return fault_set(f, FAULT_INPUT, s->path, "a state that can be read",
+				 s->db ? sqlite3_errmsg(s->db) : "no memory");
+	sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (!check_format(s, f))
 		return false;
-	memcpy(text, content.data, content.length);
-	text[content.length] = 0;
-	file_free(&content);
-	ok = parse_ak(text, out) && bytes_equal(name, (struct bytes){ out->name, out->name_length });
-	return ok || fault_set(f, FAULT_INPUT, path, "an AK record of version 1", "something else");
+	s->writable = sqlite3_db_readonly(s->db, "main") == 0;
+	return sql_run(s, f, "PRAGMA foreign_keys = ON", "") && sql_run(s, f, "PRAGMA trusted_schema = OFF", "") &&
+	       sql_run(s, f, "PRAGMA synchronous = EXTRA", "");
 }
 
-/* The number in the file; 0 where there is no file yet. */
-static bool read_serial(const char *path, uint64_t *serial, struct fault *f)
+bool store_writable(struct store *s, struct fault *f)
 {
-	char text[24] = "", *end = text;
-	struct bytes content;
+	return s->writable || fault_set(f, FAULT_INPUT, s->path, "a state that can be written", "it can only be read");
+}
 
-	*serial = 0;
-	if (access(path, F_OK) != 0 && errno == ENOENT)
+void store_close(struct store *s)
+{
+	sqlite3_close(s->db);
+	s->db = NULL;
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+	s->lock_fd = -1;
+	s->session = 0;
+}
+
+bool store_begin(struct store *s, struct fault *f)
+{
+	return store_writable(s, f) && sql_run(s, f, "BEGIN IMMEDIATE", "");
+}
+
+bool store_end(struct store *s, bool good, struct fault *f)
+{
+	struct fault ignored = { 0 };
+
+	if (good && sql_run(s, f, "COMMIT", ""))
 		return true;
-	if (!file_read(path, sizeof(text) - 1, &content, f))
+	if (!sqlite3_get_autocommit(s->db))
+		sql_run(s, &ignored, "ROLLBACK", "");
+	return false;
+}
+
+bool store_next_serial(struct store *s, uint64_t *serial, struct fault *f)
+{
+	int64_t last = 0;
+
+	if (!sql_number(s, f, &last, -1, "SELECT last FROM serial WHERE one = 1", ""))
 		return false;
-	memcpy(text, content.data, content.length);
-	file_free(&content);
-	errno = 0;
-	if (text[0] >= '0' && text[0] <= '9')
-		*serial = strtoull(text, &end, 10);
-	return (end > text && errno == 0 && *serial < UINT64_MAX && strcmp(end, "\n") == 0) ||
-	       fault_set(f, FAULT_INPUT, path, "one decimal number", "something else");
-}
-
-bool store_next_serial(const struct store *s, uint64_t *serial, struct fault *f)
-{
-	char path[STORE_PATH_MAX], text[32];
-	bool ok;
-	int lock;
-
-	path_of(s, "serial.lock", NULL, path);
-	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (lock < 0 || flock(lock, LOCK_EX) != 0) {
-		fault_set(f, FAULT_INPUT, path, "a file that can be locked", strerror(errno));
-		if (lock >= 0)
-			close(lock);
-		return false;
-	}
-	path_of(s, "serial", NULL, path);
-	ok = read_serial(path, serial, f);
-	if (ok) {
-		snprintf(text, sizeof(text), "%" PRIu64 "\n", ++*serial);
-		ok = file_write(path, (struct bytes){ (const uint8_t *)text, strlen(text) }, f);
-	}
-	close(lock);
-	return ok;
-}
-
-bool store_save_lease(const struct store *s, const struct lzr_result *lease, struct fault *f)
-{
-	char path[STORE_PATH_MAX];
-
-	if (!name_is_plain(lease->name))
-		return fault_set(f, FAULT_INPUT, "VM name", "letters, digits, '-', '_', '.'", lease->name);
-	path_of(s, "leases", lease->name, path);
-	return file_write(path, (struct bytes){ (const uint8_t *)lease, sizeof(*lease) }, f);
-}
-
-bool store_load_lease(const struct store *s, const char *vm, struct lzr_result *out, struct fault *f)
-{
-	char path[STORE_PATH_MAX];
-	struct bytes content;
-	bool ok;
-
-	if (!name_is_plain(vm))
-		return fault_set(f, FAULT_INPUT, "VM name", "letters, digits, '-', '_', '.'", vm);
-	path_of(s, "leases", vm, path);
-	if (!file_read(path, sizeof(*out), &content, f))
-		return false;
-	ok = content.length == sizeof(*out) || fault_set_number(f, FAULT_INPUT, path, sizeof(*out), content.length);
-	if (ok)
-		memcpy(out, content.data, sizeof(*out));
-	file_free(&content);
-	return ok;
-}
-
-bool store_is_revoked(const struct store *s, const char *vm)
-{
-	char path[STORE_PATH_MAX];
-
-	path_of(s, "revoked", vm, path);
-	return !name_is_plain(vm) || access(path, F_OK) == 0;
-}
-
-bool store_set_revoked(const struct store *s, const char *vm, bool revoked, struct fault *f)
-{
-	char path[STORE_PATH_MAX];
-
-	if (!name_is_plain(vm))
-		return fault_set(f, FAULT_INPUT, "VM name", "letters, digits, '-', '_', '.'", vm);
-	path_of(s, "revoked", vm, path);
-	if (revoked)
-		return file_write(path, (struct bytes){ NULL, 0 }, f);
-	return unlink(path) == 0 || errno == ENOENT ||
-	       fault_set(f, FAULT_INPUT, path, "a file to remove", strerror(errno));
-}
-
-bool store_post(const struct store *s, uint64_t serial, uint32_t port, const uint8_t result[LZR_RESULT_SIZE],
-		struct fault *f)
-{
-	uint8_t message[STORE_MESSAGE_SIZE];
-	char path[STORE_PATH_MAX], name[32];
-
-	memcpy(message, &port, 4);
-	memcpy(message + 4, result, LZR_RESULT_SIZE);
-	snprintf(name, sizeof(name), "%020" PRIu64, serial);
-	path_of(s, "outbox", name, path);
-	return file_write(path, (struct bytes){ message, sizeof(message) }, f);
-}
-
-bool store_sent(const struct store *s, const char *name, struct fault *f)
-{
-	char path[STORE_PATH_MAX];
-
-	path_of(s, "outbox", name, path);
-	return unlink(path) == 0 || errno == ENOENT ||
-	       fault_set(f, FAULT_INPUT, path, "a message to remove", strerror(errno));
-}
-
-bool store_oldest(const struct store *s, char name[STORE_MESSAGE_NAME], uint8_t message[STORE_MESSAGE_SIZE])
-{
-	char path[STORE_PATH_MAX];
-	struct fault f = { 0 };
-	struct bytes content;
-	struct dirent *entry;
-	bool ok = false;
-	DIR *d;
-
-	path_of(s, "outbox", NULL, path);
-	d = opendir(path);
-	if (!d)
-		return false;
-	name[0] = 0;
-	while ((entry = readdir(d)) != NULL)
-		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
-		    strlen(entry->d_name) < STORE_MESSAGE_NAME && (!name[0] || strcmp(entry->d_name, name) < 0))
-			snprintf(name, STORE_MESSAGE_NAME, "%.31s", entry->d_name);
-	closedir(d);
-	if (!name[0])
-		return false;
-	path_of(s, "outbox", name, path);
-	if (file_read(path, STORE_MESSAGE_SIZE, &content, &f)) {
-		ok = content.length == STORE_MESSAGE_SIZE;
-		if (ok)
-			memcpy(message, content.data, STORE_MESSAGE_SIZE);
-		file_free(&content);
-	}
-	if (!ok)
-		unlink(path);           /* no message: it must not stand before the others */
-	return ok;
-}
-
-bool store_write(const struct store *s, const char *name, struct bytes content, struct fault *f)
-{
-	char path[STORE_PATH_MAX];
-
-	path_of(s, name, NULL, path);
-	return file_write(path, content, f);
-}
-
-void store_event(const struct store *s, const char *format, ...)
-{
-	char path[STORE_PATH_MAX];
-	struct timespec now;
-	FILE *file;
-	va_list ap;
-
-	path_of(s, "events", NULL, path);
-	file = fopen(path, "a");
-	if (!file)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	fprintf(file, "%lld.%03ld ", (long long)now.tv_sec, now.tv_nsec / 1000000);
-	va_start(ap, format);
-	vfprintf(file, format, ap);
-	va_end(ap);
-	fputc('\n', file);
-	fclose(file);
+	if (last < 0 || last == INT64_MAX)
+		return store_fault(s, f, "no number for the next result");
+	*serial = (uint64_t)last + 1;
+	return sql_run(s, f, "UPDATE serial SET last = ? WHERE one = 1", "u", *serial);
 }

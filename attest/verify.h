@@ -22,7 +22,8 @@ struct ak_record {
 	size_t name_length;
 	uint8_t area[TPM_PUBLIC_MAX];           /* TPMT_PUBLIC */
 	size_t area_length;
-	uint8_t ek_certificate[SHA384_SIZE];    /* its digest */
+	uint8_t ek[SHA384_SIZE];                /* digest of the EK's SubjectPublicKeyInfo (ekid.h) */
+	uint8_t ek_certificate[SHA384_SIZE];    /* digest of the certificate that came with it */
 	uint64_t clock_ms;                      /* of the newest good quote; a quote must not go back behind it */
 	uint32_t reset_count, restart_count;
 };

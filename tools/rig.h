@@ -85,6 +85,8 @@ const char *rig_pcap(struct rig *rig, unsigned uplink);
  * message.
  */
 const char *rig_tpm_maker(void);
+/* The certificate of the endorsement key that those TPMs enrol with, for a verifier's approval.  NULL as above. */
+const char *rig_tpm_ek_certificate(void);
 
 /* Writes that maker's certificates, root first, to `path` (PEM): the roots of a verifier.  False after a message. */
 bool rig_tpm_roots(const char *path);

@@ -44,15 +44,18 @@ static bool manufacture(const char *dir)
 	static const char setup[] =
 		"create_certs_tool=/usr/bin/swtpm_localca\ncreate_certs_tool_config=@/localca.conf\n"
 		"create_certs_tool_options=/etc/swtpm-localca.options\nactive_pcr_banks=sha256,sha384\n";
-	char ca[600], state[600], conf[600], local_conf[600], output[2048];
+	char ca[600], state[600], ek[600], conf[600], local_conf[600], output[2048];
 	char *make[] = { "swtpm_setup", "--tpm2", "--tpmstate", state, "--config", conf, "--create-ek-cert",
-			 "--create-platform-cert", "--pcr-banks", "sha256,sha384", "--overwrite", NULL };
+			 "--create-platform-cert", "--pcr-banks", "sha256,sha384", "--overwrite",
+			 "--write-ek-cert-files", ek, NULL };
 
 	snprintf(ca, sizeof(ca), "%s/ca", dir);
 	snprintf(state, sizeof(state), "%s/state", dir);
+	snprintf(ek, sizeof(ek), "%s/ek", dir);
 	snprintf(conf, sizeof(conf), "%s/setup.conf", dir);
 	snprintf(local_conf, sizeof(local_conf), "%s/localca.conf", dir);
 	if ((mkdir(ca, 0755) && errno != EEXIST) || (mkdir(state, 0755) && errno != EEXIST) ||
+	    (mkdir(ek, 0755) && errno != EEXIST) ||
 	    !write_text(local_conf, localca, dir) || !write_text(conf, setup, dir)) {
 		fprintf(stderr, "rig: %s: %s\n", dir, strerror(errno));
 		return false;
@@ -80,7 +83,7 @@ const char *rig_tpm_maker(void)
 		fprintf(stderr, "rig: %s: %s\n", dir, strerror(errno));
 		return NULL;
 	}
-	snprintf(done, sizeof(done), "%s/made", dir);
+	snprintf(done, sizeof(done), "%s/made-2", dir);  /* the first kind kept no EK certificates */
 	good = access(done, R_OK) == 0 || (manufacture(dir) && write_text(done, "", ""));
 	close(lock);
 	return good ? dir : NULL;
@@ -116,6 +119,17 @@ bool rig_tpm_roots(const char *path)
 	}
 	ok = append(file, maker, "ca/swtpm-localca-rootca-cert.pem") && append(file, maker, "ca/issuercert.pem");
 	return fclose(file) == 0 && ok;
+}
+
+const char *rig_tpm_ek_certificate(void)
+{
+	static char path[600];
+	const char *maker = rig_tpm_maker();
+
+	if (!maker)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/ek/ek-secp384r1.crt", maker);
+	return path;
 }
 
 bool rig_tpm_start(struct rig *rig)

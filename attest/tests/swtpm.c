@@ -49,7 +49,7 @@ static bool set_up(struct swtpm *t)
 			  "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = @/localca.conf\n"
 			  "create_certs_tool_options = @/localca.options\n") &&
 	       run("swtpm_setup --tpm2 --tpmstate %s --config %s/setup.conf --createek --create-ek-cert"
-		   " --pcr-banks sha256,sha384 --overwrite >%s/setup.log 2>&1",
+		   " --pcr-banks sha256,sha384 --overwrite --write-ek-cert-files %s >%s/setup.log 2>&1",
 		   t->directory) &&
 	       run("cat %s/swtpm-localca-rootca-cert.pem %s/issuercert.pem >%s/roots.pem", t->directory);
 }

@@ -1,92 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The attestor's and the verifier's sides together, with a real (software) TPM between them. */
+/* Enrolment and evidence, with a real (software) TPM between the two sides. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <arpa/inet.h>
-#include <poll.h>
 
 #include <cmocka.h>
 
-#include "fake.h"
-#include "swtpm.h"
-#include "../dial.h"
+#include "swtpm_world.h"
+#include "../ekid.h"
 #include "../enrol.h"
 #include "../file.h"
-#include "../ports.h"
-#include "../result.h"
-#include "../serve.h"
 
 #include <tss2/tss2_mu.h>
-
-struct world {
-	struct swtpm swtpm;
-	struct agent agent;
-	struct ak_record ak;
-	struct key verifier;
-};
-
-static struct world *world;
-
-static void extend_all(void)
-{
-	ESYS_CONTEXT *esys;
-
-	assert_int_equal(Esys_Initialize(&esys, world->swtpm.tcti, NULL), TSS2_RC_SUCCESS);
-	for (size_t i = 0; i < fake_machine->event_count; i++) {
-		const struct fixture_event *e = &fake_machine->event[i];
-		TPML_DIGEST_VALUES digests = { .count = 1, .digests = { { .hashAlg = TPM2_ALG_SHA384 } } };
-
-		memcpy(digests.digests[0].digest.sha384, e->sha384, 48);
-		assert_int_equal(Esys_PCR_Extend(esys, ESYS_TR_PCR0 + e->pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-						 ESYS_TR_NONE, &digests),
-				 TSS2_RC_SUCCESS);
-	}
-	Esys_Finalize(&esys);
-}
-
-static int setup(void **state)
-{
-	struct fault f = { 0 };
-	char text[700];
-
-	(void)state;
-	world = calloc(1, sizeof(*world));
-	fake_machine = fixture_new(1);
-	if (!swtpm_start(&world->swtpm))
-		return -1;
-	extend_all();
-	key_init(&world->verifier);
-	if (!key_generate(&world->verifier, &f) || !agent_open(&world->agent, world->swtpm.tcti, &f)) {
-		fault_print(&f, text, sizeof(text));
-		fprintf(stderr, "%s\n", text);
-		return -1;
-	}
-	fake_verifier_key = &world->verifier;
-	fake_switch_start();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tpm_close(&world->agent.tpm);
-	key_free(&world->agent.key);
-	file_free(&world->agent.log);
-	file_free(&world->agent.policy);
-	file_free(&world->agent.signer);
-	swtpm_stop(&world->swtpm);
-	key_free(&world->verifier);
-	fixture_free(fake_machine);
-	free(world);
-	return 0;
-}
 
 static struct bytes ak_area(void)
 {
@@ -370,118 +299,34 @@ static void audit_by_label(void **state)
 	assert_int_equal(a->vm_audit[VM_RED].lost, 140 - 128 - 3 + 5 + 1);
 }
 
-static int listen_loopback(uint16_t *port)
+/* Below the maker's certificate, or below its root: any TPM of theirs, once somebody has said so. */
+static void any_of_a_maker(void **state)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	*port = ntohs(address.sin_port);
-	return fd;
-}
-
-static pid_t start_verifier(int listening, const struct dial *d, const struct store *store, const char *roots)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		const struct serve_options o = { .roots = roots,
-						 .lease_ns = 30000000000u,
-						 .reference = &fake_machine->reference,
-						 .key = &world->verifier,
-						 .store = store };
-		struct fault f = { 0 };
-		int fd;
-
-		if (d->fd >= 0)
-			close(d->fd);
-		fd = accept(listening, NULL, NULL);
-
-		_exit(serve_session(&o, fd, fd, &f) ? 0 : 1);
-	}
-	return pid;
-}
-
-/* The attestor's loop with a clock of its own: a second passes in four steps. */
-static void pump(struct dial *d, struct ports *p, uint64_t *now, int seconds, bool (*done)(void))
-{
-	for (int i = 0; i < 4 * seconds && !done(); i++) {
-		*now += DIAL_SECOND_MS / 4;
-		dial_tick(d, *now);
-		ports_refresh(p);
-		struct pollfd fd = { .fd = d->fd, .events = dial_events(d, *now) };
-
-		if (fd.events && poll(&fd, 1, 100) == 1)
-			dial_ready(d, &world->agent, *now);
-	}
-}
-
-static bool admitted(void)
-{
-	return fake_port[VM_RED].state == LZR_PORT_ADMITTED && fake_port[VM_BLUE].state == LZR_PORT_ADMITTED;
-}
-
-static bool red_blocked(void) { return fake_port[VM_RED].state == LZR_PORT_BLOCKED; }
-static bool never(void) { return false; }
-
-static const struct dial *dialled;
-static bool hung_up(void) { return dialled->since_ms && dialled->fd < 0; }
-
-/* From the first call to admission, with enrolment on the way; then a revocation. */
-static void whole_session(void **state)
-{
-	struct ports p = { .agent = &world->agent };
-	struct lzr_result lease, revocation;
-	uint8_t message[LZR_RESULT_SIZE];
-	char path[128], endpoint[32];
+	struct tpm_endorsement e;
 	struct fault f = { 0 };
-	struct store store;
-	struct dial d;
-	uint64_t now = DIAL_SECOND_MS;
-	uint16_t port;
-	int listening = listen_loopback(&port), status;
-	pid_t pid;
+	char path[128];
+	struct bytes der;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/state", world->swtpm.directory);
-	assert_true(store_open(&store, path, &f));
-	snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%u", port);
-	assert_true(dial_init(&d, endpoint, &f));
-	d.owner = &p;
-	d.before_evidence = ports_draw_nonces;
-	d.deliver = ports_deliver;
-	fake_switch_start();
+	assert_true(tpm_endorsement(&world->agent.tpm, &e, &f));
+	const struct bytes cert = { e.certificate, e.certificate_length };
+	static const char *const anchors[] = { "issuercert", "swtpm-localca-rootca-cert" };
 
-	/* A verifier that does not enrol refuses an AK that it does not know. */
-	pid = start_verifier(listening, &d, &store, NULL);
-	dialled = &d;
-	pump(&d, &p, &now, 100, hung_up);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_not_equal(status, 0);
-	assert_int_equal(fake_port[VM_RED].state, LZR_PORT_QUARANTINED);
+	for (size_t i = 0; i < 2; i++) {
+		char command[512];
 
-	pid = start_verifier(listening, &d, &store, world->swtpm.roots);
-	now += 100000;
-	pump(&d, &p, &now, 100, admitted);
-	assert_true(admitted());
-	d.renew_second = UINT64_MAX;    /* the last lease's nonce stays what the revocation below names */
-	pump(&d, &p, &now, 6, never);
-	assert_int_equal(fake_port[VM_VISITOR].state, LZR_PORT_QUARANTINED);
-	assert_int_equal(fake_port[3].state, LZR_PORT_INFRASTRUCTURE);
-
-	assert_true(store_load_lease(&store, "red", &lease, &f));
-	assert_int_equal(lease.vm, VM_RED);
-	result_revocation(&lease, 99, &revocation);
-	assert_true(result_sign(&world->verifier, &revocation, message, &f));
-	assert_true(store_post(&store, 99, LZR_PORT_OF_VM, message, &f));
-	pump(&d, &p, &now, 50, red_blocked);
-	assert_true(red_blocked());
-	assert_int_equal(fake_port[VM_BLUE].state, LZR_PORT_ADMITTED);
-	dial_free(&d);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	close(listening);
+		snprintf(command, sizeof(command), "openssl x509 -in %s/%s.pem -outform DER -out %s/anchor.der",
+			 world->swtpm.directory, anchors[i], world->swtpm.directory);
+		assert_int_equal(system(command), 0);
+		snprintf(path, sizeof(path), "%s/anchor.der", world->swtpm.directory);
+		assert_true(file_read(path, 1 << 16, &der, &f));
+		assert_true(ekid_leads_to(cert, world->swtpm.roots, der));
+		file_free(&der);
+	}
+	snprintf(path, sizeof(path), "%s/ek-rsa2048.crt", world->swtpm.directory);      /* a leaf, and another's */
+	assert_true(file_read(path, 1 << 16, &der, &f));
+	assert_false(ekid_leads_to(cert, world->swtpm.roots, der));
+	file_free(&der);
 }
 
 int main(void)
@@ -490,9 +335,9 @@ int main(void)
 		cmocka_unit_test(enrolment),		cmocka_unit_test(enrolment_by_rsa),
 		cmocka_unit_test(enrolment_refused),	cmocka_unit_test(evidence_for_the_network),
 		cmocka_unit_test(quote_by_openssl),	cmocka_unit_test(evidence_for_a_channel),
-		cmocka_unit_test(audit_by_label),	cmocka_unit_test(whole_session),
+		cmocka_unit_test(audit_by_label),	cmocka_unit_test(any_of_a_maker),
 	};
 
 	alarm(100);
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

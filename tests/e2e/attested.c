@@ -43,40 +43,71 @@ static bool side_by_side;
 
 /* --- the verifier's side -------------------------------------------------------------------------------------- */
 
-char *attested_state(const struct attested *a, const char *name, size_t *length)
+static void add_event(void *context, int64_t at_ms, const char *who, const char *text)
 {
-	char path[256], *data = calloc(1, (1 << 20) + 1);
-	FILE *f;
+	(void)at_ms;
+	fprintf(context, "%s %s\n", who, text);
+}
 
-	snprintf(path, sizeof(path), "%s/verifier/%s", a->dir, name);
-	f = fopen(path, "rb");
-	if (f && data) {
-		*length = fread(data, 1, 1 << 20, f);
-		fclose(f);
-		return data;
+/* What the verifier has recorded so far, a line for each event; NULL before it has a state. */
+static char *attested_events(const struct attested *a)
+{
+	struct fault f = { 0 };
+	struct store store;
+	char path[256], *text = NULL;
+	size_t length;
+	int64_t last;
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/" ATTESTED_STATE, a->dir);
+	if (!store_open(&store, path, &f)) {
+		store_close(&store);
+		return NULL;
 	}
-	if (f)
-		fclose(f);
-	free(data);
-	return NULL;
+	out = open_memstream(&text, &length);
+	assert_non_null(out);
+	assert_true(store_each_event(&store, 0, add_event, out, &last, &f));
+	assert_int_equal(fclose(out), 0);
+	store_close(&store);
+	return text;
+}
+
+bool attested_report(const struct attested *a, struct store_report *out)
+{
+	struct fault f = { 0 };
+	struct store store;
+	char path[256];
+	bool found;
+
+	snprintf(path, sizeof(path), "%s/" ATTESTED_STATE, a->dir);
+	found = store_open(&store, path, &f) && store_load_report(&store, 0, out, &f);
+	store_close(&store);
+	return found;
+}
+
+/* As an operator gets at it: the bundle into a file, the nonce on standard output. */
+static void export_bundle(const struct attested *a, char bundle[256], char nonce[256])
+{
+	char state[256];
+	char *export[] = { "build/bin/lzr-verify", "bundle", "--state", state, "--out", bundle, NULL };
+
+	snprintf(bundle, 256, "%s/bundle", a->dir);
+	snprintf(state, sizeof(state), "%s/" ATTESTED_STATE, a->dir);
+	unlink(bundle);
+	if (!run_program(export, 30, nonce, 256))
+		fail_msg("%s", nonce);
+	nonce[strcspn(nonce, "\n")] = 0;
 }
 
 bool attested_check(const struct attested *a, const char *reference, char *output, size_t capacity)
 {
-	char bundle[256], state[256], *nonce;
-	char *check[] = { "build/bin/lzr-verify", "check", "--bundle", bundle, "--nonce", NULL, "--reference",
+	char bundle[256], state[256], nonce[256];
+	char *check[] = { "build/bin/lzr-verify", "check", "--bundle", bundle, "--nonce", nonce, "--reference",
 			  (char *)reference, "--state", state, "--allow-development-key", NULL };
-	size_t length;
-	bool good;
 
-	snprintf(bundle, sizeof(bundle), "%s/verifier/bundle", a->dir);
-	snprintf(state, sizeof(state), "%s/verifier", a->dir);
-	nonce = attested_state(a, "nonce", &length);
-	assert_non_null(nonce);
-	check[5] = nonce;
-	good = run_program(check, 30, output, capacity);
-	free(nonce);
-	return good;
+	snprintf(state, sizeof(state), "%s/" ATTESTED_STATE, a->dir);
+	export_bundle(a, bundle, nonce);
+	return run_program(check, 30, output, capacity);
 }
 
 /* The reference values with register 4 as it was found, so that what else differs is named. */
@@ -98,6 +129,21 @@ static void accept_register_4(const char *path, const char *events)
 	assert_int_equal(fclose(out), 0);
 }
 
+/* A new state in which the rig's TPM may enrol. */
+static bool make_state(const struct attested *a)
+{
+	char state[256], output[1024];
+	char *init[] = { "build/bin/lzr-verify", "init", "--state", state, NULL };
+	char *approve[] = { "build/bin/lzr-verify", "approve", "--state", state, "--ek-cert",
+			    (char *)rig_tpm_ek_certificate(), NULL };
+
+	snprintf(state, sizeof(state), "%s/" ATTESTED_STATE, a->dir);
+	if (run_program(init, 30, output, sizeof(output)) && run_program(approve, 30, output, sizeof(output)))
+		return true;
+	fprintf(stderr, "%s", output);
+	return false;
+}
+
 static bool write_serve(const struct attested *a, char *forward, size_t size)
 {
 	char path[768];
@@ -111,7 +157,7 @@ static bool write_serve(const struct attested *a, char *forward, size_t size)
 	if (!f)
 		return false;
 	fprintf(f, "#!/bin/sh\n"
-		"exec build/bin/lzr-verify serve --stdio --state %s/verifier --reference " ATTESTED_REFERENCE
+		"exec build/bin/lzr-verify serve --stdio --state %s/" ATTESTED_STATE " --reference " ATTESTED_REFERENCE
 		" --key keys/verifier.pem --ek-roots %s/roots.pem --allow-development-key 2>>%s/verifier.log\n",
 		a->dir, a->dir, a->dir);
 	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/serve", a->dir);
@@ -160,7 +206,7 @@ static bool start(size_t i)
 		return false;
 	if ((!trials[i].text || trials[i].text[0]) && !change_pe(&v, &trials[i]))
 		return false;
-	if (!rig_tpm_maker() || !write_serve(a, forward, sizeof(forward)))
+	if (!rig_tpm_maker() || !make_state(a) || !write_serve(a, forward, sizeof(forward)))
 		return false;
 	config.guestfwd[RIG_RESTRICTED][0] = forward;
 	a->rig = rig_start(&config);
@@ -170,14 +216,14 @@ static bool start(size_t i)
 /* Waits until the verifier has appraised a bundle. */
 static char *wait_for_verdict(const struct attested *a)
 {
-	size_t length;
-
 	for (unsigned i = 0; i < SECONDS * 5; i++) {
-		char *report = attested_state(a, "report.txt", &length), *events = NULL;
+		struct store_report report;
+		char *events = NULL;
 
-		if (report)
-			events = attested_state(a, "events", &length);
-		free(report);
+		if (attested_report(a, &report)) {
+			store_free_report(&report);
+			events = attested_events(a);
+		}
 		if (events && (strstr(events, "session ends:") || strstr(events, "vm=attestor ")))
 			return events;
 		free(events);

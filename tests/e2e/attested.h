@@ -7,16 +7,18 @@
 #include <stddef.h>
 
 #include "rig.h"
+#include "store.h"
 
 #define ATTESTED_REFERENCE "build/tests/attested.reference"
+#define ATTESTED_STATE "verifier.db"    /* in the machine's directory */
 
 struct attested {
-	char dir[160];                  /* of the machine; DIR/verifier is the verifier's state */
+	char dir[160];                  /* of the machine */
 	struct rig *rig;
 };
 
-/* A file of the verifier's state; NULL if it is not there.  The caller frees it. */
-char *attested_state(const struct attested *a, const char *name, size_t *length);
+/* The last appraisal with its evidence; false if there is none yet.  Release with store_free_report. */
+bool attested_report(const struct attested *a, struct store_report *out);
 /* Runs `lzr-verify check` on the kept bundle; its exit status good or not, and what it printed. */
 bool attested_check(const struct attested *a, const char *reference, char *output, size_t capacity);
 

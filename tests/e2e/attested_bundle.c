@@ -40,7 +40,7 @@ static void expect(const struct damaged *d, const uint8_t *data, size_t length, 
 	assert_non_null(f);
 	assert_int_equal(fwrite(data, 1, length, f), length);
 	assert_int_equal(fclose(f), 0);
-	snprintf(state, sizeof(state), "%s/verifier", d->a->dir);
+	snprintf(state, sizeof(state), "%s/" ATTESTED_STATE, d->a->dir);
 	snprintf(refused, sizeof(refused), "REFUSED (%s", reason);
 	if (run_program(check, 30, output, sizeof(output)) || !strstr(output, refused))
 		fail_msg("expected \"%s\", found:\n%s", refused, output);
@@ -96,16 +96,18 @@ void bundle_damaged(const struct attested *a)
 	struct damaged d = { .a = a };
 	static struct bundle b;
 	struct fault f = { 0 };
-	size_t length, nonce_length;
-	char *data = attested_state(a, "bundle", &length), *nonce = attested_state(a, "nonce", &nonce_length);
+	struct store_report report;
+	size_t length;
 	uint8_t *bytes = malloc(BUNDLE_MAX);
 
-	assert_true(data && nonce && bytes && length < BUNDLE_MAX && nonce_length < sizeof(d.nonce));
-	memcpy(bytes, data, length);
+	assert_true(attested_report(a, &report));
+	length = report.bundle.length;
+	assert_true(bytes && length > 0 && length < BUNDLE_MAX && report.nonce_length <= NONCE_MAX);
+	memcpy(bytes, report.bundle.data, length);
 	bytes[length] = 0;
 	assert_true(bundle_decode((struct bytes){ bytes, length }, &b, &f));
 	snprintf(d.path, sizeof(d.path), "%s/damaged", a->dir);
-	strcpy(d.nonce, nonce);
+	hex_encode(d.nonce, report.nonce, report.nonce_length);
 	flip_parts(&d, bytes, length, &b);
 	for (size_t cut = 1; cut < length; cut += length / 16)
 		expect(&d, bytes, length - cut, "format)");
@@ -114,6 +116,5 @@ void bundle_damaged(const struct attested *a)
 	d.nonce[0] = d.nonce[0] == '0' ? '1' : '0';
 	expect(&d, bytes, length, "quote-extra-data)");
 	free(bytes);
-	free(nonce);
-	free(data);
+	store_free_report(&report);
 }

@@ -31,16 +31,13 @@ static const char *put(const struct attested *a, const char *name, const void *d
 	return path;
 }
 
-/* The bundle's parts point into memory that the caller frees. */
-static char *open_bundle(const struct attested *a, struct bundle *b)
+/* The bundle's parts point into the report, which the caller frees. */
+static void open_bundle(const struct attested *a, struct store_report *report, struct bundle *b)
 {
 	struct fault f = { 0 };
-	size_t length;
-	char *data = attested_state(a, "bundle", &length);
 
-	assert_non_null(data);
-	assert_true(bundle_decode((struct bytes){ (const uint8_t *)data, length }, b, &f));
-	return data;
+	assert_true(attested_report(a, report));
+	assert_true(bundle_decode(report->bundle, b, &f));
 }
 
 /* INTEGER of a signature in DER (X.690, "Encoding of an integer value"); returns its length. */
@@ -87,9 +84,10 @@ static void write_key(const struct attested *a, const struct bundle *b, char tss
 	struct ak_record ak;
 	struct store store;
 
-	snprintf(directory, sizeof(directory), "%s/verifier", a->dir);
+	snprintf(directory, sizeof(directory), "%s/" ATTESTED_STATE, a->dir);
 	assert_true(store_open(&store, directory, &f));
 	assert_true(store_load_ak(&store, b->ak_name, &ak, &f));
+	store_close(&store);
 	area[0] = (uint8_t)(ak.area_length >> 8);
 	area[1] = (uint8_t)ak.area_length;
 	memcpy(area + 2, ak.area, ak.area_length);
@@ -113,12 +111,14 @@ void eyes_on_signature(const struct attested *a)
 	char tss[256], pem[256], der[256], quote[256], raw[256], changed[256], output[4096];
 	char *check[] = { "tpm2_checkquote", "-u", tss, "-m", quote, "-s", raw, "-g", "sha384", "-q", NULL, NULL };
 	static struct bundle b;
-	char *data = open_bundle(a, &b), extra[2 * SHA384_SIZE + 1];
+	char extra[2 * SHA384_SIZE + 1];
+	struct store_report report;
 	uint8_t signature[128], copy[EVIDENCE_QUOTE_MAX];
 	struct fault f = { 0 };
 	const char *hash;
 	struct quote q;
 
+	open_bundle(a, &report, &b);
 	write_key(a, &b, tss, pem);
 	put(a, "quote.der", signature, der_signature(signature, b.signature, &hash), der);
 	put(a, "quote.sig", b.signature.data, b.signature.length, raw);
@@ -136,7 +136,7 @@ void eyes_on_signature(const struct attested *a)
 		fail_msg("tpm2_checkquote: %s", output);
 	extra[0] = extra[0] == '0' ? '1' : '0';
 	assert_false(run_program(check, 30, output, sizeof(output)));
-	free(data);
+	store_free_report(&report);
 }
 
 /* "  N  : 0x..." under "  sha384:" of what tpm2_eventlog prints. */
@@ -160,11 +160,13 @@ void eyes_on_log(const struct attested *a)
 {
 	static char output[4 << 20];
 	static struct bundle b;
-	char path[256], *data = open_bundle(a, &b), digest[512];
+	char path[256], digest[512];
+	struct store_report report;
 	char *eventlog[] = { "tpm2_eventlog", path, NULL };
 	char *sum[] = { "openssl", "dgst", "-sha384", "-r", path, NULL };
 	uint8_t pcrs[EVIDENCE_PCR_COUNT][SHA384_SIZE], expected[SHA384_SIZE];
 
+	open_bundle(a, &report, &b);
 	put(a, "log", b.log.data, b.log.length, path);
 	if (!run_program(eventlog, 60, output, sizeof(output)))
 		fail_msg("tpm2_eventlog: %.2000s", output);
@@ -178,5 +180,5 @@ void eyes_on_log(const struct attested *a)
 	digest[2 * SHA384_SIZE] = 0;
 	assert_true(hex_decode(expected, SHA384_SIZE, digest));
 	assert_non_null(memmem(b.quote.data, b.quote.length, expected, SHA384_SIZE));
-	free(data);
+	store_free_report(&report);
 }

@@ -66,11 +66,27 @@ static bool write_serve(char *forward, size_t size)
 	if (!f)
 		return false;
 	fprintf(f, "#!/bin/sh\necho $$ >%spid\n"
-		"exec build/bin/lzr-verify serve --stdio --state %sverifier --reference %sreference"
+		"exec build/bin/lzr-verify serve --stdio --state %s" EXAMPLE_STATE " --reference %sreference"
 		" --key keys/verifier.pem --ek-roots %sroots.pem --lease 300 --allow-development-key"
 		" 2>>%sverifier.log\n", dir, dir, dir, dir, dir);
 	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%sserve", dir);
 	return fclose(f) == 0 && chmod(example_path("serve"), 0755) == 0;
+}
+
+/* A new state in which the rig's TPM may enrol; one that is there from an earlier boot stays. */
+static bool make_state(void)
+{
+	char state[256], output[1024];
+	char *init[] = { "build/bin/lzr-verify", "init", "--state", state, NULL };
+	char *approve[] = { "build/bin/lzr-verify", "approve", "--state", state, "--ek-cert",
+			    (char *)rig_tpm_ek_certificate(), NULL };
+
+	snprintf(state, sizeof(state), "%s", example_path(EXAMPLE_STATE));
+	if (access(state, F_OK) == 0 || (run_program(init, 30, output, sizeof(output)) &&
+					 run_program(approve, 30, output, sizeof(output))))
+		return true;
+	fprintf(stderr, "%s", output);
+	return false;
 }
 
 bool example_prepare(const char *name)
@@ -89,7 +105,7 @@ int example_start(const char *esp, unsigned seconds)
 	char dir[128], forward[1024];
 
 	snprintf(dir, sizeof(dir), "build/run/example_%s", example);
-	if (!write_serve(forward, sizeof(forward)))
+	if (!make_state() || !write_serve(forward, sizeof(forward)))
 		return -1;
 	config.dir = dir;
 	config.guestfwd[RIG_RESTRICTED][0] = forward;
@@ -106,20 +122,22 @@ int example_boot(const char *name, unsigned seconds, const char *without)
 	return example_prepare(name) && example_reference("reference", without) ? example_start(esp, seconds) : -1;
 }
 
-const char *example_state(const char *file)
+bool example_verify(char *const arguments[], unsigned seconds, char *output, size_t capacity)
+{
+	char *argv[16] = { "build/bin/lzr-verify", arguments[0], "--state", (char *)example_path(EXAMPLE_STATE) };
+
+	for (size_t i = 1; arguments[i] && i < 11; i++)
+		argv[3 + i] = arguments[i];
+	return run_program(argv, seconds, output, capacity);
+}
+
+const char *example_events(void)
 {
 	static char text[FILE_MAX];
-	char path[280];
-	size_t n = 0;
-	FILE *f;
+	char *events[] = { "events", NULL };
 
-	snprintf(path, sizeof(path), "%sverifier/%s", example_path(""), file);
-	f = fopen(path, "r");
-	if (f) {
-		n = fread(text, 1, sizeof(text) - 1, f);
-		fclose(f);
-	}
-	text[n] = 0;
+	if (!example_verify(events, 60, text, sizeof(text)))
+		text[0] = 0;
 	return text;
 }
 
@@ -137,15 +155,18 @@ void example_new_session(void)
 
 bool example_check(const char *reference, char *output, size_t capacity)
 {
-	char bundle[256], state[256], values[256], nonce[256];
-	char *check[] = { "build/bin/lzr-verify", "check", "--bundle", bundle, "--nonce", nonce, "--reference", values,
-			  "--state", state, "--allow-development-key", NULL };
+	char bundle[256], values[256], nonce[256];
+	char *export[] = { "bundle", "--out", bundle, NULL };
+	char *check[] = { "check", "--bundle", bundle, "--nonce", nonce, "--reference", values,
+			  "--allow-development-key", NULL };
 
-	snprintf(bundle, sizeof(bundle), "%s", example_path("verifier/bundle"));
-	snprintf(state, sizeof(state), "%s", example_path("verifier"));
+	snprintf(bundle, sizeof(bundle), "%s", example_path("bundle"));
 	snprintf(values, sizeof(values), "%s", example_path(reference));
-	snprintf(nonce, sizeof(nonce), "%.200s", example_state("nonce"));
-	return run_program(check, 30, output, capacity);
+	unlink(bundle);
+	if (!example_verify(export, 30, nonce, sizeof(nonce)))
+		fail_msg("%s", nonce);
+	nonce[strcspn(nonce, "\n")] = 0;
+	return example_verify(check, 30, output, capacity);
 }
 
 unsigned example_frames(unsigned first, unsigned last, unsigned *before)

@@ -22,9 +22,12 @@ extern const char *example_forward[2];
 const char *example_path(const char *file);
 /* Writes the example's reference values to DIR/FILE without the line of image `without` (NULL: whole). */
 bool example_reference(const char *file, const char *without);
-/* A text of the verifier's state; "" if it is not there yet.  Valid until the next call. */
-const char *example_state(const char *file);
-/* Ends the verifier's session: the attestor dials again, and the verifier reads its reference values anew. */
+#define EXAMPLE_STATE "verifier.db"     /* in DIR */
+/* lzr-verify COMMAND --state STATE and the other arguments, NULL at the end; true when it exits with 0. */
+bool example_verify(char *const arguments[], unsigned seconds, char *output, size_t capacity);
+/* What the verifier recorded; "" if there is nothing yet.  Valid until the next call. */
+const char *example_events(void);
+/* Ends the verifier's session: the attestor dials again. */
 void example_new_session(void);
 /* Judges the kept bundle again with DIR/REFERENCE; good or not, and what lzr-verify printed. */
 bool example_check(const char *reference, char *output, size_t capacity);

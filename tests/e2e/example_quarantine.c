@@ -32,11 +32,11 @@ static int boot(void **state)
 static void wait_for_event(const char *text)
 {
 	for (unsigned i = 0; i < SECONDS && rig_running(machine); i++) {
-		if (strstr(example_state("events"), text))
+		if (strstr(example_events(), text))
 			return;
 		sleep(1);
 	}
-	machine_fail(machine, "the verifier has no \"%s\":\n%s", text, example_state("events"));
+	machine_fail(machine, "the verifier has no \"%s\":\n%s", text, example_events());
 }
 
 /* The last of the inspector's counts: all that it heard of the visitor, and the most in a second. */
@@ -55,7 +55,7 @@ static void an_unknown_image_is_refused(void **state)
 	(void)state;
 	wait_for_event("vm=inspector good lease");
 	wait_for_event("vm=visitor refused reference-missing");
-	assert_null(strstr(example_state("events"), "vm=visitor good"));
+	assert_null(strstr(example_events(), "vm=visitor good"));
 }
 
 static void the_inspector_is_reached_and_looks(void **state)

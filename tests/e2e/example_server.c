@@ -64,7 +64,7 @@ static void the_verifier_says_yes_to_all(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < SECONDS && rig_running(machine); i++) {
-		events = example_state("events");
+		events = example_events();
 		if (services_with(events, LEASE, 1) == SERVICES)
 			break;
 		sleep(1);

@@ -86,7 +86,7 @@ static void it_never_had_a_lease_and_is_not_on_the_wire(void **state)
 
 	(void)state;
 	snprintf(line, sizeof(line), "vm=service-%02u good", CHANGED);
-	assert_null(strstr(example_state("events"), line));
+	assert_null(strstr(example_events(), line));
 	assert_int_equal(example_frames(CHANGED_ADDRESS, CHANGED_ADDRESS, NULL), 0);
 	assert_true(example_frames(FIRST_ADDRESS, FIRST_ADDRESS + SERVICES - 1, NULL) >= SERVICES - 1);
 	snprintf(line, sizeof(line), "SERVICE 10.0.3.%u reached", CHANGED_ADDRESS);

@@ -39,6 +39,6 @@ flipped_linux.sources := tests/e2e/flipped_linux.c tests/e2e/refuse.c
 flipped_linux.needs := $(O)/tests/esp/refused_linux.img
 attested.sources := $(addprefix tests/e2e/,attested.c attested_eyes.c attested_bundle.c refuse.c)
 attested.cflags := -Iattest
-attested.libs := $(addprefix $(O)/host/attest/,$(addsuffix .o,$(ATTEST_LIB) store)) $(ATTEST_LIBS)
+attested.libs := $(addprefix $(O)/host/attest/,$(addsuffix .o,$(ATTEST_LIB) $(ATTEST_STORE))) $(ATTEST_LIBS)
 attested.needs := $(O)/tests/esp/attested.img $(O)/tests/attested.reference $(O)/bin/lzr-verify \
-	$(addprefix $(O)/host/attest/,$(addsuffix .o,$(ATTEST_LIB) store))
+	$(addprefix $(O)/host/attest/,$(addsuffix .o,$(ATTEST_LIB) $(ATTEST_STORE)))

@@ -31,7 +31,8 @@ struct story story;
 struct store store;
 struct rig *rig;
 
-static struct watch console, events;
+static struct watch console;
+static int64_t events_seen;             /* of the verifier's record */
 static struct table_time times[TIMES_MAX];
 static unsigned time_count;
 static struct table_check checks[CHECKS_MAX];
@@ -121,21 +122,26 @@ static bool event_worth_saying(const char *line)
 	return !strstr(line, "status=ok");
 }
 
-static void on_event(void *context, const char *line)
+static void on_event(void *context, int64_t at_ms, const char *machine, const char *text)
 {
-	const char *text = strchr(line, ' ');
+	char line[1100];
 
 	(void)context;
+	(void)machine;
+	snprintf(line, sizeof(line), "%lld.%03lld %s", (long long)(at_ms / 1000), (long long)(at_ms % 1000), text);
 	story_event(&story, line);
 	if (event_worth_saying(line))
-		printf("  %6.1fs    verifier:%.130s\n", now() - began, text ? text : line);
+		printf("  %6.1fs    verifier: %.130s\n", now() - began, text);
 	fflush(stdout);
 }
 
 static void look(void)
 {
+	struct fault f = { 0 };
+
 	watch_lines(&console, on_console, NULL);
-	watch_lines(&events, on_event, NULL);
+	if (!store_each_event(&store, events_seen, on_event, NULL, &events_seen, &f))
+		fprintf(stderr, "story: %s: %s\n", f.component, f.found);
 }
 
 bool play_until(bool (*done)(void), unsigned seconds)
@@ -172,13 +178,11 @@ static bool complete(void)
 
 static bool start(void)
 {
-	static char forward[2 * PATH_MAX], events_path[PATH_MAX], serial[PATH_MAX];
+	static char forward[2 * PATH_MAX], serial[PATH_MAX];
 	struct rig_config config = { .dir = options.dir, .esp = options.esp,
 				     .seconds = options.shell ? SHELL_SECONDS : MACHINE_SECONDS };
 
-	snprintf(events_path, sizeof(events_path), "%s/verifier/events", options.dir);
 	snprintf(serial, sizeof(serial), "%s/serial.log", options.dir);
-	events.path = events_path;
 	console.path = serial;
 	if (mkdir(options.dir, 0755) != 0 && errno != EEXIST) {
 		fprintf(stderr, "story: %s: %s\n", options.dir, strerror(errno));
@@ -247,11 +251,12 @@ static void shell(void)
 	printf("\nThe machine stays up; its consoles are in %s/console-NAME.log, everything in %s/serial.log.\n"
 	       "In another terminal:\n"
 	       "  tail -f %s/console-blue.log\n"
-	       "  %s result --state %s/verifier            what the verifier found\n"
-	       "  %s revoke --state %s/verifier --key %s/verifier.pem --vm blue [--undo]\n"
+	       "  %s status --state %s/verifier.db            machine, VMs, leases, revocations\n"
+	       "  %s result --state %s/verifier.db            what the verifier found\n"
+	       "  %s revoke --state %s/verifier.db --key %s/verifier.pem --vm blue [--undo]\n"
 	       "Leave with Ctrl-C: the machine and its TPM end with this program.\n",
 	       options.dir, options.dir, options.dir, options.verify, options.dir, options.verify, options.dir,
-	       options.keys);
+	       options.verify, options.dir, options.keys);
 	fflush(stdout);
 	while (!leave && rig_running(rig)) {
 		look();
@@ -309,5 +314,6 @@ int main(int argc, char **argv)
 	if (options.shell)
 		shell();
 	rig_stop(rig);
+	store_close(&store);
 	return bad != 0;
 }

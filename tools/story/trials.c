@@ -7,6 +7,7 @@
 #include "run.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool answered(void)
@@ -14,20 +15,40 @@ static bool answered(void)
 	return story.awaited_status[0] != 0;
 }
 
+/* The only machine of this state. */
+static bool find_machine(int64_t *id, struct fault *f)
+{
+	struct store_machine *list;
+	size_t count;
+
+	if (!store_list_machines(&store, &list, &count, f))
+		return false;
+	*id = count == 1 ? list[0].id : 0;
+	free(list);
+	return *id || fault_set_number(f, FAULT_INPUT, "enrolled machines", 1, count);
+}
+
+/* In a transaction. */
+static bool post(struct key *key, struct lzr_result *r, uint32_t port, struct fault *f)
+{
+	uint8_t message[LZR_RESULT_SIZE];
+	int64_t machine, id;
+
+	return find_machine(&machine, f) && store_next_serial(&store, &r->serial, f) &&
+	       result_sign(key, r, message, f) && store_post(&store, machine, port, message, &id, f);
+}
+
 /* Signs `r`, hands it to the switch by way of the attestor, and waits for the switch's word. */
 static bool deliver(struct lzr_result *r, uint32_t port, const char *key_file)
 {
-	uint8_t message[LZR_RESULT_SIZE];
 	struct fault f = { 0 };
 	struct key key;
 	bool ok;
 
 	key_init(&key);
-	ok = key_load(&key, key_file, &f) && store_next_serial(&store, &r->serial, &f) &&
-	     result_sign(&key, r, message, &f);
+	ok = key_load(&key, key_file, &f) && store_begin(&store, &f) && store_end(&store, post(&key, r, port, &f), &f);
 	story.awaited_serial = r->serial;
 	story.awaited_status[0] = 0;
-	ok = ok && store_post(&store, r->serial, port, message, &f);
 	key_free(&key);
 	if (!ok) {
 		char text[600];
@@ -86,9 +107,13 @@ static void play_trials(const struct story_vm *vm)
 	char own[PATH_MAX], wrong[PATH_MAX];
 	struct lzr_result lease, changed;
 	struct fault f = { 0 };
+	struct store_vm known;
+	int64_t machine;
 
-	if (!store_load_lease(&store, vm->policy->name, &lease, &f))
+	if (!find_machine(&machine, &f) || !store_find_vm(&store, machine, vm->policy->name, &known, &f) ||
+	    !known.has_lease)
 		return;
+	lease = known.lease;
 	snprintf(own, sizeof(own), "%s/verifier.pem", options.keys);
 	snprintf(wrong, sizeof(wrong), "%s/signer.pem", options.keys);
 	try_result(&trials[TRIAL_REPLAY], lease, (uint32_t)vm->port, own);
@@ -118,16 +143,21 @@ static bool gateway_closed(void)
 	return true;
 }
 
+/* The command ends when the switch has said so; the consoles say it as well. */
 static bool revoke_and_see(const struct story_vm *vm)
 {
-	char state[PATH_MAX], key[PATH_MAX];
+	char state[PATH_MAX], key[PATH_MAX], output[512] = "";
 	char *const argv[] = { (char *)options.verify, "revoke", "--state", state, "--key", key, "--vm",
 			       (char *)vm->policy->name, NULL };
 
-	snprintf(state, sizeof(state), "%s/verifier", options.dir);
+	snprintf(state, sizeof(state), "%s/verifier.db", options.dir);
 	snprintf(key, sizeof(key), "%s/verifier.pem", options.keys);
 	revoked = vm;
-	return run_program(argv, 10, NULL, 0) && play_until(is_blocked, STORY_ANSWER_SECONDS) &&
+	if (!run_program(argv, 120, output, sizeof(output))) {
+		fprintf(stderr, "story: lzr-verify revoke: %s", output);
+		return false;
+	}
+	return strstr(output, "blocked, confirmed by the switch") && play_until(is_blocked, STORY_ANSWER_SECONDS) &&
 	       play_until(gateway_closed, STORY_ANSWER_SECONDS);
 }
 
