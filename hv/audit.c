@@ -38,12 +38,13 @@ void audit(uint32_t vm, enum lzr_audit_event event, uint64_t arg0, uint64_t arg1
 void audit_read(uint64_t readable, uint64_t offset, uint64_t out[4])
 {
 	uint64_t ring = offset / sizeof(rings[0]);
+	const uint8_t *from = (const uint8_t *)rings + guest_index(guest_number(offset), sizeof(rings));
 
 	if (offset % 32 || ring > machine.vm_count)
 		return;
 	if (ring == 0 ? ~readable << (64 - machine.vm_count) != 0 : !(readable >> (ring - 1) & 1))
 		return;
 	spin_lock(&lock);
-	memcpy(out, (const uint8_t *)rings + offset, 32);
+	memcpy(out, from, 32);
 	spin_unlock(&lock);
 }

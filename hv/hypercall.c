@@ -39,9 +39,12 @@ static bool controls_any(const struct vm *vm, uint64_t first)
 	return vm->config->rights[RIGHT_CONTROLS];
 }
 
-static bool introspects(const struct vm *vm, uint64_t number)
+static bool introspects(const struct vm *vm, uint64_t first)
 {
-	return number < LZR_VM_MAX && vm->config->rights[RIGHT_INTROSPECTS] >> number & 1;
+	guest_number_t number = guest_number(first);
+
+	return guest_below(number, LZR_VM_MAX) &&
+	       vm->config->rights[RIGHT_INTROSPECTS] >> guest_index(number, LZR_VM_MAX) & 1;
 }
 
 static enum lzr_status call_version(struct vcpu *vcpu)
@@ -95,9 +98,10 @@ static enum lzr_status call_clock(struct vcpu *vcpu)
 
 static enum lzr_status call_control(struct vcpu *vcpu)
 {
-	uint64_t number = vcpu->regs.gpr[RDI], operation = vcpu->regs.gpr[RSI];
+	guest_number_t first = guest_number(vcpu->regs.gpr[RDI]);
+	uint64_t number = guest_index(first, machine.vm_count), operation = vcpu->regs.gpr[RSI];
 
-	if (number >= machine.vm_count)
+	if (!guest_below(first, machine.vm_count))
 		return LZR_UNKNOWN;
 	if (!(vcpu->vm->config->rights[RIGHT_CONTROLS] >> number & 1))
 		return LZR_DENIED;
@@ -112,7 +116,8 @@ static enum lzr_status call_control(struct vcpu *vcpu)
 static enum lzr_status call_peek(struct vcpu *vcpu)
 {
 	uint64_t bytes[4], at = vcpu->regs.gpr[RSI];
-	const volatile uint64_t *ram = guest_ptr(&vms[vcpu->regs.gpr[RDI]], gpa(at), sizeof(bytes));
+	uint64_t number = guest_index(guest_number(vcpu->regs.gpr[RDI]), LZR_VM_MAX);
+	const volatile uint64_t *ram = guest_ptr(&vms[number], gpa(at), sizeof(bytes));
 
 	if (!ram || at % sizeof(bytes))
 		return LZR_INVALID;
@@ -150,10 +155,11 @@ static const struct call calls[] = {
 void hypercall(struct vcpu *vcpu)
 {
 	uint64_t number = vcpu->regs.gpr[RAX];
+	const struct call *call = &calls[guest_index(guest_number(number), ARRAY_LENGTH(calls))];
 	enum lzr_status status = LZR_UNKNOWN;
 
-	if (number < ARRAY_LENGTH(calls))
-		status = calls[number].allowed(vcpu->vm, vcpu->regs.gpr[RDI]) ? calls[number].run(vcpu) : LZR_DENIED;
+	if (guest_below(guest_number(number), ARRAY_LENGTH(calls)))
+		status = call->allowed(vcpu->vm, vcpu->regs.gpr[RDI]) ? call->run(vcpu) : LZR_DENIED;
 	vcpu->regs.gpr[RAX] = status;
 	if (status == LZR_DENIED && once_first(&vm_private(vcpu->vm)->calls, (uint32_t)number))
 		audit(vcpu->vm->number, LZR_AUDIT_HYPERCALL_DENIED, number, 0);

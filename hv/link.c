@@ -104,16 +104,15 @@ void link_vdev_changed(struct vdev *vdev)
 	}
 }
 
-void link_notify(struct vdev *vdev, unsigned queue)
+void link_notify(struct vdev *vdev, guest_number_t number)
 {
-	struct link_end *end;
+	struct link_end *end = vdev->ends[guest_index(number, vdev->config->queues) / 2];
 	unsigned side;
 
-	if (queue >= vdev->config->queues || !vdev->ends[queue / 2])
+	if (!guest_below(number, vdev->config->queues) || !end)
 		return;
-	end = vdev->ends[queue / 2];
 	side = end == &end->link->end[1];
-	if (queue % 2 == 0)
+	if (guest_index(number, vdev->config->queues) % 2 == 0)
 		side ^= 1;      /* new receive chains: what the peer has waiting can come */
 	link_run(end->link, 1u << side, vdev->vm);
 }

@@ -62,7 +62,7 @@ void link_end_reset(struct link_end *end);
 /* The device became ready or stopped being so (its VM's lock held): its links will be looked at by links_poll. */
 void link_vdev_changed(struct vdev *vdev);
 /* The driver notified a queue; no lock held. */
-void link_notify(struct vdev *vdev, unsigned queue);
+void link_notify(struct vdev *vdev, guest_number_t number);
 /* Delivers the device's pending interrupts, or leaves them to links_poll; no lock held. */
 void link_deliver(struct vdev *vdev);
 

@@ -230,18 +230,19 @@ static enum outcome send_raw(struct link_end *from, const struct chain *out)
 static enum outcome complete_request(struct link_end *to, const struct lzr_msg *msg, const struct chain *out,
 				     uint32_t at)
 {
-	uint32_t head = msg->token & 0xffff;
+	guest_number_t first = guest_number(msg->token & 0xffff);
 	struct virtqueue *queue = link_end_transmit(to);
+	uint16_t head = (uint16_t)guest_index(first, queue->size);
 	struct link_slot *slot;
 	enum lzr_ring_fault fault;
 	struct chain in;
 
-	if (link_end_is_service(to) || head >= queue->size)
+	if (link_end_is_service(to) || !guest_below(first, queue->size))
 		return DROPPED;
 	slot = &to->slots[head];
 	if (slot->capacity == 0 || slot->sequence != msg->token >> 16 || msg->length > slot->capacity)
 		return DROPPED;
-	fault = virtqueue_walk(queue, (uint16_t)head, &in);
+	fault = virtqueue_walk(queue, first, &in);
 	if (fault == LZR_RING_GOOD && in.write_bytes < slot->capacity)
 		fault = LZR_RING_CHANGED;
 	if (fault != LZR_RING_GOOD) {
@@ -251,7 +252,7 @@ static enum outcome complete_request(struct link_end *to, const struct lzr_msg *
 	chain_copy(&in, 0, out, at, msg->length);
 	slot->capacity = 0;
 	to->outstanding--;
-	virtqueue_push_used(queue, (uint16_t)head, msg->length);
+	virtqueue_push_used(queue, head, msg->length);
 	return MOVED;
 }
 

@@ -129,8 +129,10 @@ static void vm_record(uint32_t number, struct lzr_vm_record *r)
 /* 32 bytes of an object that is read in pieces; offsets are multiples of 32, the object's length need not be. */
 static void slice(const void *object, uint64_t length, uint64_t offset, uint64_t out[4])
 {
+	const uint8_t *from = (const uint8_t *)object + guest_index(guest_number(offset), length);
+
 	if (offset < length)
-		memcpy(out, (const uint8_t *)object + offset, length - offset < 32 ? length - offset : 32);
+		memcpy(out, from, length - offset < 32 ? length - offset : 32);
 }
 
 /* A VM record's size is no multiple of 32: a piece may hold the end of one and the start of the next. */
@@ -147,7 +149,7 @@ static void vms_slice(uint64_t readable, uint64_t offset, uint64_t out[4])
 
 		if (count > sizeof(record) - within)
 			count = (unsigned)(sizeof(record) - within);
-		vm_record((uint32_t)number, &record);
+		vm_record((uint32_t)guest_index(guest_number(number), LZR_VM_MAX), &record);
 		if (readable >> number & 1)
 			memcpy((uint8_t *)out + done, (const uint8_t *)&record + within, count);
 		done += count;

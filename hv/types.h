@@ -14,6 +14,23 @@ typedef struct { uint64_t a; } hpa_t;   /* host-physical */
 static inline gpa_t gpa(uint64_t a) { return (gpa_t){ a }; }
 static inline hpa_t hpa(uint64_t a) { return (hpa_t){ a }; }
 
+/*
+ * A number that a guest chose.  It is no integer, so it indexes nothing: guest_index() alone takes it out, and what
+ * comes out is below `count`, by arithmetic and not by a branch, so also where a CPU runs ahead of the comparison that
+ * is to refuse it.  guest_below() is that comparison.
+ */
+typedef struct { uint64_t n; } guest_number_t;
+static inline guest_number_t guest_number(uint64_t n) { return (guest_number_t){ n }; }
+static inline bool guest_below(guest_number_t number, uint64_t count) { return number.n < count; }
+static inline uint64_t guest_index(guest_number_t number, uint64_t count)
+{
+	uint64_t mask;
+
+	/* All ones if the subtraction borrows. */
+	__asm__("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(number.n), "er"(count) : "cc");
+	return number.n & mask;
+}
+
 #define PAGE_SIZE 4096ul
 #define LARGE_PAGE_SIZE (2ul << 20)
 

@@ -38,7 +38,10 @@ static unsigned common_size(unsigned offset)
 
 static struct virtqueue *selected_queue(struct vdev *vdev)
 {
-	return vdev->queue_select < vdev->config->queues ? &vdev->queues[vdev->queue_select] : NULL;
+	guest_number_t number = guest_number(vdev->queue_select);
+	struct virtqueue *queue = &vdev->queues[guest_index(number, vdev->config->queues)];
+
+	return guest_below(number, vdev->config->queues) ? queue : NULL;
 }
 
 static uint32_t queue_word(const struct virtqueue *queue, unsigned offset)
@@ -247,10 +250,11 @@ static uint32_t register_read(struct vdev *vdev, unsigned offset, unsigned size)
 	if (offset < LZR_VIRTIO_DEVICE || offset >= LZR_VIRTIO_NOTIFY)
 		return all_ones(size);
 	for (unsigned i = 0; i < size; i++) {
-		unsigned at = offset - LZR_VIRTIO_DEVICE + i;
+		guest_number_t at = guest_number(offset - LZR_VIRTIO_DEVICE + i);
+		uint32_t length = vdev->config->device_config_length;
 
-		if (at < vdev->config->device_config_length)
-			value |= (uint32_t)vdev->config->device_config[at] << (8 * i);
+		if (guest_below(at, length))
+			value |= (uint32_t)vdev->config->device_config[guest_index(at, length)] << (8 * i);
 	}
 	return value;
 }
@@ -279,7 +283,7 @@ void vdev_io(struct vdev *vdev, unsigned offset, unsigned size, bool write, uint
 		*value = register_read(vdev, offset, size);
 	spin_unlock(&vdev->vm->lock);
 	if (after == AFTER_NOTIFY)
-		link_notify(vdev, *value & 0xffff);
+		link_notify(vdev, guest_number(*value & 0xffff));
 	else if (after == AFTER_CHANGED)
 		links_poll(vdev->vm);
 }

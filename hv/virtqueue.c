@@ -105,12 +105,12 @@ static enum lzr_ring_fault chain_append(const struct virtqueue *queue, struct ch
 	return LZR_RING_GOOD;
 }
 
-enum lzr_ring_fault virtqueue_walk(const struct virtqueue *queue, uint16_t head, struct chain *chain)
+enum lzr_ring_fault virtqueue_walk(const struct virtqueue *queue, guest_number_t head, struct chain *chain)
 {
 	unsigned limit = queue->size < CHAIN_SEGMENTS_MAX ? queue->size : CHAIN_SEGMENTS_MAX;
-	uint16_t index = head;
+	guest_number_t index = head;
 
-	chain->head = head;
+	chain->head = (uint16_t)guest_index(head, queue->size);
 	chain->count = chain->readable = 0;
 	chain->read_bytes = chain->write_bytes = 0;
 	for (;;) {
@@ -118,11 +118,11 @@ enum lzr_ring_fault virtqueue_walk(const struct virtqueue *queue, uint16_t head,
 		struct ring_descriptor copy;
 		enum lzr_ring_fault fault;
 
-		if (index >= queue->size)
+		if (!guest_below(index, queue->size))
 			return LZR_RING_INDEX;
 		if (chain->count == limit)
 			return LZR_RING_CHAIN;  /* a loop always ends here */
-		hostile = &queue->descriptors[index];
+		hostile = &queue->descriptors[guest_index(index, queue->size)];
 		copy = (struct ring_descriptor){
 			.address = hostile->address, .length = hostile->length,
 			.flags = hostile->flags, .next = hostile->next,
@@ -132,7 +132,7 @@ enum lzr_ring_fault virtqueue_walk(const struct virtqueue *queue, uint16_t head,
 			return fault;
 		if (!(copy.flags & DESCRIPTOR_NEXT))
 			return LZR_RING_GOOD;
-		index = copy.next;
+		index = guest_number(copy.next);
 	}
 }
 
@@ -149,7 +149,8 @@ enum virtqueue_state virtqueue_peek(const struct virtqueue *queue, struct chain 
 		*fault = LZR_RING_INDEX;
 		return QUEUE_BROKEN;
 	}
-	*fault = virtqueue_walk(queue, queue->available->ring[queue->next_available & (queue->size - 1)], chain);
+	*fault = virtqueue_walk(queue,
+		guest_number(queue->available->ring[queue->next_available & (queue->size - 1)]), chain);
 	return *fault == LZR_RING_GOOD ? QUEUE_CHAIN : QUEUE_BROKEN;
 }
 

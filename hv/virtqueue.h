@@ -21,7 +21,7 @@ struct chain_segment {
 
 /* A validated copy of one descriptor chain: readable segments first, then writable ones. */
 struct chain {
-	uint16_t head;
+	uint16_t head;          /* clamped to the queue */
 	uint16_t count;
 	uint16_t readable;
 	uint32_t read_bytes;
@@ -56,7 +56,8 @@ bool virtqueue_has_chain(const struct virtqueue *queue);
 HV_MUST_CHECK enum virtqueue_state virtqueue_peek(const struct virtqueue *queue, struct chain *chain,
 	enum lzr_ring_fault *fault);
 /* Copies and checks the chain that starts at `head`. */
-HV_MUST_CHECK enum lzr_ring_fault virtqueue_walk(const struct virtqueue *queue, uint16_t head, struct chain *chain);
+HV_MUST_CHECK enum lzr_ring_fault virtqueue_walk(const struct virtqueue *queue, guest_number_t head,
+	struct chain *chain);
 /* Takes the chain that virtqueue_peek showed. */
 void virtqueue_pop(struct virtqueue *queue);
 /* Gives a chain back with `written` bytes in its writable part. */

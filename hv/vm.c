@@ -18,7 +18,7 @@ void *guest_ptr(struct vm *vm, gpa_t address, uint64_t length)
 
 	if (address.a > memory || length > memory - address.a)
 		return NULL;
-	return (uint8_t *)hpa_ptr(vm->ram) + address.a;
+	return (uint8_t *)hpa_ptr(vm->ram) + guest_index(guest_number(address.a), memory + 1);
 }
 
 bool guest_write(struct vm *vm, gpa_t address, const void *in, uint64_t length)

@@ -59,11 +59,13 @@ void vmsix_clear(struct vmsix *msix)
 
 void vmsix_raise(struct vmsix *msix, unsigned vector)
 {
-	if (vector >= msix->vectors)
+	uint64_t index = guest_index(guest_number(vector), msix->vectors);
+
+	if (!guest_below(guest_number(vector), msix->vectors))
 		return;
 	if (!(__atomic_load_n(&msix->control, __ATOMIC_SEQ_CST) & MSIX_CONTROL_ENABLE))
 		return;
-	__atomic_fetch_or(&msix->pending[vector / 64], 1ull << (vector % 64), __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&msix->pending[index / 64], 1ull << (index % 64), __ATOMIC_SEQ_CST);
 }
 
 /*
