@@ -334,6 +334,31 @@ static void test_cpu_rules(void **state)
 		for (unsigned r = 0; r < 4; r++)
 			assert_int_equal(cpuid[i].fixed[r] & cpuid[i].mask[r], 0);
 	}
+	/* Asked for, XSAVE and AVX are what the CPU has of them, and the state is x87, SSE and AVX. */
+	image->avx = true;
+	unsigned with = cpu_cpuid_rows(image, cpuid), state_rows = 0;
+	assert_int_equal(with, count + 2);
+	for (unsigned i = 1; i < with; i++)
+		assert_true(cpuid[i - 1].leaf < cpuid[i].leaf ||
+			    (cpuid[i - 1].leaf == cpuid[i].leaf && cpuid[i - 1].subleaf < cpuid[i].subleaf));
+	for (unsigned i = 0; i < with; i++) {
+		if (cpuid[i].leaf == 0)
+			assert_int_equal(cpuid[i].fixed[0], 0xd);
+		if (cpuid[i].leaf == 1) {
+			assert_int_equal(cpuid[i].fixed[2] & (1u << 26 | 1u << 28), 0);
+			assert_int_equal(cpuid[i].mask[2] & (1u << 26 | 1u << 28), 1u << 26 | 1u << 28);
+		}
+		if (cpuid[i].leaf == 0xd) {
+			assert_int_equal(cpuid[i].mask[0], cpuid[i].subleaf ? 0xffffffff : 7);
+			assert_int_equal(cpuid[i].computed, cpuid[i].subleaf ? LZR_CPUID_NONE : LZR_CPUID_XSAVE);
+			state_rows++;
+		}
+		if (cpuid[i].leaf == 0x80000008)
+			assert_int_equal(cpuid[i].fixed[2], 3u << 12 | 4);
+		for (unsigned r = 0; r < 4; r++)
+			assert_int_equal(cpuid[i].fixed[r] & cpuid[i].mask[r], 0);
+	}
+	assert_int_equal(state_rows, 2);
 	count = cpu_msr_rows(msr);
 	assert_true(count < MSR_ROWS_MAX);
 	for (unsigned i = 1; i < count; i++)

@@ -3,8 +3,8 @@
  * What a guest's CPU looks like: the CPUID and MSR rules of every image.
  *
  * Register names follow AMD64 Architecture Programmer's Manual, volume 3, appendix E ("Obtaining Processor Information
- * Via the CPUID Instruction").  Hidden on purpose: XSAVE and all that needs it (AVX, PKU), SVM, MTRR, machine check,
- * performance counters, speculation-control MSRs, topology extensions.
+ * Via the CPUID Instruction").  Hidden on purpose: XSAVE and all that needs it (PKU; AVX unless asked for), SVM, MTRR,
+ * machine check, performance counters, speculation-control MSRs, topology extensions.
  */
 #include <string.h>
 
@@ -60,18 +60,49 @@ static const struct lzr_manifest_cpuid cpuid_template[] = {
 	{ 0x80000008, LZR_CPUID_ANY_SUBLEAF, LZR_CPUID_ADDRESS, { 48u << 8 }, { 0 } },
 };
 #define CPUID_ROWS (sizeof(cpuid_template) / sizeof(cpuid_template[0]))
-_Static_assert(CPUID_ROWS <= CPUID_ROWS_MAX, "cpuid rows fit");
+
+/* With --avx: the components x87, SSE and AVX, and where the last one lies in the area. */
+#define AVX_LEAF 0x0du
+static const struct lzr_manifest_cpuid avx_rows[] = {
+	{ AVX_LEAF, 0, LZR_CPUID_XSAVE, { 0, 0, 0x340, 0 }, { 7, 0, 0, 0 } },
+	{ AVX_LEAF, 2, LZR_CPUID_NONE, { 0 }, { ALL, ALL, 0, 0 } },
+};
+#define AVX_ROWS (sizeof(avx_rows) / sizeof(avx_rows[0]))
+/* Leaf 1 ECX: FMA XSAVE AVX F16C; leaf 7 EBX: AVX2 */
+#define L1_ECX_AVX (BIT(12) | BIT(26) | BIT(28) | BIT(29))
+#define L7_EBX_AVX BIT(5)
+_Static_assert(CPUID_ROWS + AVX_ROWS <= CPUID_ROWS_MAX, "cpuid rows fit");
+
+/* Rows lie by leaf: the new ones go before the first of a higher leaf. */
+static unsigned add_avx(struct lzr_manifest_cpuid rows[CPUID_ROWS_MAX])
+{
+	unsigned at = 0;
+
+	while (rows[at].leaf < AVX_LEAF) {
+		if (rows[at].leaf == 0)
+			rows[at].fixed[0] = AVX_LEAF;
+		if (rows[at].leaf == 1)
+			rows[at].mask[2] |= L1_ECX_AVX;
+		if (rows[at].leaf == 7)
+			rows[at].mask[1] |= L7_EBX_AVX;
+		at++;
+	}
+	memmove(&rows[at + AVX_ROWS], &rows[at], (CPUID_ROWS - at) * sizeof(rows[0]));
+	memcpy(&rows[at], avx_rows, sizeof(avx_rows));
+	return CPUID_ROWS + AVX_ROWS;
+}
 
 /* With several vCPUs all of them are cores of one package, said the legacy way too. */
 unsigned cpu_cpuid_rows(const struct image *image, struct lzr_manifest_cpuid rows[CPUID_ROWS_MAX])
 {
 	memcpy(rows, cpuid_template, sizeof(cpuid_template));
+	unsigned count = image->avx ? add_avx(rows) : CPUID_ROWS;
 	if (image->vcpus == 1)
-		return CPUID_ROWS;
+		return count;
 	unsigned width = 0;
 	while ((1u << width) < image->vcpus)
 		width++;
-	for (unsigned i = 0; i < CPUID_ROWS; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		if (rows[i].leaf == 1)
 			rows[i].fixed[3] |= L1_EDX_HTT;
 		if (rows[i].leaf == 0x80000001)
@@ -79,7 +110,7 @@ unsigned cpu_cpuid_rows(const struct image *image, struct lzr_manifest_cpuid row
 		if (rows[i].leaf == 0x80000008)
 			rows[i].fixed[2] |= width << 12 | (image->vcpus - 1);
 	}
-	return CPUID_ROWS;
+	return count;
 }
 
 struct msr_range {

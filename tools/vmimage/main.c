@@ -22,6 +22,7 @@ static const char help[] =
 	"  --vdev NAME:link,slot=N,queues=N    bare-metal service device\n"
 	"                     also size=N: descriptors in a queue, default 128\n"
 	"  --assign NAME,slot=N,class=HHHHHH   place for an assigned PCI function of that class\n"
+	"  --avx              XSAVE and AVX, where the CPU has them\n"
 	"  --tpm              place for the TPM's locality 0, with ACPI tables that tell the guest\n"
 	"  --segment FILE@GPA another file in RAM\n"
 	"  --program NAME     of pvh and elf: what its segments are called, so that images of one program share them\n"

@@ -206,6 +206,10 @@ bool options_parse(int argc, char **argv, struct options *options, struct image 
 	if (strcmp(argv[0], "linux") && strcmp(argv[0], "pvh") && strcmp(argv[0], "elf"))
 		return refuse("expected linux, pvh or elf, found \"%s\"; see vmimage --help", argv[0]);
 	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--avx")) {
+			image->avx = true;
+			continue;
+		}
 		if (!strcmp(argv[i], "--tpm")) {
 			if (!add_tpm(image))
 				return false;

@@ -60,6 +60,7 @@ struct image {
 	bool long64;
 	uint64_t rip, rsp, rsi, rbx, cr3;
 	bool tpm;
+	bool avx;
 	unsigned uart, power, debug;    /* base ports; 0: absent */
 	unsigned segment_count, vdev_count, assign_count;
 	struct segment segments[LZR_SEGMENT_MAX];
