@@ -22,10 +22,18 @@
 #define CR0_EM (1ul << 2)
 #define CR0_TS (1ul << 3)
 #define CR0_WP (1ul << 16)
+#define CR4_PAE (1ul << 5)
 #define CR4_MCE (1ul << 6)
 #define CR4_OSFXSR (1ul << 9)
 #define CR4_OSXMMEXCPT (1ul << 10)
 #define CR4_OSXSAVE (1ul << 18)
+
+#define DR6_NONE 0xffff0ff0ul
+#define DR6_BD (1ul << 13)
+#define DR6_BS (1ul << 14)
+#define DR7_ENABLED 0xfful              /* any breakpoint, locally or globally */
+#define DR7_GD (1ul << 13)
+#define DR7_ZERO 0xd800ul               /* reads zero whatever is written */
 
 struct cpuid_regs { uint32_t eax, ebx, ecx, edx; };
 
@@ -112,11 +120,22 @@ ARCH_REGISTER(cr0)
 ARCH_REGISTER(cr2)
 ARCH_REGISTER(cr3)
 ARCH_REGISTER(cr4)
-ARCH_REGISTER(dr0)
-ARCH_REGISTER(dr1)
-ARCH_REGISTER(dr2)
-ARCH_REGISTER(dr3)
+ARCH_REGISTER(dr6)
+ARCH_REGISTER(dr7)
 #undef ARCH_REGISTER
+
+/* DR0 to DR3. */
+static inline void arch_read_debug(uint64_t dr[4])
+{
+	__asm__ volatile("mov %%dr0, %0; mov %%dr1, %1; mov %%dr2, %2; mov %%dr3, %3"
+			 : "=r"(dr[0]), "=r"(dr[1]), "=r"(dr[2]), "=r"(dr[3]));
+}
+
+static inline void arch_write_debug(const uint64_t dr[4])
+{
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3"
+			 : : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
+}
 
 static inline uint64_t arch_xgetbv(void)
 {

@@ -24,6 +24,7 @@ enum exit_kind {
 	EXIT_PROTECTION,        /* an instruction that guests may not use: #GP(0) */
 	EXIT_IGNORE,            /* an instruction without effect for guests (cache control) */
 	EXIT_XSETBV,
+	EXIT_REGISTER,          /* an access that register_access does */
 	EXIT_REFLECT,           /* an exception intercepted for the host's safety goes back; detail = event */
 	EXIT_MEMORY,            /* access outside the VM's map; detail = guest-physical address */
 	EXIT_SHUTDOWN,          /* triple fault */
@@ -70,6 +71,13 @@ struct cpu_backend {
 	void (*inject_irq)(struct vcpu *vcpu, uint8_t vector);
 	void (*inject_exception)(struct vcpu *vcpu, uint8_t vector, bool has_error, uint32_t error);
 	bool (*event_pending)(const struct vcpu *vcpu);
+	/* An instruction was stepped over while RFLAGS.TF or RF was set: what the CPU does then behind one. */
+	void (*stepped)(struct vcpu *vcpu);
+	/*
+	 * Does what EXIT_REGISTER was for, and says in *exit how it ended: EXIT_IGNORE when it is done, an exception
+	 * that the guest gets, EXIT_MACHINE_CHECK, or EXIT_INTERRUPT: not done yet, the guest comes to it again.
+	 */
+	void (*register_access)(struct vcpu *vcpu, struct vcpu_exit *exit);
 	/* Asks for EXIT_WINDOW as soon as the guest can take an interrupt of this priority class; 0 takes it back. */
 	void (*request_window)(struct vcpu *vcpu, uint8_t priority);
 	/* The task priority register, which MOV CR8 changes without an exit. */

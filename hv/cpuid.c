@@ -9,7 +9,7 @@
 
 #define LEAF_ADDRESS 0x80000008u
 #define NESTED_WIDTH 48u
-#define NO_LEAF 0xc0000000u             /* no group has it */
+#define NO_LEAF 0xc0000000u             /* no group has it: it reads zero, as whatever ends up in its row */
 
 #define FEATURES_OSXSAVE (1u << 27)
 #define TOPOLOGY_SMT 0x100u
@@ -38,7 +38,9 @@ static uint32_t slot_of(uint32_t leaf)
 {
 	uint32_t group = leaf >> 30, offset = leaf & 0x3fffffff;
 
-	return group < CPUID_GROUPS && offset < CPUID_GROUP ? group * CPUID_GROUP + offset : CPUID_SLOTS - 1;
+	if (group >= CPUID_GROUPS || offset >= CPUID_GROUP)
+		return CPUID_SLOTS - 1;
+	return (uint32_t)guest_index(guest_number(group * CPUID_GROUP + (offset & (CPUID_GROUP - 1))), CPUID_SLOTS);
 }
 
 /* The index: first row of each leaf; a leaf without rows gets the one behind the last, which is nobody's. */
@@ -50,6 +52,7 @@ static HV_BOOT enum hv_err make_index(struct vm *vm, uint32_t count)
 	for (uint32_t i = 0; i < CPUID_SLOTS; i++)
 		private->cpuid_first[i] = (uint8_t)count;
 	rows[count].leaf = NO_LEAF;
+	rows[count].subleaf = LZR_CPUID_ANY_SUBLEAF;    /* a guest may ask for it: find() stops here whatever ECX is */
 	for (uint32_t i = count; i-- > 0;) {
 		if (slot_of(rows[i].leaf) == CPUID_SLOTS - 1) {
 			say("%s: CPUID leaf %x is outside the groups that this hypervisor knows", vm->image->name,

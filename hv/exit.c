@@ -34,6 +34,8 @@ void vcpu_advance(struct vcpu *vcpu, unsigned length)
 {
 	vcpu->regs.rip += length;
 	vcpu->shadow = false;
+	if (vcpu->regs.rflags & (RFLAGS_TF | RFLAGS_RF))
+		cpu_backend->stepped(vcpu);
 }
 
 static bool stop(struct vcpu *vcpu, enum lzr_stop_reason reason, uint64_t detail)
@@ -89,8 +91,12 @@ static bool handle_halt(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	vcpu_advance(vcpu, exit->length);
 	links_poll(vcpu->vm);
 	devices_poll(vcpu->vm);
-	if (vcpu->regs.rflags & RFLAGS_IF && vlapic_deliverable(vcpu) >= 0)
+	if (vcpu->regs.rflags & RFLAGS_TF)
+		return true;            /* the #DB behind it wakes it at once */
+	if (vcpu->regs.rflags & RFLAGS_IF && vlapic_deliverable(vcpu) >= 0) {
+		vcpu_attention(vcpu, ATTENTION_IRQ);
 		return true;
+	}
 	vcpu->state = VCPU_HALTED;
 	if (!(vcpu->regs.rflags & RFLAGS_IF))
 		vm_sleepers_add(vcpu->vm, 1);
@@ -136,8 +142,10 @@ static bool handle_ignore(struct vcpu *vcpu, const struct vcpu_exit *exit)
 static bool handle_xsetbv(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
 	const uint64_t *gpr = vcpu->regs.gpr;
+	uint64_t value = gpr[RDX] << 32 | (uint32_t)gpr[RAX];
 
-	if (cpu_backend->get_cpl(vcpu) || (uint32_t)gpr[RCX] || !xstate_set_xcr0(gpr[RDX] << 32 | (uint32_t)gpr[RAX]))
+	if (cpu_backend->get_cpl(vcpu) || (uint32_t)gpr[RCX] || value & ~vcpu->private->xcr0_bits ||
+	    !xstate_set_xcr0(value))
 		vcpu_inject_gp(vcpu);
 	else
 		vcpu_advance(vcpu, exit->length);
@@ -150,6 +158,14 @@ static bool handle_reflect(struct vcpu *vcpu, const struct vcpu_exit *exit)
 
 	cpu_backend->inject_exception(vcpu, vector, vector == VECTOR_AC, 0);
 	return true;
+}
+
+static bool handle_register(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	struct vcpu_exit end = *exit;
+
+	cpu_backend->register_access(vcpu, &end);
+	return end.kind == EXIT_INTERRUPT || exit_handle(vcpu, &end);
 }
 
 static bool handle_memory(struct vcpu *vcpu, const struct vcpu_exit *exit)
@@ -175,9 +191,10 @@ static bool handle_bad_state(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	return stop(vcpu, LZR_STOP_BAD_STATE, vcpu->regs.rip);
 }
 
-/* EXIT_INTERRUPT never comes here: it is the scheduler's. */
+/* For each kind one, and a kind is the backend's, not the guest's.  EXIT_INTERRUPT is the scheduler's. */
 static bool (*const handlers[EXIT_KINDS])(struct vcpu *, const struct vcpu_exit *) = {
 	[EXIT_UNKNOWN] = handle_unknown,
+	[EXIT_INTERRUPT] = handle_unknown,
 	[EXIT_WINDOW] = handle_window,
 	[EXIT_CPUID] = handle_cpuid,
 	[EXIT_MSR] = handle_msr,
@@ -188,6 +205,7 @@ static bool (*const handlers[EXIT_KINDS])(struct vcpu *, const struct vcpu_exit 
 	[EXIT_PROTECTION] = handle_protection,
 	[EXIT_IGNORE] = handle_ignore,
 	[EXIT_XSETBV] = handle_xsetbv,
+	[EXIT_REGISTER] = handle_register,
 	[EXIT_REFLECT] = handle_reflect,
 	[EXIT_MEMORY] = handle_memory,
 	[EXIT_SHUTDOWN] = handle_shutdown,
@@ -197,8 +215,5 @@ static bool (*const handlers[EXIT_KINDS])(struct vcpu *, const struct vcpu_exit 
 
 bool exit_handle(struct vcpu *vcpu, const struct vcpu_exit *exit)
 {
-	bool (*handler)(struct vcpu *, const struct vcpu_exit *) =
-		exit->kind < EXIT_KINDS ? handlers[exit->kind] : NULL;
-
-	return (handler ? handler : handle_unknown)(vcpu, exit);
+	return handlers[exit->kind](vcpu, exit);
 }

@@ -15,6 +15,12 @@
 #define STACK_STRIDE 0x10000            /* address space of one stack; its lowest pages are the guard */
 #define STACK_SIZE 0x4000
 
+/* Root mode's stacks and image; hv.lds sees that the image is no longer. */
+#define HOST_FIRST STACK_BASE
+#define HOST_LENGTH 0xff81000000
+
+#define DR7_OFF 0x400                   /* no breakpoint */
+
 #define BOOT_STACK_SIZE 0x10000
 #define BOOT_IMAGE_BASE 120             /* offset of image_base in struct lzr_boot_info */
 

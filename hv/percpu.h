@@ -56,6 +56,8 @@ void cpu_load(struct cpu *cpu);
 
 /* Takes pending host interrupts: enabled for one instruction.  After a VM exit, with the global interrupt flag set. */
 void host_interrupt_window(void);
+/* Says what debug exceptions root mode took since the last call, if any. */
+void trap_tell_strays(void);
 /*
  * Sleeps until an interrupt, at most until time_ns() reaches `deadline` (UINT64_MAX: none).  The caller checked, with
  * interrupts off, that there is nothing to do: an interrupt since then ends the sleep at once.

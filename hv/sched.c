@@ -90,14 +90,18 @@ static void take_init_sipi(struct vcpu *vcpu, uint32_t attention)
 	}
 }
 
-/* Injects what can be injected now; asks for a window, or for a short tick, where it cannot. */
+/*
+ * Injects what can be injected now; asks for a window, or for a short tick, where it cannot.  The window is also what
+ * tells of a MOV to CR8 that lets a vector pass: such a move does not exit.
+ */
 static void deliver(struct vcpu *vcpu)
 {
 	int vector;
 
 	__atomic_fetch_and(&vcpu->attention, ~ATTENTION_IRQ, __ATOMIC_ACQ_REL);
-	vector = vlapic_deliverable(vcpu);
-	if (vector >= 0 && vcpu->regs.rflags & RFLAGS_IF && !cpu_backend->event_pending(vcpu)) {
+	vector = vlapic_waiting(vcpu);
+	if (vector >= 0 && vcpu->regs.rflags & RFLAGS_IF && !cpu_backend->event_pending(vcpu) &&
+	    vlapic_deliverable(vcpu) >= 0) {
 		if (vcpu->shadow) {
 			/* Not even a window: an emulator that forgets the shadow would open it at once. */
 			__atomic_fetch_or(&vcpu->attention, ATTENTION_IRQ, __ATOMIC_ACQ_REL);
@@ -106,7 +110,7 @@ static void deliver(struct vcpu *vcpu)
 		}
 		vlapic_accept(vcpu, (uint8_t)vector);
 		cpu_backend->inject_irq(vcpu, (uint8_t)vector);
-		vector = vlapic_deliverable(vcpu);
+		vector = vlapic_waiting(vcpu);
 	}
 	cpu_backend->request_window(vcpu, vector < 0 ? 0 : (uint8_t)vector >> 4);
 }
@@ -325,6 +329,8 @@ void sched_run(void)
 	queue->armed_ns = UINT64_MAX;
 	for (;;) {
 		uint64_t now = time_ns();
+
+		trap_tell_strays();
 
 		vcpu = choose(queue, now, &alone);
 		if (vcpu)

@@ -5,10 +5,11 @@
  */
 #include <arch_x86.h>
 
+#include "layout.h"
 #include "svm.h"
 
 HV_SEALED struct svm_cpu svm_cpus[LZR_CPU_MAX];
-HV_SEALED bool svm_repeats_irqs;
+HV_SEALED bool svm_on_emulator;
 
 #define HELD_TRIES 64u
 
@@ -76,8 +77,8 @@ static void svm_vcpu_reset(struct vcpu *vcpu, const struct vcpu_start *start)
 
 	__builtin_memset(&vmcb->es, 0, sizeof(*vmcb) - offsetof(struct vmcb, es));
 	vmcb->efer = EFER_SVME;
-	vmcb->dr6 = 0xffff0ff0;
-	vmcb->dr7 = 0x400;
+	vmcb->dr6 = DR6_NONE;
+	vmcb->dr7 = DR7_OFF;
 	vmcb->pat = 0x0007040600070406;
 	vmcb->vintr = VINTR_MASKING;
 	vmcb->interrupt_shadow = 0;
@@ -85,12 +86,15 @@ static void svm_vcpu_reset(struct vcpu *vcpu, const struct vcpu_start *start)
 	vmcb->rflags = 2;
 	vmcb->rsp = start->rsp;
 	set_mode(vmcb, start);
+	vmcb->intercept.cr = 0;
+	svm_set_cr4(svm, vmcb->cr4);
 	__builtin_memset(&vcpu->regs, 0, sizeof(vcpu->regs));
 	vcpu->regs.rip = start->mode == START_REAL ? 0 : start->rip;
 	vcpu->regs.rflags = 2;
 	vcpu->regs.gpr[RSI] = start->rsi;
 	vcpu->regs.gpr[RBX] = start->rbx;
 	vcpu->shadow = false;
+	svm->armed = 0;
 	svm->held = false;
 	svm->held_tries = 0;
 	svm->flush = svm->prepare = true;
@@ -110,8 +114,11 @@ static void svm_load(struct vcpu *vcpu)
  * the unprefixed length counts; a prefixed form harms only the guest that used it.
  */
 static const struct exit_row { uint8_t kind, length; } exit_rows[SVM_EXIT_TABLE] = {
-	[SVM_EXIT_INTR] = { EXIT_INTERRUPT, 0 },
-	[SVM_EXIT_NMI] = { EXIT_INTERRUPT, 0 },
+	[SVM_EXIT_READ_CR4] = { EXIT_REGISTER, 0 },
+	[SVM_EXIT_WRITE_CR4] = { EXIT_REGISTER, 0 },
+	[SVM_EXIT_WRITE_CR8] = { EXIT_REGISTER, 0 },
+	[SVM_EXIT_WRITE_DR0 ... SVM_EXIT_WRITE_DR0 + 7] = { EXIT_REGISTER, 0 },
+	[SVM_EXIT_INTR ... SVM_EXIT_NMI] = { EXIT_INTERRUPT, 0 },
 	[SVM_EXIT_VINTR] = { EXIT_WINDOW, 0 },
 	[SVM_EXIT_CPUID] = { EXIT_CPUID, 2 },
 	[SVM_EXIT_MSR] = { EXIT_MSR, 2 },
@@ -126,19 +133,11 @@ static const struct exit_row { uint8_t kind, length; } exit_rows[SVM_EXIT_TABLE]
 	[SVM_EXIT_RSM] = { EXIT_UNDEFINED, 0 },
 	[SVM_EXIT_INVLPGA] = { EXIT_UNDEFINED, 0 },
 	[SVM_EXIT_VMRUN] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_VMLOAD] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_VMSAVE] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_STGI] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_CLGI] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_SKINIT] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_MONITOR] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_MWAIT] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_MWAIT_ARMED] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED] = { EXIT_UNDEFINED, 0 },
 	[SVM_EXIT_RDPRU] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_INVLPGB] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_INVLPGB_ILLEGAL] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_MCOMMIT] = { EXIT_UNDEFINED, 0 },
-	[SVM_EXIT_TLBSYNC] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_INVLPGB ... SVM_EXIT_INVLPGB_ILLEGAL] = { EXIT_UNDEFINED, 0 },
+	[SVM_EXIT_MCOMMIT ... SVM_EXIT_TLBSYNC] = { EXIT_UNDEFINED, 0 },
 	[SVM_EXIT_EXCEPTION + VECTOR_DB] = { EXIT_REFLECT, 0 },
 	[SVM_EXIT_EXCEPTION + VECTOR_AC] = { EXIT_REFLECT, 0 },
 	[SVM_EXIT_EXCEPTION + VECTOR_MC] = { EXIT_MACHINE_CHECK, 0 },
@@ -188,18 +187,22 @@ static void keep_event(struct vmcb *vmcb)
 		vmcb->event_inject = info;
 }
 
-/* The uncommon part of an entry: a TLB flush, and whether the guest still is in an interrupt shadow. */
-static void prepare(struct vcpu *vcpu, struct svm_vcpu *svm)
+/* The uncommon entry: with a TLB flush, with breakpoints, or while the guest may still be in an interrupt shadow. */
+static void enter_prepared(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	struct vmcb *vmcb = svm->vmcb;
 
-	svm->prepare = svm->flush;              /* to take the flush back next time */
+	svm->prepare = svm->flush || svm->armed;        /* to take the flush back next time */
 	vmcb->tlb_control = svm->flush ? TLB_FLUSH_ALL : TLB_FLUSH_NONE;
 	svm->flush = false;
 	svm->held = vcpu->shadow;
 	svm->held_rip = vcpu->regs.rip;
 	vmcb->interrupt_shadow = vcpu->shadow ? SHADOW_STI : 0;
 	vcpu->shadow = false;
+	if (svm->armed)
+		svm_enter_armed(&vcpu->regs, svm->vmcb_address, svm->host, svm->armed);
+	else
+		svm_enter(&vcpu->regs, svm->vmcb_address, svm->host);
 }
 
 /*
@@ -226,8 +229,9 @@ static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 	vmcb->rax = vcpu->regs.gpr[RAX];
 	vmcb->rip = vcpu->regs.rip;
 	if (svm->prepare)
-		prepare(vcpu, svm);
-	svm_enter(&vcpu->regs, svm->vmcb_address, svm->host);
+		enter_prepared(vcpu, svm);
+	else
+		svm_enter(&vcpu->regs, svm->vmcb_address, svm->host);
 	vcpu->regs.gpr[RAX] = vmcb->rax;
 	vcpu->regs.rip = vmcb->rip;
 	vcpu->regs.rflags = vmcb->rflags;
@@ -249,7 +253,7 @@ static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 static void svm_inject_irq(struct vcpu *vcpu, uint8_t vector)
 {
 	vmcb_of(vcpu)->event_inject = EVENT_VALID | EVENT_TYPE_IRQ | vector;
-	if (svm_repeats_irqs)
+	if (svm_on_emulator)
 		cpu_kick(cpu_current());
 }
 
@@ -257,6 +261,19 @@ static void svm_inject_exception(struct vcpu *vcpu, uint8_t vector, bool has_err
 {
 	vmcb_of(vcpu)->event_inject = EVENT_VALID | EVENT_TYPE_EXCEPTION | vector |
 				      (has_error ? EVENT_HAS_ERROR | (uint64_t)error << 32 : 0);
+	if (vector == VECTOR_DB)
+		vmcb_of(vcpu)->dr7 &= ~DR7_GD;        /* as delivery without an exit does */
+}
+
+static void svm_stepped(struct vcpu *vcpu)
+{
+	struct vmcb *vmcb = vmcb_of(vcpu);
+
+	vmcb->rflags &= ~RFLAGS_RF;
+	if (!(vmcb->rflags & RFLAGS_TF))
+		return;
+	vmcb->dr6 |= DR6_BS;
+	svm_inject_exception(vcpu, VECTOR_DB, false, 0);
 }
 
 static bool svm_event_pending(const struct vcpu *vcpu)
@@ -269,7 +286,16 @@ static void svm_request_window(struct vcpu *vcpu, uint8_t priority)
 	struct vmcb *vmcb = vmcb_of(vcpu);
 
 	vmcb->vintr &= ~(VINTR_IRQ | VINTR_PRIORITY);
-	if (priority)
+	vmcb->intercept.cr &= ~INTERCEPT_CR8_WRITE;
+	if (!priority)
+		return;
+	/*
+	 * The emulator opens a window whose class only equals the task priority's, again and again, and falls over a
+	 * MOV to CR8 that opens one: there, such a move exits while a window is wanted (svm_access.c).
+	 */
+	if (svm_on_emulator)
+		vmcb->intercept.cr |= INTERCEPT_CR8_WRITE;
+	if (!svm_on_emulator || priority > (vmcb->vintr & VINTR_TPR))
 		vmcb->vintr |= VINTR_IRQ | (uint64_t)(priority & 15) << VINTR_PRIORITY_SHIFT;
 }
 
@@ -287,7 +313,7 @@ static void svm_set_tpr(struct vcpu *vcpu, uint8_t tpr)
 
 static uint64_t svm_get_cr4(const struct vcpu *vcpu)
 {
-	return vmcb_of(vcpu)->cr4;
+	return vmcb_of(vcpu)->cr4 & ~((const struct svm_vcpu *)vcpu->arch)->cr4_hidden;
 }
 
 static unsigned svm_get_cpl(const struct vcpu *vcpu)
@@ -332,6 +358,8 @@ const struct cpu_backend svm_backend = {
 	.inject_irq = svm_inject_irq,
 	.inject_exception = svm_inject_exception,
 	.event_pending = svm_event_pending,
+	.stepped = svm_stepped,
+	.register_access = svm_register_access,
 	.request_window = svm_request_window,
 	.get_tpr = svm_get_tpr,
 	.set_tpr = svm_set_tpr,

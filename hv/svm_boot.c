@@ -45,7 +45,7 @@ static enum hv_err svm_probe(void)
 {
 	uint8_t *map;
 
-	svm_repeats_irqs = is_emulator();
+	svm_on_emulator = is_emulator();
 	if (arch_cpuid(0x80000000, 0).eax < CPUID_SVM || !(arch_cpuid(0x80000001, 0).ecx & (1u << 2)))
 		return HV_UNSUPPORTED;
 	if (arch_rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) {
@@ -113,12 +113,14 @@ static uint64_t msrpm_create(const struct image_config *image)
 }
 
 /*
- * CR0, CR3, CR4, DR and most exceptions are the guest's own affair under nested paging.  #DB and #AC are intercepted
- * and reflected because a guest can make their delivery recurse for ever inside one instruction.
+ * CR0, CR3 and most exceptions are the guest's own affair under nested paging.  #DB and #AC are intercepted
+ * and reflected because a guest can make their delivery recurse for ever inside one instruction.  What exits of CR4 and
+ * CR8 changes while the guest runs (svm_set_cr4, svm_request_window).
  */
 static void set_intercepts(struct vmcb *vmcb)
 {
-	vmcb->intercept_exceptions = 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC;
+	vmcb->intercept.dr = INTERCEPT_DR_WRITES;
+	vmcb->intercept.exceptions = 1u << VECTOR_DB | 1u << VECTOR_AC | 1u << VECTOR_MC;
 	vmcb->intercept_1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_INIT | INTERCEPT_VINTR | INTERCEPT_RDPMC |
 			    INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_INVLPGA |
 			    INTERCEPT_IO | INTERCEPT_MSR | INTERCEPT_FERR | INTERCEPT_SHUTDOWN;

@@ -28,13 +28,12 @@ struct vmcb_segment {
 #define SEGMENT_CODE64 0xa9bu
 #define SEGMENT_DATA16 0x093u
 #define SEGMENT_DATA32 0xc93u
+#define SEGMENT_LONG 0x200u             /* of a code segment */
 #define SEGMENT_LDT 0x082u
 #define SEGMENT_TSS 0x08bu
 
 struct vmcb {
-	uint32_t intercept_cr;
-	uint32_t intercept_dr;
-	uint32_t intercept_exceptions;
+	struct vmcb_intercepts { uint32_t cr, dr, exceptions; } intercept;
 	uint32_t intercept_1;
 	uint32_t intercept_2;
 	uint32_t intercept_3;
@@ -94,6 +93,11 @@ _Static_assert(offsetof(struct vmcb, rax) == 0x400 + 0x1f8, "VMCB state save are
 _Static_assert(offsetof(struct vmcb, cr2) == 0x400 + 0x240, "VMCB state save area");
 _Static_assert(offsetof(struct vmcb, pat) == 0x400 + 0x268, "VMCB state save area");
 
+/* intercept.cr, intercept.dr: reads below, writes above; DR5 is another name of DR7. */
+#define INTERCEPT_CR4_READ (1u << 4)
+#define INTERCEPT_CR4_WRITE (1u << 20)
+#define INTERCEPT_CR8_WRITE (1u << 24)
+#define INTERCEPT_DR_WRITES 0x00af0000u
 /* intercept_1 */
 #define INTERCEPT_INTR (1u << 0)
 #define INTERCEPT_NMI (1u << 1)
@@ -151,6 +155,10 @@ _Static_assert(offsetof(struct vmcb, pat) == 0x400 + 0x268, "VMCB state save are
 #define EVENT_VALID (1ull << 31)
 
 enum {
+	SVM_EXIT_READ_CR4 = 0x04,
+	SVM_EXIT_WRITE_CR4 = 0x14,
+	SVM_EXIT_WRITE_CR8 = 0x18,
+	SVM_EXIT_WRITE_DR0 = 0x30,      /* + number */
 	SVM_EXIT_EXCEPTION = 0x40,      /* + vector */
 	SVM_EXIT_INTR = 0x60,
 	SVM_EXIT_NMI = 0x61,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Exceptions and interrupts of root mode.  An exception here is our own bug or broken hardware: everything stops, with
- * a record.  Interrupt vectors are hints: each handler re-reads its device's state.
+ * a record.  #DB alone may be a guest's doing.  Interrupt vectors are hints: each handler re-reads its device's state.
  */
 #include <arch_x86.h>
 
@@ -28,10 +28,14 @@ struct trap_frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
+#define VECTOR_DB 1
 #define VECTOR_NMI 2
 #define VECTOR_DF 8
 #define VECTOR_MC 18
 #define VECTOR_EXCEPTION_LAST 31
+
+#define RFLAGS_TF 0x100ull
+#define RFLAGS_RF 0x10000ull
 
 #define GDT_CODE64 0x00af9b000000ffffull
 #define GDT_DATA 0x00cf93000000ffffull
@@ -39,9 +43,10 @@ struct trap_frame {
 
 extern char trap_stubs[];
 void gdt_load(const struct descriptor_pointer *gdt);
-void trap_handle(const struct trap_frame *frame);
+void trap_handle(struct trap_frame *frame);
 
 static HV_SEALED struct gate idt[256];
+static uint32_t strays;                 /* [a] debug exceptions */
 
 HV_BOOT void trap_init(void)
 {
@@ -81,6 +86,7 @@ HV_BOOT void cpu_load(struct cpu *cpu)
 	arch_load_idt(&table);
 	arch_wrmsr(MSR_GS_BASE, (uint64_t)cpu);
 	arch_write_cr4(arch_read_cr4() | CR4_MCE);      /* else a machine check resets the machine without a word */
+	arch_write_dr7(DR7_OFF);
 }
 
 static void exception(const struct trap_frame *f)
@@ -95,10 +101,33 @@ static void exception(const struct trap_frame *f)
 	panic_end();
 }
 
-void trap_handle(const struct trap_frame *frame)
+/*
+ * Root mode sets no breakpoint and takes no single steps, so this one was left behind by a guest: it is disarmed,
+ * counted, and whoever was interrupted goes on.  GS may be the guest's still.
+ */
+static void debug_exception(struct trap_frame *frame)
+{
+	arch_write_dr7(DR7_OFF);
+	arch_write_dr6(DR6_NONE);
+	frame->rflags = (frame->rflags & ~RFLAGS_TF) | RFLAGS_RF;
+	__atomic_fetch_add(&strays, 1, __ATOMIC_RELAXED);
+}
+
+void trap_tell_strays(void)
+{
+	if (__atomic_load_n(&strays, __ATOMIC_RELAXED))
+		say("cpu: %u debug exceptions in root mode, a guest's: disarmed",
+		    __atomic_exchange_n(&strays, 0, __ATOMIC_RELAXED));
+}
+
+void trap_handle(struct trap_frame *frame)
 {
 	uint8_t vector = (uint8_t)frame->vector;
 
+	if (vector == VECTOR_DB) {
+		debug_exception(frame);
+		return;
+	}
 	if (vector == VECTOR_NMI)
 		panic_nmi();
 	if (vector <= VECTOR_EXCEPTION_LAST)

@@ -24,7 +24,9 @@ struct vcpu_regs {                      /* svm_entry.S knows the offsets */
 };
 _Static_assert(offsetof(struct vcpu_regs, rip) == 128, "svm_entry.S");
 
+#define RFLAGS_TF 0x100ull
 #define RFLAGS_IF 0x200ull
+#define RFLAGS_RF 0x10000ull
 
 /* Why the owner should look before it enters again. */
 #define ATTENTION_IRQ 1u                /* IRR, TPR or ISR changed */
@@ -142,6 +144,7 @@ struct vm_private {
 	uint8_t pci_owner[PCI_SLOTS];   /* vdev index + 1, or 0x80 | assign index */
 	struct cpuid_row *cpuid;        /* [I] sorted by leaf; one more behind the last */
 	uint8_t cpuid_first[CPUID_SLOTS];       /* [I] first row of a leaf */
+	uint64_t cr4_bits, xcr0_bits;   /* [I] what its CPUID shows */
 };
 
 extern struct vm_private vm_privates[LZR_VM_MAX];
@@ -156,6 +159,8 @@ bool once_first(struct once *once, uint32_t key);
 
 /* cpuid.c */
 HV_MUST_CHECK enum hv_err cpuid_create(struct vm *vm);
+/* cr4.c: what CR4 and XCR0 may hold, from the rows that cpuid_create made. */
+void cpuid_bits_create(struct vm *vm);
 /* From the vCPU's EAX and ECX into its EAX, EBX, ECX and EDX. */
 void cpuid_answer(struct vcpu *vcpu);
 
@@ -175,8 +180,8 @@ bool vlapic_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 bool vlapic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 /* The vector that outranks what is in service and the task priority, or -1. */
 int vlapic_deliverable(const struct vcpu *vcpu);
-/* Highest pending vector whatever its rank, or -1. */
-int vlapic_pending(const struct vcpu *vcpu);
+/* The highest pending vector, if it outranks what is in service whatever the task priority is; or -1. */
+int vlapic_waiting(const struct vcpu *vcpu);
 void vlapic_accept(struct vcpu *vcpu, uint8_t vector);
 /* Makes the timer's interrupt pending if its time has come. */
 void vlapic_tick(struct vcpu *vcpu, uint64_t now_ns);

@@ -95,16 +95,21 @@ static uint8_t task_priority(const struct vcpu *vcpu)
 	return tpr > in_service ? tpr : in_service;
 }
 
-int vlapic_pending(const struct vcpu *vcpu)
+int vlapic_waiting(const struct vcpu *vcpu)
 {
-	return vcpu->apic.svr & SVR_ENABLE ? highest(vcpu->apic.irr) : -1;
+	int vector = vcpu->apic.svr & SVR_ENABLE ? highest(vcpu->apic.irr) : -1, service;
+
+	if (vector < 0)
+		return -1;
+	service = highest(vcpu->apic.isr);
+	return service < 0 || (vector & 0xf0) > (service & 0xf0) ? vector : -1;
 }
 
 int vlapic_deliverable(const struct vcpu *vcpu)
 {
-	int vector = vlapic_pending(vcpu);
+	int vector = vlapic_waiting(vcpu);
 
-	return vector >= 0 && (vector & 0xf0) > task_priority(vcpu) ? vector : -1;
+	return vector >= 0 && (vector & 0xf0) > cpu_backend->get_tpr(vcpu) ? vector : -1;
 }
 
 void vlapic_accept(struct vcpu *vcpu, uint8_t vector)
@@ -250,6 +255,7 @@ static void deadline_write(struct vcpu *vcpu, uint64_t value)
 	apic->tsc_deadline = value;
 	apic->timer_ns = value ? tsc_to_ns(value) : 0;
 	vcpu_attention(vcpu, ATTENTION_TIMER);
+	vlapic_tick(vcpu, time_ns());   /* it may be over already */
 }
 
 void vlapic_tick(struct vcpu *vcpu, uint64_t now_ns)
@@ -274,15 +280,21 @@ void vlapic_tick(struct vcpu *vcpu, uint64_t now_ns)
 
 /* --- registers ---------------------------------------------------------------------------------------------------- */
 
-static bool lvt_write(struct vlapic *apic, unsigned index, uint64_t value)
+/* Which entry a register is: a guest chose it. */
+static uint64_t lvt_index(uint32_t msr)
+{
+	return guest_index(guest_number(msr - X2_LVT), APIC_LVTS);
+}
+
+static bool lvt_write(struct vlapic *apic, uint64_t index, uint64_t value)
 {
 	static const uint32_t writable[APIC_LVTS] = { 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff };
 
 	if (value & ~(uint64_t)writable[index])
 		return false;
-	if (index == LVT_TIMER && (value ^ apic->lvt[index]) & LVT_MODE) {
-		if ((value & LVT_MODE) == LVT_MODE)
-			return false;
+	if (index == LVT_TIMER && (value & LVT_MODE) == LVT_MODE)
+		return false;
+	if (index == LVT_TIMER && (value ^ apic->lvt[index]) & LVT_DEADLINE) {
 		apic->timer_ns = apic->tsc_deadline = 0;
 		apic->initial_count = 0;
 	}
@@ -359,11 +371,14 @@ bool vlapic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 		apic->divide = (uint32_t)value;
 		return true;
 	}
-	return is_lvt(msr) && lvt_write(apic, msr - X2_LVT, value);
+	return is_lvt(msr) && lvt_write(apic, lvt_index(msr), value);
 }
 
-static uint32_t word_of(const uint64_t *bits, unsigned index)
+/* One of the eight that a guest chose. */
+static uint32_t word_of(const uint64_t *bits, uint32_t msr)
 {
+	unsigned index = msr & 7;
+
 	return (uint32_t)(__atomic_load_n(&bits[index / 2], __ATOMIC_ACQUIRE) >> index % 2 * 32);
 }
 
@@ -372,12 +387,12 @@ bool vlapic_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
 	const struct vlapic *apic = &vcpu->apic;
 
 	if (msr >= X2_ISR && msr < X2_ESR) {
-		*value = msr < X2_TMR ? word_of(apic->isr, msr - X2_ISR) :
-			 msr < X2_IRR ? 0 : word_of(apic->irr, msr - X2_IRR);
+		*value = msr < X2_TMR ? word_of(apic->isr, msr) :
+			 msr < X2_IRR ? 0 : word_of(apic->irr, msr);
 		return true;
 	}
 	if (is_lvt(msr)) {
-		*value = apic->lvt[msr - X2_LVT];
+		*value = apic->lvt[lvt_index(msr)];
 		return true;
 	}
 	switch (msr) {

@@ -101,7 +101,10 @@ static enum hv_err create(struct vm *vm, unsigned number)
 		err = create_memory(vm);
 	if (!err)
 		err = cpuid_create(vm);
-	return err ? err : create_vcpus(vm);
+	if (err)
+		return err;
+	cpuid_bits_create(vm);
+	return create_vcpus(vm);
 }
 
 enum hv_err vms_create(void)

@@ -78,10 +78,7 @@ void xstate_save(struct vcpu *vcpu)
 	x->xcr0 = arch_xgetbv();
 	arch_xsetbv(host_xcr0);
 	arch_xsave(x->area);
-	x->dr[0] = arch_read_dr0();
-	x->dr[1] = arch_read_dr1();
-	x->dr[2] = arch_read_dr2();
-	x->dr[3] = arch_read_dr3();
+	arch_read_debug(x->dr);
 }
 
 /* XCR0 holds every component when this is called: from xstate_cpu_init or xstate_save. */
@@ -93,10 +90,7 @@ void xstate_load(const struct vcpu *vcpu)
 	if (!restores_pointers)
 		arch_x87_forget();
 	arch_xrstor(x->area);
-	arch_write_dr0(x->dr[0]);
-	arch_write_dr1(x->dr[1]);
-	arch_write_dr2(x->dr[2]);
-	arch_write_dr3(x->dr[3]);
+	arch_write_debug(x->dr);
 	if (has_rdtscp)
 		arch_wrmsr(MSR_TSC_AUX, x->tsc_aux);
 	arch_xsetbv(x->xcr0);

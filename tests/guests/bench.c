@@ -37,5 +37,11 @@ void guest_main(void)
 	BENCH("msr-read", "mov $0x1b, %%ecx; rdmsr");
 	BENCH("msr-eoi", "mov $0x80b, %%ecx; xor %%eax, %%eax; xor %%edx, %%edx; wrmsr");
 	BENCH("rdtsc", "rdtsc");
+	BENCH("dr-write", "mov $0x1000, %%eax; mov %%rax, %%db0");
+	BENCH("dr7-write", "mov $0x400, %%eax; mov %%rax, %%db7");
+	BENCH("cr4-write", "mov $0x620, %%eax; mov %%rax, %%cr4");
+	BENCH("cr4-read", "mov %%cr4, %%rax");
+	__asm__ volatile("mov %0, %%db7" : : "r"(0x402ull));
+	BENCH("cpuid-with-breakpoint", "xor %%eax, %%eax; cpuid");
 	put("bench done\n");
 }

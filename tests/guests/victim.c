@@ -32,7 +32,7 @@ static uint64_t register_value(unsigned index)
 
 static void state_set(void)
 {
-	/* CPUID does not offer AVX here, but a CPU that has it may let it be switched on. */
+	/* The image shows AVX where the CPU has it; the emulated one has. */
 	has_avx = FAULT_OF("mov %%cr4, %%rax; or $0x40000, %%rax; mov %%rax, %%cr4", 0, 0, 0) == -1 &&
 		  FAULT_OF("xsetbv", 7, 0, 0) == -1;
 	put(has_avx ? "ymm\n" : "xmm\n");

@@ -27,6 +27,7 @@ static struct vmcb start_state(void)
 {
 	struct vmcb v = { .efer = 0x1000, .dr6 = 0xffff0ff0, .dr7 = 0x400, .pat = 0x0007040600070406, .rflags = 2 };
 
+	v.cr4 = 0x40;                   /* machine checks */
 	v.gdtr = v.idtr = segment(0, 0, 0xffff, 0);
 	v.ldtr = segment(0, 0x82, 0xffff, 0);
 	v.tr = segment(0, 0x8b, 0xffff, 0);
@@ -41,6 +42,7 @@ static void assert_reset(const struct vcpu_start *start, struct vmcb expected, u
 	vcpu.shadow = true;
 	svm.held = true;
 	svm.held_tries = 60;
+	svm.armed = 0x402;
 	svm.flush = svm.prepare = false;
 	svm_backend.vcpu_reset(&vcpu, start);
 	assert_memory_equal(&vmcb.es, &expected.es, sizeof(vmcb) - offsetof(struct vmcb, es));
@@ -49,6 +51,8 @@ static void assert_reset(const struct vcpu_start *start, struct vmcb expected, u
 	assert_int_equal(vmcb.event_inject, 0);
 	assert_int_equal(vmcb.intercept_1, 0xa5a5a5a5);         /* not the vCPU's */
 	assert_int_equal(vmcb.asid, 0xa5a5a5a5);
+	assert_int_equal(vmcb.intercept.cr, 1u << 20 | 1u << 4);        /* CR4, written and read */
+	assert_int_equal(svm.armed, 0);
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(vcpu.regs.gpr[i], i == RSI ? start->rsi : i == RBX ? start->rbx : 0);
 	assert_int_equal(vcpu.regs.rip, rip);
@@ -94,7 +98,7 @@ static void start_long(void **state)
 	expected.es = expected.ss = expected.ds = expected.fs = expected.gs = segment(0x18, 0xc93, 0xffffffff, 0);
 	expected.cr0 = 0x80000011;
 	expected.cr3 = 0x9000;
-	expected.cr4 = 0x20;
+	expected.cr4 = 0x60;
 	expected.efer = 0x1500;
 	expected.rsp = 0x7000;
 	assert_reset(&start, expected, 0x1000200);
@@ -152,6 +156,10 @@ static void flushes(void **state)
 }
 
 static const struct { uint64_t code; enum exit_kind kind; uint8_t length; } meanings[] = {
+	{ 0x04, EXIT_REGISTER, 0 }, { 0x14, EXIT_REGISTER, 0 }, { 0x18, EXIT_REGISTER, 0 },
+	{ 0x30, EXIT_REGISTER, 0 }, { 0x31, EXIT_REGISTER, 0 }, { 0x32, EXIT_REGISTER, 0 },
+	{ 0x33, EXIT_REGISTER, 0 }, { 0x34, EXIT_REGISTER, 0 }, { 0x35, EXIT_REGISTER, 0 },
+	{ 0x36, EXIT_REGISTER, 0 }, { 0x37, EXIT_REGISTER, 0 },
 	{ 0x41, EXIT_REFLECT, 0 }, { 0x51, EXIT_REFLECT, 0 }, { 0x52, EXIT_MACHINE_CHECK, 0 },
 	{ 0x60, EXIT_INTERRUPT, 0 }, { 0x61, EXIT_INTERRUPT, 0 }, { 0x64, EXIT_WINDOW, 0 },
 	{ 0x6f, EXIT_PROTECTION, 0 }, { 0x72, EXIT_CPUID, 2 }, { 0x73, EXIT_UNDEFINED, 0 },
@@ -285,8 +293,11 @@ static void efer_paging_on(void **state)
 static void other_registers(void **state)
 {
 	(void)state;
+	vmcb.cr4 = 0x406e0;
+	assert_int_equal(svm_backend.get_cr4(&vcpu), 0x406a0);  /* the guest has not set MCE */
 	vmcb.cr4 = 0x406a0;
 	vmcb.cpl = 3;
+	svm.cr4_hidden = 0;
 	assert_int_equal(svm_backend.get_cr4(&vcpu), 0x406a0);
 	assert_int_equal(svm_backend.get_cpl(&vcpu), 3);
 	svm_backend.set_pat(&vcpu, 0x0606060606060606);

@@ -26,6 +26,8 @@ static uint64_t next;
 /* --- what is linked and not called -------------------------------------------------------------------------------- */
 
 void svm_enter(struct vcpu_regs *regs, uint64_t vmcb, uint64_t host) { (void)regs; (void)vmcb; (void)host; fail(); }
+void svm_enter_armed(struct vcpu_regs *r, uint64_t v, uint64_t h, uint64_t d) { (void)d; svm_enter(r, v, h); }
+void vcpu_attention(struct vcpu *vcpu, uint32_t bits) { (void)vcpu; (void)bits; fail(); }
 void cpu_kick(unsigned cpu) { (void)cpu; fail(); }
 unsigned cpu_current(void) { return 0; }
 bool once_first(struct once *once, uint32_t key) { (void)once; (void)key; return false; }
@@ -132,15 +134,15 @@ static void known_emulator(void **state)
 	(void)state;
 	cpu_fake_leaf(0x40000000, 0, name);
 	assert_int_equal(svm_backend_boot.probe(), HV_OK);
-	assert_true(svm_repeats_irqs);
+	assert_true(svm_on_emulator);
 	cpu_fake_leaf(1, 0, (struct cpuid_regs){ 0 });          /* no hypervisor: the leaf means nothing */
 	assert_int_equal(svm_backend_boot.probe(), HV_OK);
-	assert_false(svm_repeats_irqs);
+	assert_false(svm_on_emulator);
 	cpu_fake_leaf(1, 0, (struct cpuid_regs){ .ecx = 1u << 31 });
 	other.edx++;
 	cpu_fake_leaf(0x40000000, 0, other);
 	assert_int_equal(svm_backend_boot.probe(), HV_OK);
-	assert_false(svm_repeats_irqs);
+	assert_false(svm_on_emulator);
 }
 
 /* Two pages for each CPU, none of them twice, none for CPUs that are not there. */
@@ -201,7 +203,7 @@ static void control_block(void **state)
 	static const uint8_t at_10[] = { 0, 1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14 };
 	static const uint8_t at_14[] = { 0, 1, 3, 4 };
 	struct vmcb *vmcb = create_first(), expected = {
-		.intercept_exceptions = bits(exceptions, sizeof(exceptions)),
+		.intercept = { .dr = 0x00af0000, .exceptions = bits(exceptions, sizeof(exceptions)) },
 		.intercept_1 = bits(at_c, sizeof(at_c)),
 		.intercept_2 = bits(at_10, sizeof(at_10)),
 		.intercept_3 = bits(at_14, sizeof(at_14)),

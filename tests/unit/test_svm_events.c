@@ -24,7 +24,7 @@ static void interrupts_go_in_once(void **state)
 	assert_false(svm_backend.event_pending(&vcpu));
 	run();
 	assert_int_equal(seen.event_inject, 0);
-	svm_repeats_irqs = true;
+	svm_on_emulator = true;
 	svm_backend.inject_irq(&vcpu, 0x30);
 	assert_int_equal(vmcb.event_inject, VALID | 0x30);
 	assert_int_equal(kicks, 1);
@@ -83,6 +83,18 @@ static void window(void **state)
 	}
 	svm_backend.request_window(&vcpu, 0);
 	assert_int_equal(vmcb.vintr, 1ull << 24 | 0xa);
+	assert_int_equal(vmcb.intercept.cr >> 24 & 1, 0);
+	/* On the emulator MOV to CR8 exits while one is wanted, and none is open already for the same class. */
+	svm_on_emulator = true;
+	for (unsigned priority = 1; priority < 16; priority++) {
+		uint64_t wanted = priority > 0xa ? (uint64_t)priority << 16 | 1 << 8 : 0;
+
+		svm_backend.request_window(&vcpu, (uint8_t)priority);
+		assert_int_equal(vmcb.vintr, 1ull << 24 | wanted | 0xa);
+		assert_int_equal(vmcb.intercept.cr, 1u << 24 | 1u << 20 | 1u << 4);
+		svm_backend.request_window(&vcpu, 0);
+		assert_int_equal(vmcb.intercept.cr, 1u << 20 | 1u << 4);
+	}
 }
 
 static void task_priority(void **state)

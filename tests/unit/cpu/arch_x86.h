@@ -20,14 +20,12 @@
 #define arch_write_cr0 real_write_cr0
 #define arch_write_cr3 real_write_cr3
 #define arch_write_cr4 real_write_cr4
-#define arch_read_dr0 real_read_dr0
-#define arch_read_dr1 real_read_dr1
-#define arch_read_dr2 real_read_dr2
-#define arch_read_dr3 real_read_dr3
-#define arch_write_dr0 real_write_dr0
-#define arch_write_dr1 real_write_dr1
-#define arch_write_dr2 real_write_dr2
-#define arch_write_dr3 real_write_dr3
+#define arch_read_debug real_read_debug
+#define arch_write_debug real_write_debug
+#define arch_read_dr6 real_read_dr6
+#define arch_read_dr7 real_read_dr7
+#define arch_write_dr6 real_write_dr6
+#define arch_write_dr7 real_write_dr7
 #define arch_xgetbv real_xgetbv
 #define arch_xsetbv real_xsetbv
 #define arch_xsave real_xsave
@@ -54,14 +52,12 @@
 #undef arch_write_cr0
 #undef arch_write_cr3
 #undef arch_write_cr4
-#undef arch_read_dr0
-#undef arch_read_dr1
-#undef arch_read_dr2
-#undef arch_read_dr3
-#undef arch_write_dr0
-#undef arch_write_dr1
-#undef arch_write_dr2
-#undef arch_write_dr3
+#undef arch_read_debug
+#undef arch_write_debug
+#undef arch_read_dr6
+#undef arch_read_dr7
+#undef arch_write_dr6
+#undef arch_write_dr7
 #undef arch_xgetbv
 #undef arch_xsetbv
 #undef arch_xsave
@@ -88,14 +84,12 @@ uint64_t arch_read_cr4(void);
 void arch_write_cr0(uint64_t value);
 void arch_write_cr3(uint64_t value);
 void arch_write_cr4(uint64_t value);
-uint64_t arch_read_dr0(void);
-uint64_t arch_read_dr1(void);
-uint64_t arch_read_dr2(void);
-uint64_t arch_read_dr3(void);
-void arch_write_dr0(uint64_t value);
-void arch_write_dr1(uint64_t value);
-void arch_write_dr2(uint64_t value);
-void arch_write_dr3(uint64_t value);
+void arch_read_debug(uint64_t dr[4]);
+void arch_write_debug(const uint64_t dr[4]);
+uint64_t arch_read_dr6(void);
+uint64_t arch_read_dr7(void);
+void arch_write_dr6(uint64_t value);
+void arch_write_dr7(uint64_t value);
 uint64_t arch_xgetbv(void);
 void arch_xsetbv(uint64_t value);
 void arch_xsave(void *area);

@@ -77,10 +77,8 @@ void arch_wrmsr(uint32_t msr, uint64_t value)
 	void arch_write_##name(uint64_t value) { cpu_fake.at = value; trace(#name "=%lx", value); }
 REGISTER(cr0, cr0)
 REGISTER(cr4, cr4)
-REGISTER(dr0, dr[0])
-REGISTER(dr1, dr[1])
-REGISTER(dr2, dr[2])
-REGISTER(dr3, dr[3])
+REGISTER(dr6, dr6)
+REGISTER(dr7, dr7)
 #undef REGISTER
 
 uint64_t arch_read_cr3(void) { return cpu_fake.cr3; }
@@ -91,6 +89,16 @@ void arch_write_cr3(uint64_t value)
 	trace("cr3=%lx", value);
 	if (cpu_fake.on_cr3)
 		cpu_fake.on_cr3();
+}
+
+void arch_read_debug(uint64_t dr[4]) { memcpy(dr, cpu_fake.dr, sizeof(cpu_fake.dr)); }
+
+void arch_write_debug(const uint64_t dr[4])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		cpu_fake.dr[i] = dr[i];
+		trace("dr%u=%lx", i, dr[i]);
+	}
 }
 
 uint64_t arch_xgetbv(void) { return cpu_fake.xcr0; }

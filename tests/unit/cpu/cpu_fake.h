@@ -20,7 +20,7 @@
 struct cpu_fake {
 	struct { uint32_t leaf, subleaf; struct cpuid_regs regs; } leaves[CPU_LEAVES];  /* others: zero */
 	struct { uint32_t number; uint64_t value; } msrs[CPU_MSRS];                     /* others: 0 when read first */
-	uint64_t cr0, cr3, cr4, xcr0, dr[4];
+	uint64_t cr0, cr3, cr4, xcr0, dr[4], dr6, dr7;
 	void (*on_cr3)(void);                   /* called when CR3 is written */
 	void (*on_pause)(void);
 	uint64_t saved_xcr0, restored_xcr0;     /* XCR0 at the last XSAVE and XRSTOR */

@@ -9,9 +9,17 @@ struct svm_vcpu svm;
 struct vcpu vcpu;
 struct vcpu_exit out;
 unsigned entries, kicks, current;
+uint64_t armed;
+uint32_t attention;
 void (*guest)(void);
 
 unsigned cpu_current(void) { return current; }
+
+void vcpu_attention(struct vcpu *to, uint32_t bits)
+{
+	assert_ptr_equal(to, &vcpu);
+	attention |= bits;
+}
 
 void cpu_kick(unsigned cpu)
 {
@@ -33,6 +41,12 @@ void svm_enter(struct vcpu_regs *regs, uint64_t at, uint64_t host)
 	entries++;
 }
 
+void svm_enter_armed(struct vcpu_regs *regs, uint64_t at, uint64_t host, uint64_t dr7)
+{
+	armed = dr7;
+	svm_enter(regs, at, host);
+}
+
 void run(void)
 {
 	memset(&out, 0xa5, sizeof(out));
@@ -49,7 +63,7 @@ int svm_rig_reset(void **state)
 	svm = (struct svm_vcpu){ .vmcb = &vmcb, .vmcb_address = VMCB_AT };
 	for (unsigned i = 0; i < LZR_CPU_MAX; i++)
 		svm_cpus[i] = (struct svm_cpu){ .hsave = 0x200000 + i * 0x1000, .host = HOST_AT(i) };
-	svm_repeats_irqs = false;
+	svm_on_emulator = false;
 	guest = NULL;
 	current = 2;
 	entries = kicks = 0;

@@ -14,6 +14,8 @@ extern struct svm_vcpu svm;
 extern struct vcpu vcpu;                /* on CPU 2 */
 extern struct vcpu_exit out;            /* of the last run */
 extern unsigned entries, kicks, current;
+extern uint32_t attention;
+extern uint64_t armed;                  /* DR7 around the last entry with breakpoints */
 extern void (*guest)(void);             /* what the guest does until its exit */
 
 /* A cmocka setup function: reset, in long mode at 16 MiB, loaded. */

@@ -21,6 +21,7 @@ int rig_injected_irq, rig_injected_exception;
 void (*rig_run)(struct vcpu *vcpu, struct vcpu_exit *exit);
 void (*rig_idle)(uint64_t deadline);
 struct image_config rig_image;
+struct vcpu_exit rig_access;
 struct machine_config machine;
 
 static void *allocations[ALLOCATIONS];
@@ -74,6 +75,7 @@ void time_arm(uint64_t deadline) { (void)deadline; }
 void spin_lock(struct spinlock *lock) { assert_int_equal(lock->owner++, 0); }
 void spin_unlock(struct spinlock *lock) { lock->owner--; }
 void host_interrupt_window(void) { rig_windows++; }
+void trap_tell_strays(void) { }
 __attribute__((weak)) uint64_t records_wall_clock(void) { return 1700000000; }
 
 void cpu_idle(uint64_t deadline)
@@ -234,9 +236,23 @@ static bool fake_set_efer(struct vcpu *vcpu, uint64_t value) { (void)vcpu; rig_e
 static uint64_t fake_get_pat(const struct vcpu *vcpu) { (void)vcpu; return 0x0007040600070406; }
 static void fake_set_pat(struct vcpu *vcpu, uint64_t value) { (void)vcpu; (void)value; }
 
+static void fake_stepped(struct vcpu *vcpu)
+{
+	vcpu->regs.rflags &= ~RFLAGS_RF;
+	if (vcpu->regs.rflags & RFLAGS_TF)
+		fake_exception(vcpu, VECTOR_DB, false, 0);
+}
+
+static void fake_register(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	(void)vcpu;
+	*exit = rig_access;
+}
+
 static const struct cpu_backend fake_backend = {
 	.name = "fake", .cpu_init = fake_cpu_init, .vcpu_reset = fake_reset, .load = fake_load, .run = fake_run,
 	.inject_irq = fake_irq, .inject_exception = fake_exception, .event_pending = fake_event_pending,
+	.stepped = fake_stepped, .register_access = fake_register,
 	.request_window = fake_window, .get_tpr = fake_get_tpr, .set_tpr = fake_set_tpr, .get_cr4 = fake_get_cr4,
 	.get_cpl = fake_get_cpl, .get_efer = fake_get_efer, .set_efer = fake_set_efer, .get_pat = fake_get_pat,
 	.set_pat = fake_set_pat,

@@ -25,6 +25,7 @@ extern bool rig_event;                          /* an event waits for the next e
 extern int rig_injected_irq, rig_injected_exception;    /* last one, -1: none */
 extern uint8_t rig_window;
 extern bool rig_seed_left, rig_feeding;
+extern struct vcpu_exit rig_access;             /* what the backend's register_access says */
 
 /* What the backend's run() does; NULL: nothing but EXIT_INTERRUPT. */
 extern void (*rig_run)(struct vcpu *vcpu, struct vcpu_exit *exit);

@@ -76,6 +76,134 @@ static void unlisted_leaves_are_zero(void **state)
 	}
 }
 
+/* The row behind the last has a leaf, too, and a guest may ask for it with any ECX. */
+static void the_row_behind_the_last_ends_every_search(void **state)
+{
+	static const uint32_t subleaves[] = { 0, 1, 2, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
+	struct vcpu *vcpu = start(1);
+	struct cpuid_row *behind = vm_private(&vms[0])->cpuid + ARRAY_LENGTH(rows);
+
+	(void)state;
+	for (unsigned i = 1; i < 100; i++)      /* what lies there is nobody's: here it would answer */
+		behind[i] = (struct cpuid_row){ .leaf = behind->leaf, .subleaf = LZR_CPUID_ANY_SUBLEAF,
+						.value = { 1, 1, 1, 1 } };
+	for (unsigned i = 0; i < ARRAY_LENGTH(subleaves); i++) {
+		const uint64_t *r = ask(vcpu, behind->leaf, subleaves[i]);
+
+		assert_int_equal(r[RAX] | r[RBX] | r[RCX] | r[RDX], 0);
+	}
+}
+
+/* CR4 and XCR0 have what CPUID shows; OSXSAVE needs XSAVE. */
+static void control_bits_follow_cpuid(void **state)
+{
+	static const struct lzr_manifest_cpuid all[] = {
+		{ 1, LZR_CPUID_ANY_SUBLEAF, LZR_CPUID_FEATURES, { 0, 0, 1u << 26 | 1u << 17, 0xffffffff }, { 0 } },
+		{ 7, 0, LZR_CPUID_NONE, { 0, 0xffffffff, 0xffffffff, 0xffffffff }, { 0 } },
+		{ 7, 1, LZR_CPUID_NONE, { 0 }, { 0 } },
+		{ 0xd, 0, LZR_CPUID_XSAVE, { 7, 0, 0, 1 }, { 0 } },
+	}, few[] = { { 1, LZR_CPUID_ANY_SUBLEAF, LZR_CPUID_FEATURES, { 0, 0, ~(1u << 26), 1u << 6 }, { 0 } } };
+
+	(void)state;
+	rig_image.cpuid = all;
+	rig_image.cpuid_count = ARRAY_LENGTH(all);
+	rig_create(1, 1, NULL);
+	/* Not SMXE, VMXE, LA57, CET, nor what has no name. */
+	assert_int_equal(vm_private(&vms[0])->cr4_bits, 0x770fff);
+	assert_int_equal(vm_private(&vms[0])->xcr0_bits, 0x100000007);
+	rig_setup(NULL);
+	rig_image.cpuid = few;
+	rig_image.cpuid_count = ARRAY_LENGTH(few);
+	rig_create(1, 1, NULL);
+	assert_int_equal(vm_private(&vms[0])->cr4_bits, 0x20120);
+	assert_int_equal(vm_private(&vms[0])->xcr0_bits, 0);
+	rig_setup(NULL);
+	rig_create(1, 1, NULL);
+	assert_int_equal(vm_private(&vms[0])->cr4_bits, 0x100); /* PCE has no flag, and RDPMC exits */
+}
+
+static bool xsetbv_passes(struct vcpu *vcpu, uint64_t value)
+{
+	const struct vcpu_exit exit = { .kind = EXIT_XSETBV, .length = 3 };
+
+	rig_injected_exception = -1;
+	vcpu->regs.gpr[RAX] = (uint32_t)value;
+	vcpu->regs.gpr[RDX] = value >> 32;
+	vcpu->regs.gpr[RCX] = 0;
+	assert_true(exit_handle(vcpu, &exit));
+	return rig_injected_exception == -1;
+}
+
+static void components_that_cpuid_hides_stay_off(void **state)
+{
+	static const struct lzr_manifest_cpuid shown[] = { { 0xd, 0, LZR_CPUID_XSAVE, { 3 }, { 0 } } };
+
+	(void)state;
+	rig_image.cpuid = shown;
+	rig_image.cpuid_count = 1;
+	rig_create(1, 1, NULL);
+	assert_true(xsetbv_passes(vms[0].vcpus[0], 3));
+	assert_false(xsetbv_passes(vms[0].vcpus[0], 7));
+	assert_false(xsetbv_passes(vms[0].vcpus[0], 1ull << 32 | 1));
+}
+
+/* A trap flag over an instruction that is emulated, whichever it is; a resume flag ends behind it. */
+static void single_steps_and_resume_flag(void **state)
+{
+	static const struct vcpu_exit exits[] = {
+		{ .kind = EXIT_CPUID, .length = 2 }, { .kind = EXIT_MSR, .length = 2 },
+		{ .kind = EXIT_HLT, .length = 1 },
+		{ .kind = EXIT_IO, .length = 2, .size = 1, .port = 0x80, .write = true },
+		{ .kind = EXIT_HYPERCALL, .length = 3 }, { .kind = EXIT_IGNORE, .length = 2 },
+		{ .kind = EXIT_REGISTER },
+	};
+	struct vcpu *vcpu = start(1);
+
+	(void)state;
+	rig_access = (struct vcpu_exit){ .kind = EXIT_IGNORE, .length = 4 };
+	for (unsigned i = 0; i < ARRAY_LENGTH(exits); i++) {
+		unsigned length = exits[i].kind == EXIT_REGISTER ? 4 : exits[i].length;
+
+		vcpu->regs.gpr[RAX] = 0;
+		vcpu->regs.gpr[RCX] = 0x8b;
+		vcpu->regs.rip = 0x1000;
+		vcpu->regs.rflags = 2 | RFLAGS_TF | RFLAGS_RF;
+		vcpu->shadow = true;
+		rig_injected_exception = -1;
+		assert_true(exit_handle(vcpu, &exits[i]));
+		assert_int_equal(rig_injected_exception, VECTOR_DB);
+		assert_int_equal(vcpu->regs.rip, 0x1000 + length);
+		assert_int_equal(vcpu->regs.rflags, 2 | RFLAGS_TF);
+		assert_false(vcpu->shadow);
+		assert_int_equal(vcpu->state, VCPU_READY);
+	}
+	vcpu->regs.rflags = 2 | RFLAGS_TF;
+	vcpu->regs.gpr[RCX] = 0x999;            /* a fault is not the end of an instruction */
+	assert_true(exit_handle(vcpu, &exits[1]));
+	assert_int_equal(rig_injected_exception, VECTOR_GP);
+}
+
+/* What the backend says of an access is what happens; a host interrupt that came first leaves it for the next time. */
+static void accesses_end_as_the_backend_says(void **state)
+{
+	static const struct { struct vcpu_exit end; int exception; } cases[] = {
+		{ { .kind = EXIT_INTERRUPT }, -1 }, { { .kind = EXIT_PROTECTION }, VECTOR_GP },
+		{ { .kind = EXIT_UNDEFINED }, VECTOR_UD }, { { .kind = EXIT_REFLECT, .detail = VECTOR_DB }, VECTOR_DB },
+	};
+	const struct vcpu_exit exit = { .kind = EXIT_REGISTER };
+	struct vcpu *vcpu = start(1);
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
+		rig_access = cases[i].end;
+		rig_injected_exception = -1;
+		vcpu->regs.rip = 0x1000;
+		assert_true(exit_handle(vcpu, &exit));
+		assert_int_equal(rig_injected_exception, cases[i].exception);
+		assert_int_equal(vcpu->regs.rip, 0x1000);
+	}
+}
+
 static void computed_leaves_follow_the_vcpu(void **state)
 {
 	struct vcpu *vcpu = start(3);
@@ -188,6 +316,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_row_is_fixed_or_masked), TEST(subleaves_are_exact), TEST(unlisted_leaves_are_zero),
+		TEST(the_row_behind_the_last_ends_every_search),
+		TEST(control_bits_follow_cpuid), TEST(components_that_cpuid_hides_stay_off),
+		TEST(single_steps_and_resume_flag), TEST(accesses_end_as_the_backend_says),
 		TEST(computed_leaves_follow_the_vcpu), TEST(a_leaf_that_cannot_be_indexed_is_refused), TEST(msr_rules),
 		TEST(denied_msrs_are_audited_once), TEST(a_denied_msr_gives_gp),
 		TEST(rules_outside_the_closed_lists_are_refused),

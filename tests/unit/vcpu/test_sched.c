@@ -127,6 +127,72 @@ static void an_interrupt_wakes_its_vcpu(void **state)
 	assert_int_equal(entries, 3);                   /* the second one is still in service */
 }
 
+/* Entry 1: the vector is below the task priority, which MOV to CR8 then lowers without an exit. */
+static void lower_the_priority(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	vcpu->regs.rflags |= RFLAGS_IF;
+	switch (entries++) {
+	case 0:
+		rig_tpr = 0xf0;
+		vcpu_post_irq(vcpu, 0x55);
+		*exit = (struct vcpu_exit){ .kind = EXIT_CPUID, .length = 2 };
+		return;
+	case 1:
+		assert_int_equal(rig_injected_irq, -1);
+		assert_int_equal(rig_window, 5);        /* the CPU tells when that class gets through */
+		rig_tpr = 0x40;
+		*exit = (struct vcpu_exit){ .kind = EXIT_WINDOW };
+		return;
+	case 2:
+		assert_int_equal(rig_injected_irq, 0x55);
+		assert_int_equal(rig_window, 0);
+		vcpu_post_irq(vcpu, 0x54);              /* of the class in service: only its end lets it in */
+		*exit = (struct vcpu_exit){ .kind = EXIT_CPUID, .length = 2 };
+		return;
+	case 3:
+		assert_int_equal(rig_window, 0);
+		rig_leave();
+	}
+}
+
+static void a_lowered_task_priority_lets_interrupts_in(void **state)
+{
+	(void)state;
+	rig_create(1, 1, NULL);
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x80f, 0x1ff));
+	reset(1);
+	rig_run = lower_the_priority;
+	rig_schedule();
+	assert_int_equal(entries, 4);
+}
+
+/* The priority falls and HLT follows with nothing in between that would have told: it is taken, not passed over. */
+static void halt_below_the_priority(struct vcpu *vcpu, struct vcpu_exit *exit)
+{
+	vcpu->regs.rflags |= RFLAGS_IF;
+	if (entries == 0) {
+		rig_tpr = 0xf0;
+		vcpu_post_irq(vcpu, 0x55);
+		__atomic_store_n(&vcpu->attention, 0, __ATOMIC_RELEASE);
+		rig_tpr = 0;
+	}
+	if (rig_injected_irq >= 0 || entries++ > 2)
+		rig_leave();
+	*exit = (struct vcpu_exit){ .kind = EXIT_HLT, .length = 1 };
+}
+
+static void halt_takes_what_the_priority_lets_in(void **state)
+{
+	(void)state;
+	rig_create(1, 1, NULL);
+	assert_true(vlapic_msr_write(vms[0].vcpus[0], 0x80f, 0x1ff));
+	reset(1);
+	rig_run = halt_below_the_priority;
+	rig_schedule();
+	assert_int_equal(rig_injected_irq, 0x55);
+	assert_int_equal(entries, 1);
+}
+
 static void fall(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
 	if (vcpu->vm->number == 1) {
@@ -352,6 +418,7 @@ int main(void)
 		TEST(nothing_to_do_is_sleep),
 		TEST(sleep_is_short_while_the_console_is_fed),
 		TEST(an_interrupt_wakes_its_vcpu),
+		TEST(a_lowered_task_priority_lets_interrupts_in), TEST(halt_takes_what_the_priority_lets_in),
 		TEST(a_dead_vm_is_out_and_starts_again_as_often_as_told),
 		TEST(a_start_clears_memory),
 		TEST(an_access_outside_the_map_stops_one_vm),

@@ -43,7 +43,7 @@ static void the_task_priority_holds_back(void **state)
 	vcpu_post_irq(cpu0, 0x45);
 	assert_true(vlapic_msr_write(cpu0, 0x808, 0x40));
 	assert_int_equal(vlapic_deliverable(cpu0), -1);
-	assert_int_equal(vlapic_pending(cpu0), 0x45);
+	assert_int_equal(vlapic_waiting(cpu0), 0x45);
 	assert_true(vlapic_msr_write(cpu0, 0x808, 0x30));
 	assert_int_equal(vlapic_deliverable(cpu0), 0x45);
 	assert_true(vlapic_msr_write(cpu0, 0x80f, 0xff));
@@ -59,27 +59,27 @@ static void icr_reaches_whom_it_names(void **state)
 {
 	(void)state;
 	icr(1ull << 32 | 0x41);                                 /* physical */
-	assert_int_equal(vlapic_pending(cpu1), 0x41);
-	assert_int_equal(vlapic_pending(cpu0), -1);
+	assert_int_equal(vlapic_waiting(cpu1), 0x41);
+	assert_int_equal(vlapic_waiting(cpu0), -1);
 	assert_int_equal(rig_kicks[1], 1);
 	icr(0xffffffffull << 32 | 0x42);                        /* physical broadcast */
-	assert_int_equal(vlapic_pending(cpu0), 0x42);
-	assert_int_equal(vlapic_pending(cpu2), 0x42);
+	assert_int_equal(vlapic_waiting(cpu0), 0x42);
+	assert_int_equal(vlapic_waiting(cpu2), 0x42);
 	icr(0x6ull << 32 | 0x843);                              /* cluster 0, members 1 and 2 */
-	assert_int_equal(vlapic_pending(cpu0), 0x42);
-	assert_int_equal(vlapic_pending(cpu1), 0x43);
-	assert_int_equal(vlapic_pending(cpu2), 0x43);
+	assert_int_equal(vlapic_waiting(cpu0), 0x42);
+	assert_int_equal(vlapic_waiting(cpu1), 0x43);
+	assert_int_equal(vlapic_waiting(cpu2), 0x43);
 	icr(0x10006ull << 32 | 0x844);                          /* cluster 1: nobody */
-	assert_int_equal(vlapic_pending(cpu1), 0x43);
+	assert_int_equal(vlapic_waiting(cpu1), 0x43);
 	icr(0x40045);                                           /* self */
-	assert_int_equal(vlapic_pending(cpu0), 0x45);
-	assert_int_equal(vlapic_pending(cpu1), 0x43);
+	assert_int_equal(vlapic_waiting(cpu0), 0x45);
+	assert_int_equal(vlapic_waiting(cpu1), 0x43);
 	icr(0xc0046);                                           /* all but self */
-	assert_int_equal(vlapic_pending(cpu0), 0x45);
-	assert_int_equal(vlapic_pending(cpu2), 0x46);
+	assert_int_equal(vlapic_waiting(cpu0), 0x45);
+	assert_int_equal(vlapic_waiting(cpu2), 0x46);
 	icr(9ull << 32 | 0x47);                                 /* nobody */
 	assert_true(vlapic_msr_write(cpu0, 0x83f, 0x48));
-	assert_int_equal(vlapic_pending(cpu0), 0x48);
+	assert_int_equal(vlapic_waiting(cpu0), 0x48);
 }
 
 static void bad_icr_values_are_refused(void **state)
@@ -89,7 +89,7 @@ static void bad_icr_values_are_refused(void **state)
 	(void)state;
 	assert_false(vlapic_msr_write(cpu0, 0x830, 1ull << 20));
 	assert_true(vlapic_msr_write(cpu0, 0x830, 1ull << 32 | 0x05));
-	assert_int_equal(vlapic_pending(cpu1), -1);
+	assert_int_equal(vlapic_waiting(cpu1), -1);
 	assert_true(vlapic_msr_write(cpu0, 0x828, 0));
 	assert_true(vlapic_msr_read(cpu0, 0x828, &esr));
 	assert_int_equal(esr, 0x20);
@@ -113,18 +113,18 @@ static void messages_are_checked(void **state)
 {
 	(void)state;
 	vm_msi(&vms[0], 0xfee01000, 0x51);
-	assert_int_equal(vlapic_pending(cpu1), 0x51);
+	assert_int_equal(vlapic_waiting(cpu1), 0x51);
 	vm_msi(&vms[0], 0xfeeff000, 0x52);
-	assert_int_equal(vlapic_pending(cpu0), 0x52);
-	assert_int_equal(vlapic_pending(cpu2), 0x52);
+	assert_int_equal(vlapic_waiting(cpu0), 0x52);
+	assert_int_equal(vlapic_waiting(cpu2), 0x52);
 	vm_msi(&vms[0], 0xfed01000, 0x53);                      /* not an interrupt message */
 	vm_msi(&vms[0], 0x1fee01000, 0x53);
 	vm_msi(&vms[0], 0xfee01000, 0x553);                     /* INIT */
 	vm_msi(&vms[0], 0xfee01000, 0x05);                      /* a vector that does not exist */
-	assert_int_equal(vlapic_pending(cpu1), 0x52);
+	assert_int_equal(vlapic_waiting(cpu1), 0x52);
 	vm_msi(&vms[0], 0xfee06004, 0x154);                     /* logical, lowest priority: one of them */
-	assert_int_equal(vlapic_pending(cpu1), 0x54);
-	assert_int_equal(vlapic_pending(cpu2), 0x52);
+	assert_int_equal(vlapic_waiting(cpu1), 0x54);
+	assert_int_equal(vlapic_waiting(cpu2), 0x52);
 }
 
 static void the_deadline_timer_fires_once(void **state)
@@ -135,14 +135,19 @@ static void the_deadline_timer_fires_once(void **state)
 	assert_true(vlapic_msr_write(cpu0, 0x832, 0x40061));
 	assert_true(vlapic_msr_write(cpu0, 0x6e0, time_to_tsc(rig_now + 5000)));
 	vlapic_tick(cpu0, rig_now + 4999);
-	assert_int_equal(vlapic_pending(cpu0), -1);
+	assert_int_equal(vlapic_waiting(cpu0), -1);
 	vlapic_tick(cpu0, rig_now + 5001);
-	assert_int_equal(vlapic_pending(cpu0), 0x61);
+	assert_int_equal(vlapic_waiting(cpu0), 0x61);
 	assert_true(vlapic_msr_read(cpu0, 0x6e0, &value));
 	assert_int_equal(value, 0);
 	assert_int_equal(cpu0->apic.timer_ns, 0);
-	assert_true(vlapic_msr_write(cpu0, 0x6e0, 1));          /* long over: at once */
-	assert_true(cpu0->apic.timer_ns && cpu0->apic.timer_ns < rig_now);
+	vlapic_accept(cpu0, 0x61);
+	assert_true(vlapic_msr_write(cpu0, 0x80b, 0));
+	assert_true(vlapic_msr_write(cpu0, 0x6e0, 1));          /* long over: pending before the next entry */
+	assert_int_equal(vlapic_waiting(cpu0), 0x61);
+	assert_int_equal(cpu0->apic.timer_ns, 0);
+	assert_true(vlapic_msr_read(cpu0, 0x6e0, &value));
+	assert_int_equal(value, 0);
 	assert_true(vlapic_msr_write(cpu0, 0x6e0, UINT64_MAX));
 	assert_true(cpu0->apic.timer_ns > rig_now);
 	assert_true(vlapic_msr_write(cpu0, 0x6e0, 0));
@@ -161,7 +166,7 @@ static void the_count_timer_goes_round(void **state)
 	assert_true(vlapic_msr_read(cpu0, 0x839, &value));
 	assert_int_equal(value, 360000);
 	vlapic_tick(cpu0, rig_now + 360000);
-	assert_int_equal(vlapic_pending(cpu0), 0x62);
+	assert_int_equal(vlapic_waiting(cpu0), 0x62);
 	assert_int_equal(cpu0->apic.timer_ns, rig_now + 760000);
 	vlapic_tick(cpu0, rig_now + 10000000);                  /* periods that were missed do not pile up */
 	assert_int_equal(cpu0->apic.timer_ns, rig_now + 10400000);
@@ -171,6 +176,48 @@ static void the_count_timer_goes_round(void **state)
 	assert_false(vlapic_msr_write(cpu0, 0x832, 0x60062));
 	assert_false(vlapic_msr_write(cpu0, 0x83e, 0x4));
 	assert_false(vlapic_msr_write(cpu0, 0x838, 1ull << 32));
+}
+
+static uint64_t count(uint32_t msr)
+{
+	uint64_t value;
+
+	assert_true(vlapic_msr_read(cpu0, msr, &value));
+	return value;
+}
+
+/* Only to and from the deadline mode does the timer lose its count; between the others it goes on where it was. */
+static void modes_that_count_share_it(void **state)
+{
+	(void)state;
+	assert_true(vlapic_msr_write(cpu0, 0x83e, 0xb));
+	assert_true(vlapic_msr_write(cpu0, 0x832, 0x00062));
+	assert_true(vlapic_msr_write(cpu0, 0x838, 1000000));
+	rig_now += 400000;
+	assert_true(vlapic_msr_write(cpu0, 0x832, 0x20062));    /* one-shot to periodic */
+	assert_int_equal(count(0x838), 1000000);
+	assert_int_equal(count(0x839), 600000);
+	rig_now += 600000;
+	vlapic_tick(cpu0, rig_now);
+	assert_int_equal(vlapic_waiting(cpu0), 0x62);
+	assert_int_equal(count(0x839), 1000000);                /* and round it goes */
+	rig_now += 300000;
+	assert_true(vlapic_msr_write(cpu0, 0x832, 0x00062));    /* back: it ends once more */
+	assert_int_equal(count(0x839), 700000);
+	rig_now += 700000;
+	vlapic_tick(cpu0, rig_now);
+	assert_int_equal(count(0x839), 0);
+	assert_int_equal(count(0x838), 1000000);
+	assert_true(vlapic_msr_write(cpu0, 0x832, 0x20062));    /* over is over */
+	assert_int_equal(count(0x839), 0);
+	assert_true(vlapic_msr_write(cpu0, 0x838, 1000000));
+	assert_true(vlapic_msr_write(cpu0, 0x832, 0x40062));
+	assert_int_equal(count(0x838), 0);
+	assert_int_equal(cpu0->apic.timer_ns, 0);
+	assert_true(vlapic_msr_write(cpu0, 0x6e0, UINT64_MAX));
+	assert_true(vlapic_msr_write(cpu0, 0x832, 0x00062));
+	assert_int_equal(cpu0->apic.timer_ns, 0);
+	assert_int_equal(count(0x6e0), 0);
 }
 
 static void registers_that_cannot_be_written_are_refused(void **state)
@@ -201,6 +248,7 @@ int main(void)
 		TEST(higher_classes_go_first), TEST(the_task_priority_holds_back), TEST(icr_reaches_whom_it_names),
 		TEST(bad_icr_values_are_refused), TEST(init_and_sipi_are_told), TEST(messages_are_checked),
 		TEST(the_deadline_timer_fires_once), TEST(the_count_timer_goes_round),
+		TEST(modes_that_count_share_it),
 		TEST(registers_that_cannot_be_written_are_refused),
 	};
 
