@@ -124,7 +124,7 @@ static void test_none(void **state)
 	assert_false(acpi_for_each_cpu(found, apic_ids));
 }
 
-static void refuse(void)
+static void refuse_tables(void)
 {
 	assert_false(acpi_init(&handoff));
 	assert_said("ACPI:");
@@ -133,26 +133,26 @@ static void refuse(void)
 static void test_bad_root(void **state)
 {
 	handoff.info.rsdp = ACPI_BASE + ACPI_SIZE - 8;
-	refuse();
+	refuse_tables();
 	set_up(state);
 	handoff.info.rsdp = 0x8000;
-	refuse();
+	refuse_tables();
 	set_up(state);
 	handoff.info.rsdp = UINT64_MAX - 4;
-	refuse();
+	refuse_tables();
 	set_up(state);
 	fake_ram[RSDP + 33]++;
-	refuse();
+	refuse_tables();
 	set_up(state);
 	fake_ram[RSDP + 15] = 0;
 	fix(RSDP, 20, 8);
-	refuse();
+	refuse_tables();
 	set_up(state);
 	fake_ram[XSDT + 40]++;
-	refuse();
+	refuse_tables();
 	set_up(state);
 	table(XSDT, "RSDT", 36 + 8);
-	refuse();
+	refuse_tables();
 }
 
 static void test_bad_length(void **state)
@@ -162,14 +162,14 @@ static void test_bad_length(void **state)
 	for (unsigned i = 0; i < ARRAY_LENGTH(lengths); i++) {
 		set_up(state);
 		memcpy(fake_ram + XSDT + 4, &lengths[i], 4);
-		refuse();
+		refuse_tables();
 		set_up(state);
 		memcpy(fake_ram + FADT + 4, &lengths[i], 4);
-		refuse();
+		refuse_tables();
 	}
 	set_up(state);
 	fake_ram[FADT + 50]++;
-	refuse();
+	refuse_tables();
 	assert_said("FACP");
 }
 

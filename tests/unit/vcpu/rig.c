@@ -67,6 +67,8 @@ enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner)
 
 unsigned cpu_count(void) { return 4; }
 unsigned cpu_current(void) { return rig_cpu; }
+bool cpu_is_used(unsigned cpu) { return cpu < cpu_count(); }
+void paging_uncache(hpa_t base, uint64_t length) { (void)base; (void)length; }
 void cpu_kick(unsigned cpu) { rig_kicks[cpu]++; }
 uint64_t time_ns(void) { return rig_now; }
 uint64_t time_to_tsc(uint64_t ns) { return 1000 + ns * 2; }
@@ -99,6 +101,12 @@ void say_vm(unsigned vm, char c)
 	(void)vm;
 	assert_true(length + 1 < sizeof(rig_console));
 	rig_console[length] = c;
+}
+
+void refuse(const char *format, ...)
+{
+	fail_msg("refused: %s", format);
+	abort();
 }
 
 void panic(const char *format, ...)

@@ -418,7 +418,7 @@ static const struct answer *difference(void)
 	return traces[0].count == traces[1].count ? NULL : &traces[1].answers[traces[1].count - 1];
 }
 
-static void refuse(unsigned round, const struct trial *t, enum effect effect, const struct answer *at)
+static void not_allowed(unsigned round, const struct trial *t, enum effect effect, const struct answer *at)
 {
 	static const char *const asked[] = { "port", "MSR", "CPUID leaf", "its being there" };
 	char name[32];
@@ -453,7 +453,7 @@ static void nobody_notices_what_labels_hide(void **state)
 		effect = run(&traces[1], &t, true);
 		at = difference();
 		if (at && !may_notice(effect, t.a, t.b))
-			refuse(round, &t, effect, at);
+			not_allowed(round, &t, effect, at);
 		noticed[effect] += at != NULL;
 		hidden[effect] += !at && !may_notice(effect, t.a, t.b);
 	}
