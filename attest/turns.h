@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When the attestor hears the guests.  One message a second, at its half, and not while the network's words wait for
- * the whole second (dial.h says why); but whoever speaks to the attestor from the network has no priority over guests: when
- * none was heard for TURNS_OWED_MS, the next half of a second is theirs, whatever waits; and when work for the network
- * went over that, too, they are heard as soon as it ends.
+ * the whole second (dial.h says why).  But whoever speaks to the attestor from the network has no priority over guests:
+ * when none was heard for TURNS_OWED_MS, the next half of a second is theirs, whatever waits; and when work for the
+ * network went over that, too, they are heard as soon as it ends.
  */
 #ifndef ATTEST_TURNS_H
 #define ATTEST_TURNS_H

@@ -234,7 +234,7 @@ static const struct {
 	/* names, numbers, shapes */
 	{ "a name that writes on the console", { ADD("/vms/re\x1b[2Jd@4") }, "expected a node name" },
 	{ "a name that ends a line", { ADD("/vms/red\n@4") }, "expected a node name" },
-	{ "a name that looks like another", { ADD("/vms/Red@4") }, "expected a node name" },
+	{ "a name that looks like another", { ADD("/vms/r\xd0\xb5" "d@4") }, "expected a node name" },
 	{ "a second list of VMs", { ADD("/vms@1") }, "given twice" },
 	{ "a VM within a VM", { ADD("/vms/red@0/visitor@2") }, "unknown node" },
 	{ "a list of its own", { ADD("/channels") }, "/channels: unknown node" },

@@ -132,9 +132,9 @@ static const struct row {
 	  "- network outside: now frame-rate" },
 	{ "networks", "bandwidth", "outside {", "10Mbit", "20Mbit", "! network outside: bandwidth raised",
 	  "- network outside: bandwidth lowered" },
-	{ "networks", "ports", "secret {", "ports {", "ports { more { vm = \"red\"; device = \"net1\"; "
+	{ "networks", "ports", "secret {", "ports {", "ports { more { vm = \"release\"; device = \"net1\"; "
 	  "mac = \"02:00:00:00:00:05\"; ip = \"10.0.1.12\"; };", "! new port more",
-	  "- port more\n! green may now reach 10.0.1.12" },
+	  "- port more\n! gray may now reach 10.0.1.12" },
 	{ "networks", "sets", "sets {", "10.0.9.0/24", "10.0.8.0/23",
 	  "! blue may now send, without answers, to 10.0.8.0/24",
 	  "- blue may no longer reach 10.0.8.0/24" },
@@ -203,7 +203,7 @@ static const struct row {
 	{ "Endpoints", "port", "endpoints {", "<4433>", "<4434>",
 	  "! attestor may now reach, before anything is proved,",
 	  "! attestor may now reach, before anything is proved," },
-	{ "Infrastructure", "vm", "infrastructure {", "vm = \"attestor\"", "vm = \"red\"",
+	{ "Infrastructure", "vm", "infrastructure {", "vm = \"attestor\"", "vm = \"release\"",
 	  "! infrastructure port attestor on network outside moves",
 	  "! infrastructure port attestor on network outside moves" },
 	{ "Infrastructure", "device", "infrastructure {", "\"net0\"", "\"net1\"",
