@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subcommands about sessions and results. */
+#include "appraisal.h"
 #include "command.h"
 #include "command_pick.h"
 #include "file.h"
@@ -8,6 +9,7 @@
 #include "serve.h"
 #include "store.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,15 +149,16 @@ int command_result(int argc, char **argv)
 	struct store_report r = { 0 };
 	struct fault f = { 0 };
 	struct options o;
-	bool ok;
+	bool ok, good = false;
 
 	if (!command_parse(argc, argv, "state! machine json", &o))
 		return 2;
 	ok = store_open(&store, o.state, &f) && (!o.machine || pick_machine(&store, o.machine, &machine, &f)) &&
-	     store_load_report(&store, machine.id, &r, &f);
-	if (ok)
-		fputs(o.json ? r.json : r.text, stdout);
+	     store_load_report(&store, machine.id, &r, &f) &&
+	     appraisal_print(stdout, &store, &r, o.json, &good, &f);
 	store_free_report(&r);
 	store_close(&store);
-	return ok ? 0 : command_fail(&f);
+	if (ok && fflush(stdout) != 0)
+		ok = fault_set(&f, FAULT_INPUT, "standard output", "room to write", strerror(errno));
+	return !ok ? command_fail(&f) : good ? 0 : 1;
 }

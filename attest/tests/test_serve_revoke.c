@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "serve_rig.h"
+#include "../appraisal.h"
 #include "../file.h"
 
 #define ME (&rig->peer[0])
@@ -408,6 +409,56 @@ static void an_unreadable_file_ends_all(void **state)
 	peer_takes_leases(ME);
 }
 
+/*
+ * What `lzr-verify result` prints of the machine's newest appraisal, and whether all of that is good;
+ * `without_visitor`: as if the one VM that has no reference value here had one.
+ */
+static bool shown(bool json, bool without_visitor, char **text)
+{
+	struct store_report report = { 0 };
+	struct fault f = { 0 };
+	size_t length;
+	bool good;
+	FILE *out = open_memstream(text, &length);
+
+	assert_non_null(out);
+	assert_true(store_load_report(&rig->store, 0, &report, &f));
+	assert_false(report.all_good);
+	report.all_good = without_visitor;
+	assert_true(appraisal_print(out, &rig->store, &report, json, &good, &f));
+	fclose(out);
+	store_free_report(&report);
+	return good;
+}
+
+/* A revoked VM is no good result, whatever was appraised before. */
+static void a_result_tells_who_is_revoked(void **state)
+{
+	struct lzr_result r;
+	char *text;
+
+	(void)state;
+	peer_proves(ME);
+	peer_takes_leases(ME);
+	assert_false(shown(false, false, &text));
+	free(text);
+	assert_true(shown(false, true, &text));
+	assert_int_equal(strncmp(text, "appraised 20", 12), 0);
+	assert_null(strstr(text, "revoked"));
+	free(text);
+	rig_revokes(0, "blue");
+	r = peer_gets_result(ME);
+	peer_answers(ME, &r, LZR_CTL_OK, LZR_PORT_BLOCKED);
+	assert_false(shown(false, true, &text));
+	assert_non_null(strstr(text, "VM blue: revoked since 20"));
+	assert_null(strstr(text, "VM red: revoked"));
+	free(text);
+	assert_false(shown(true, true, &text));
+	assert_int_equal(strncmp(text, "{\"appraised\":\"20", 16), 0);
+	assert_non_null(strstr(text, "\"revoked\":[\"blue\"],\""));
+	free(text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -420,6 +471,7 @@ int main(void)
 		TEST(two_sessions_of_one_machine), TEST(blocked_elsewhere_gets_no_lease),
 		TEST(a_withdrawn_image_ends_its_lease), TEST(withdrawn_between_sessions),
 		TEST(a_withdrawn_platform_ends_all), TEST(an_unreadable_file_ends_all),
+		TEST(a_result_tells_who_is_revoked),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
