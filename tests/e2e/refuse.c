@@ -20,6 +20,7 @@
 #define SECONDS 180u            /* for a machine; a boot takes five when nothing else runs */
 #define SEED 0x4c5a5231u
 #define CASES_MAX 80
+#define SIGNATURE_HALF 48u      /* bytes of r, and of s, on P-384 */
 #define LOADER "BOOTX64.EFI"     /* the only file of another folder */
 
 struct running {
@@ -101,10 +102,52 @@ bool refuse_find(const struct refuse_volume *v, const char *prefix, char *name)
 	return found > 0;
 }
 
+/* An INTEGER of a signature (RFC 3279, section 2.2.3) as 48 bytes, big-endian; returns what follows it, or NULL. */
+static const uint8_t *take_integer(const uint8_t *at, const uint8_t *end, uint8_t out[SIGNATURE_HALF])
+{
+	size_t length = end - at >= 2 && at[0] == 2 ? at[1] : 0;
+
+	if (!length || length > (size_t)(end - at) - 2)
+		return NULL;
+	at += 2;
+	for (; length > SIGNATURE_HALF && !*at; length--)
+		at++;
+	if (length > SIGNATURE_HALF)
+		return NULL;
+	memset(out, 0, SIGNATURE_HALF);
+	memcpy(out + SIGNATURE_HALF - length, at, length);
+	return at + length;
+}
+
+/*
+ * By openssl, because `lzr-policy sign` signs nothing but a policy that it can read and that names its signer, and
+ * these are on purpose none.
+ */
+static bool sign_file(const char *file, const char *key, const char *out)
+{
+	uint8_t der[160], raw[2 * SIGNATURE_HALF];
+	char temporary[300], output[1024];
+	char *sign[] = { "openssl", "dgst", "-sha384", "-sign", (char *)key, "-out", temporary, (char *)file, NULL };
+	const uint8_t *at;
+	size_t length;
+	bool ok;
+	FILE *f;
+
+	snprintf(temporary, sizeof(temporary), "%s.der", out);
+	if (!run_program(sign, 30, output, sizeof(output)) || !(f = fopen(temporary, "rb")))
+		return false;
+	length = fread(der, 1, sizeof(der), f);
+	fclose(f);
+	at = length > 2 && der[0] == 0x30 ? take_integer(der + 2, der + length, raw) : NULL;
+	at = at ? take_integer(at, der + length, raw + SIGNATURE_HALF) : NULL;
+	f = at == der + length ? fopen(out, "wb") : NULL;
+	ok = f && fwrite(raw, 1, sizeof(raw), f) == sizeof(raw);
+	return f && fclose(f) == 0 && ok;
+}
+
 bool refuse_sign(const struct refuse_volume *v, const char *policy, const char *signature, const char *key)
 {
-	char tree[256], out[256], output[1024];
-	char *sign[] = { "build/bin/lzr-policy", "sign", tree, "--key", (char *)key, "--out", out, NULL };
+	char tree[256], out[256];
 	size_t length;
 	uint8_t *data = refuse_get(v, policy, &length);
 	FILE *f;
@@ -117,7 +160,7 @@ bool refuse_sign(const struct refuse_volume *v, const char *policy, const char *
 	if (f)
 		fclose(f);
 	free(data);
-	if (!ok || !run_program(sign, 30, output, sizeof(output))) {
+	if (!ok || !sign_file(tree, key, out)) {
 		fprintf(stderr, "%s: cannot be signed with %s\n", v->esp, key);
 		return false;
 	}
