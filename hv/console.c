@@ -202,30 +202,31 @@ void panic_end(void)
 	__builtin_unreachable();
 }
 
-void panic(const char *format, ...)
+/* The last words of this machine, behind `what`. */
+static __attribute__((noreturn)) void end_with(const char *what, const char *format, va_list args)
 {
 	char line[SAY_MAX];
-	va_list args;
 
 	panic_begin();
-	va_start(args, format);
 	print_format(line, sizeof(line), format, args);
-	va_end(args);
-	add(HV, "hv: PANIC: %s", line);
+	add(HV, "hv: %s: %s", what, line);
 	panic_end();
+}
+
+void panic(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	end_with("PANIC", format, args);
 }
 
 HV_BOOT void refuse(const char *format, ...)
 {
-	char line[SAY_MAX];
 	va_list args;
 
-	panic_begin();
 	va_start(args, format);
-	print_format(line, sizeof(line), format, args);
-	va_end(args);
-	add(HV, "hv: refused: %s", line);
-	panic_end();
+	end_with("refused", format, args);
 }
 
 void panic_nmi(void)
