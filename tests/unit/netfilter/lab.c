@@ -373,3 +373,14 @@ uint32_t lab_bytes(const struct lab_frame *f, uint8_t out[FRAME_MAX])
 	}
 	return 34 + payload + f->trailing;
 }
+
+void lab_switch_admitted(struct nswitch *sw)
+{
+	lab_switch(sw);
+	for (unsigned i = 0; i < PORTS; i++) {
+		if (i == ATTESTOR || i == VISITOR)
+			lab_up(sw, i, 1, 0);
+		else
+			lab_admit(sw, i, 1, 0);
+	}
+}

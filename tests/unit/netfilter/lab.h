@@ -35,6 +35,8 @@ void lab_config(struct swconf *out);
 void lab_switch(struct nswitch *sw);
 /* The same of another configuration. */
 void lab_switch_of(struct nswitch *sw, const struct swconf *config);
+/* The site with everybody up, and all guests but visitor admitted. */
+void lab_switch_admitted(struct nswitch *sw);
 
 /* Who the hypervisor says is at a port. */
 struct lzr_peer lab_peer(const struct swconf *config, unsigned port, uint64_t instance);

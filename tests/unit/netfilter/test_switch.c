@@ -11,19 +11,10 @@ static struct switch_end to;
 #define FROM_PORT(p) ((struct switch_end){ SWITCH_PORT, p })
 #define FROM_UPLINK(u) ((struct switch_end){ SWITCH_UPLINK, u })
 
-/* Everybody up; all guests but visitor admitted. */
 static int setup(void **state)
 {
-	unsigned i;
-
 	(void)state;
-	lab_switch(&sw);
-	for (i = 0; i < PORTS; i++) {
-		if (i == ATTESTOR || i == VISITOR)
-			lab_up(&sw, i, 1, 0);
-		else
-			lab_admit(&sw, i, 1, 0);
-	}
+	lab_switch_admitted(&sw);
 	return 0;
 }
 
