@@ -4,6 +4,7 @@
 #include "command.h"
 #include "command_pick.h"
 #include "file.h"
+#include "keyfile.h"
 #include "question.h"
 #include "report.h"
 #include "serve.h"
@@ -41,7 +42,8 @@ int command_serve(int argc, char **argv)
 	bool ok;
 
 	if (!reference ||
-	    !command_parse(argc, argv, "stdio! state! reference! key! ek-roots lease allow-development-key", &o)) {
+	    !command_parse(argc, argv, "stdio! state! reference! key! passphrase-file ek-roots lease "
+			   "allow-development-key", &o)) {
 		free(reference);
 		return 2;
 	}
@@ -50,8 +52,7 @@ int command_serve(int argc, char **argv)
 	ok = (!o.lease_seconds || command_number(o.lease_seconds, LEASE_SECONDS_MAX, &seconds, "--lease", &f)) &&
 	     store_open(&store, o.state, &f) && store_writable(&store, &f) &&
 	     reference_load(o.reference, reference, &f) &&
-	     key_load(&key, o.key, &f) &&
-	     (key.secret || fault_set(&f, FAULT_INPUT, o.key, "a private key", "a public one"));
+	     keyfile_load(&key, o.key, o.passphrase_file, &f);
 	if (ok) {
 		so = (struct serve_options){
 			.roots = o.roots,

@@ -9,7 +9,7 @@
 
 /* Every option any subcommand takes; a subcommand refuses one it does not know (command_parse). */
 struct options {
-	const char *state, *reference, *key, *roots, *bundle, *nonce, *release, *vm, *vm_key,
+	const char *state, *reference, *key, *passphrase_file, *roots, *bundle, *nonce, *release, *vm, *vm_key,
 		*out, *lease_seconds, *port;
 	const char *loader[OPTION_REPEAT_MAX], *hypervisor[OPTION_REPEAT_MAX], *boot_list[OPTION_REPEAT_MAX];
 	const char *signer[OPTION_REPEAT_MAX], *policy[OPTION_REPEAT_MAX];

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "command_pick.h"
 #include "file.h"
+#include "keyfile.h"
 #include "key.h"
 #include "report.h"
 #include "revoke.h"
@@ -121,12 +122,6 @@ static int undo(struct store *s, struct store_vm *vm, struct fault *f)
 	return 0;
 }
 
-static bool load_private(struct key *key, const char *path, struct fault *f)
-{
-	return key_load(key, path, f) &&
-	       (key->secret || fault_set(f, FAULT_INPUT, path, "a private key", "a public one"));
-}
-
 static bool wait_seconds(const struct options *o, uint64_t *seconds, struct fault *f)
 {
 	*seconds = WAIT_SECONDS_DEFAULT;
@@ -150,7 +145,7 @@ static int revoke_and_wait(const struct options *o, struct store *s, struct faul
 		return command_fail(f);
 	}
 	key_init(&key);
-	ok = load_private(&key, o->key, f) && revoke(s, &key, &vm, f);
+	ok = keyfile_load(&key, o->key, o->passphrase_file, f) && revoke(s, &key, &vm, f);
 	key_free(&key);
 	return ok ? wait_for_block(s, &vm, seconds, f) : command_fail(f);
 }
@@ -162,7 +157,7 @@ int command_revoke(int argc, char **argv)
 	struct options o;
 	int status;
 
-	if (!command_parse(argc, argv, "state! key vm! machine undo wait", &o))
+	if (!command_parse(argc, argv, "state! key passphrase-file vm! machine undo wait", &o))
 		return 2;
 	status = revoke_and_wait(&o, &s, &f);
 	store_close(&s);

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <mbedtls/pk.h>
-
 #define COSE_TAG_SIGN1 18u
 #define COSE_PAYLOAD_MAX (64u << 10)
 
@@ -30,31 +28,6 @@ bool key_generate(struct key *k, struct fault *f)
 		return fault_set(f, FAULT_INPUT, "signing key", "a fresh P-384 key", "mbedTLS refused");
 	k->secret = true;
 	return true;
-}
-
-bool key_load(struct key *k, const char *path, struct fault *f)
-{
-	mbedtls_pk_context pk;
-	bool ok = false;
-
-	mbedtls_pk_init(&pk);
-	k->secret = mbedtls_pk_parse_keyfile(&pk, path, NULL) == 0;
-	if (!k->secret) {
-		mbedtls_pk_free(&pk);
-		mbedtls_pk_init(&pk);
-		if (mbedtls_pk_parse_public_keyfile(&pk, path) != 0) {
-			fault_set(f, FAULT_INPUT, path, "a P-384 key in PEM or DER", "no key");
-			goto out;
-		}
-	}
-	if (mbedtls_pk_get_type(&pk) != MBEDTLS_PK_ECKEY || mbedtls_pk_ec(pk)->grp.id != MBEDTLS_ECP_DP_SECP384R1) {
-		fault_set(f, FAULT_INPUT, path, "a key on P-384", "another kind of key");
-		goto out;
-	}
-	ok = mbedtls_ecdsa_from_keypair(&k->ec, mbedtls_pk_ec(pk)) == 0;
-out:
-	mbedtls_pk_free(&pk);
-	return ok;
 }
 
 bool key_from_point(struct key *k, const uint8_t point[KEY_POINT_SIZE], struct fault *f)

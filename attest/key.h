@@ -22,8 +22,6 @@ void key_free(struct key *k);
 
 /* A fresh pair; the private part never leaves this process. */
 bool key_generate(struct key *k, struct fault *f);
-/* PEM or DER file, private or public; refused unless it is on P-384. */
-bool key_load(struct key *k, const char *path, struct fault *f);
 /* An uncompressed point, checked to be on the curve. */
 bool key_from_point(struct key *k, const uint8_t point[KEY_POINT_SIZE], struct fault *f);
 bool key_point(const struct key *k, uint8_t point[KEY_POINT_SIZE]);

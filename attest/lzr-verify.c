@@ -17,8 +17,8 @@ static const char usage[] =
 	"             certificates in FILE; --remove takes an approval back\n"
 	"  approvals  --state FILE\n"
 	"             the approvals, and the TPMs that asked and wait for one\n"
-	"  serve      --stdio --state FILE --reference FILE --key FILE [--ek-roots FILE] [--lease SECONDS]\n"
-	"             [--allow-development-key]\n"
+	"  serve      --stdio --state FILE --reference FILE --key FILE [--passphrase-file FILE]\n"
+	"             [--ek-roots FILE] [--lease SECONDS] [--allow-development-key]\n"
 	"             one attestor's session on standard input and output; with --ek-roots it enrols attestation\n"
 	"             keys of approved TPMs whose EK certificate leads to one of these roots\n"
 	"  check      --bundle FILE --nonce HEX --reference FILE --state FILE [--vm NAME]\n"
@@ -34,7 +34,8 @@ static const char usage[] =
 	"             machines and VMs, leases and revocations\n"
 	"  events     --state FILE\n"
 	"             a line for each thing that happened: time, machine, what\n"
-	"  revoke     --state FILE --key FILE --vm NAME [--machine M] [--wait SECONDS]\n"
+	"  revoke     --state FILE --key FILE --vm NAME [--passphrase-file FILE] [--machine M]\n"
+	"             [--wait SECONDS]\n"
 	"             ends the VM's lease, gives no other, and waits until the switch has said that it did\n"
 	"  revoke     --state FILE --vm NAME [--machine M] --undo\n"
 	"             allows leases again\n"
@@ -50,6 +51,8 @@ static const char usage[] =
 	"  log        --file LOG\n"
 	"             replays a TCG event log in its SHA-384 bank\n"
 	"\n"
+	"An encrypted key's passphrase is the first line of --passphrase-file, else of the file that\n"
+	"LZR_PASSPHRASE_FILE in the environment names, else asked for on the terminal.\n"
 	"A machine is named by the first digits that status and events show.\n"
 	"Exit status: 0 good, 1 refused, 2 wrong usage or an unreadable file; revoke and send also: 3 refused by\n"
 	"the switch, 4 queued (no session, or no answer in time).\n";
@@ -84,6 +87,7 @@ static const struct {
 	{ "state", TEXT, offsetof(struct options, state), 0 },
 	{ "reference", TEXT, offsetof(struct options, reference), 0 },
 	{ "key", TEXT, offsetof(struct options, key), 0 },
+	{ "passphrase-file", TEXT, offsetof(struct options, passphrase_file), 0 },
 	{ "ek-roots", TEXT, offsetof(struct options, roots), 0 },
 	{ "bundle", TEXT, offsetof(struct options, bundle), 0 },
 	{ "nonce", TEXT, offsetof(struct options, nonce), 0 },

@@ -2,7 +2,7 @@
 /* What the story tries once everybody who may be admitted is. */
 #include "play.h"
 
-#include "key.h"
+#include "keyfile.h"
 #include "result.h"
 #include "run.h"
 
@@ -46,7 +46,8 @@ static bool deliver(struct lzr_result *r, uint32_t port, const char *key_file)
 	bool ok;
 
 	key_init(&key);
-	ok = key_load(&key, key_file, &f) && store_begin(&store, &f) && store_end(&store, post(&key, r, port, &f), &f);
+	ok = keyfile_load(&key, key_file, NULL, &f) && store_begin(&store, &f) &&
+	     store_end(&store, post(&key, r, port, &f), &f);
 	story.awaited_serial = r->serial;
 	story.awaited_status[0] = 0;
 	key_free(&key);
