@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the checks share. */
+/* What the parts of the checks share, and the warnings. */
 #ifndef POLICY_CHECK_H
 #define POLICY_CHECK_H
 
@@ -12,5 +12,12 @@ struct cpu_load {
 };
 /* Adds up `machine_cpus` zeroed loads. */
 void cpu_load(const struct policy *policy, struct cpu_load *loads);
+
+/* A finding that makes no policy wrong. */
+void warn(struct report *report, struct place where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* warn.c: what is legal and surely not meant, in a policy without errors. */
+void check_warnings(const struct policy *policy, struct report *report);
+/* keys.c: is the public point that of the key file with this digest, be it a development key's or another's? */
+bool key_is_signer(const uint8_t x[48], const uint8_t y[48], const uint8_t signer[LZR_DIGEST_SIZE]);
 
 #endif

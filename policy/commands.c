@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "command.h"
 #include "edges.h"
 #include "explain.h"
@@ -52,7 +53,7 @@ static void check_switch_config(const struct policy *policy, struct report *repo
 	free(block);
 }
 
-/* All checks; false after saying what is wrong. */
+/* All checks; false after saying what is wrong.  No warnings without the switch: `make` would show them twice. */
 static bool check_source(struct source_policy *source, const struct arguments *a, bool with_switch)
 {
 	struct report *report = &source->report;
@@ -65,8 +66,9 @@ static bool check_source(struct source_policy *source, const struct arguments *a
 		check_limits(&source->policy, report);
 	if (with_switch)
 		check_switch_config(&source->policy, report);
-	if (report->errors)
-		report_print(report, stderr);
+	if (with_switch && !report->errors)
+		check_warnings(&source->policy, report);
+	report_print(report, stderr);
 	return !report->errors;
 }
 

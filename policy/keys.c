@@ -17,7 +17,7 @@
 #include <mbedtls/platform_util.h>
 #include <mbedtls/sha512.h>
 
-#include "policy.h"
+#include "check.h"
 #include "secretkey.h"
 
 #define KEY_FILE_MAX 4096u
@@ -196,6 +196,24 @@ static bool belongs_to(mbedtls_pk_context *key, const uint8_t signer[LZR_DIGEST_
 		    !memcmp(hash, signer, sizeof(hash)))
 			return true;
 	return false;
+}
+
+bool key_is_signer(const uint8_t x[48], const uint8_t y[48], const uint8_t signer[LZR_DIGEST_SIZE])
+{
+	mbedtls_pk_context key;
+	bool is = false;
+
+	mbedtls_pk_init(&key);
+	if (mbedtls_pk_setup(&key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)) == 0) {
+		mbedtls_ecp_keypair *pair = mbedtls_pk_ec(key);
+
+		is = mbedtls_ecp_group_load(&pair->grp, MBEDTLS_ECP_DP_SECP384R1) == 0 &&
+		     mbedtls_mpi_read_binary(&pair->Q.X, x, 48) == 0 &&
+		     mbedtls_mpi_read_binary(&pair->Q.Y, y, 48) == 0 &&
+		     mbedtls_mpi_lset(&pair->Q.Z, 1) == 0 && belongs_to(&key, signer);
+	}
+	mbedtls_pk_free(&key);
+	return is;
 }
 
 static bool load_secret(const char *pem, const char *passphrase, const uint8_t *signer, mbedtls_pk_context *key)

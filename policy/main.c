@@ -42,7 +42,8 @@ static const struct command commands[] = {
 	  "If nothing flows down, the certificate: a label or trusted range for every part.  Otherwise every\n"
 	  "finding is a line FILE:LINE:COLUMN: error: what was expected, what was found.  All are told, not only\n"
 	  "the first, and what flows down hop by hop.  Without --manifest-dir, what depends on the images is left\n"
-	  "out.\n", command_check },
+	  "out.  A line with \"warning\" is legal and surely not meant; it changes no status, here or in \"build\".\n",
+	  command_check },
 	{ "switch", "SOURCE", 1, 1, BIT(OPTION_KEYS) | BIT(OPTION_MACHINE_LIMITS), BIT(OPTION_OUT),
 	  "write the configuration of the switch",
 	  "It becomes a segment of the switch's image, whose measurement the policy names: so it is made before\n"

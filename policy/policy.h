@@ -79,10 +79,10 @@ const char *place_file(struct place place);
 const char *place_text(struct place place, char out[PLACE_TEXT]);
 
 struct report {
-	unsigned errors;                /* all of them */
+	unsigned errors, warnings;      /* all of them */
 	unsigned written;               /* those in `text` */
 	size_t length, room;
-	char *text;                     /* each "FILE:LINE:COLUMN: error: ...\n"; never NULL after the first */
+	char *text;                     /* lines "FILE:LINE:COLUMN: error: ..", or warning; never NULL after the first */
 };
 #define REPORT_SHOWN 200u       /* messages kept; report_print says how many more there are */
 void complain(struct report *report, struct place where, const char *format, ...)
@@ -458,7 +458,7 @@ unsigned find_service(const struct policy *policy, const char *name);
 unsigned find_port(const struct policy *policy, unsigned network, const char *name);
 unsigned find_set(const struct policy *policy, unsigned network, const char *name);
 
-/* --- manifest.c, check.c, links.c, limits.c ----------------------------------------------------------------------- */
+/* --- manifest.c, check.c, links.c, limits.c, warn.c --------------------------------------------------------------- */
 
 /* Reads the manifests of all VMs, each image once, from the first of the directories that has it. */
 void facts_read_all(struct policy *policy, const char *const *dirs, unsigned dir_count, struct report *report);

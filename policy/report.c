@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy.h"
+#include "check.h"
 
 void text_tame(char *text)
 {
@@ -36,39 +36,60 @@ void print_tame(FILE *out, const char *format, ...)
 	va_end(arguments);
 }
 
-void complain(struct report *report, struct place where, const char *format, ...)
+static void add_finding(struct report *report, struct place where, const char *kind, const char *format,
+			va_list arguments)
 {
 	char place[PLACE_TEXT];
-	va_list arguments;
+	va_list again;
 
 	if (!report->text)
 		report->text = memory_get(report->room = 1);
-	report->errors++;
 	if (report->written == REPORT_SHOWN)
 		return;
 	report->written++;
 	place_text(where, place);
-	va_start(arguments, format);
-	int length = vsnprintf(NULL, 0, format, arguments);
-	va_end(arguments);
-	size_t need = report->length + strlen(place) + (size_t)length + sizeof(": error: \n");
+	va_copy(again, arguments);
+	int length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	size_t need = report->length + strlen(place) + strlen(kind) + (size_t)length + sizeof(": : \n");
 	if (need > report->room)
 		report->text = memory_resize(report->text, report->room = 2 * need);
 	char *line = report->text + report->length;
-	report->length += (size_t)sprintf(line, "%s: error: ", place);
-	va_start(arguments, format);
+	report->length += (size_t)sprintf(line, "%s: %s: ", place, kind);
 	report->length += (size_t)vsprintf(report->text + report->length, format, arguments);
-	va_end(arguments);
 	text_tame(line);        /* a path of several hops has a line for each */
 	report->length += (size_t)sprintf(report->text + report->length, "\n");
 }
 
+void complain(struct report *report, struct place where, const char *format, ...)
+{
+	va_list arguments;
+
+	report->errors++;
+	va_start(arguments, format);
+	add_finding(report, where, "error", format, arguments);
+	va_end(arguments);
+}
+
+void warn(struct report *report, struct place where, const char *format, ...)
+{
+	va_list arguments;
+
+	report->warnings++;
+	va_start(arguments, format);
+	add_finding(report, where, "warning", format, arguments);
+	va_end(arguments);
+}
+
 void report_print(const struct report *report, FILE *out)
 {
+	unsigned all = report->errors + report->warnings;
+
 	if (report->text)
 		fputs(report->text, out);
-	if (report->errors > report->written)
-		fprintf(out, "lzr-policy: and %u more error(s)\n", report->errors - report->written);
+	if (all > report->written)
+		fprintf(out, "lzr-policy: and %u more %s(s)\n", all - report->written,
+			report->errors ? "error" : "warning");
 }
 
 void report_free(struct report *report)

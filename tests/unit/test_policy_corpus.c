@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The corpus of tests/policy: each bad policy must be refused with exactly the messages beside it, each good one must
- * compile to the very bytes whose digests are beside it, and no message of the compiler may be without a bad policy
- * that calls it forth.  "POLICY_CORPUS=write" in the environment writes what there is instead of comparing.
+ * compile to the very bytes whose digests are beside it, one with warnings must have exactly those beside it, and no
+ * message of the compiler may be without a policy that calls it forth.  "POLICY_CORPUS=write" in the environment writes
+ * what there is instead of comparing.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "policy.h"
+#include "check.h"
 
 #ifndef MANIFESTS
 #define MANIFESTS "build/tests/policy"
@@ -32,7 +33,7 @@ struct compiled {
 	struct report report;
 };
 
-static void compile(const char *path, struct compiled *c)
+static void compile(const char *path, bool with_images, struct compiled *c)
 {
 	static const char *const dirs[] = { MANIFESTS };
 
@@ -43,9 +44,12 @@ static void compile(const char *path, struct compiled *c)
 	model_read(&c->policy, c->root, KEYS, &c->report);
 	if (c->report.errors)
 		return;
-	facts_read_all(&c->policy, dirs, 1, &c->report);
+	if (with_images)
+		facts_read_all(&c->policy, dirs, 1, &c->report);
 	check_policy(&c->policy, &c->report);
 	check_limits(&c->policy, &c->report);
+	if (!c->report.errors)
+		check_warnings(&c->policy, &c->report);
 }
 
 static void compiled_free(struct compiled *c)
@@ -60,10 +64,10 @@ static void remember(const char *text)
 	const char *line = text, *end;
 
 	for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-		const char *message = strstr(line, ": error: ");
-		if (message && message < end)
-			*ARRAY_ADD(said, said_count, said_room) =
-				memory_text(message + 9, (size_t)(end - message - 9));
+		const char *error = strstr(line, ": error: "), *warning = strstr(line, ": warning: ");
+		const char *message = error && error < end ? error + 9 : warning && warning < end ? warning + 11 : NULL;
+		if (message)
+			*ARRAY_ADD(said, said_count, said_room) = memory_text(message, (size_t)(end - message));
 	}
 }
 
@@ -94,7 +98,7 @@ static unsigned check_bad(const char *path)
 	struct compiled c;
 	unsigned failed = 0;
 
-	compile(path, &c);
+	compile(path, true, &c);
 	if (c.report.errors) {
 		remember(c.report.text);
 		failed = compare(path, ".expected", c.report.text);
@@ -104,6 +108,37 @@ static unsigned check_bad(const char *path)
 	}
 	compiled_free(&c);
 	return failed;
+}
+
+/* Legal, and with warnings. */
+static unsigned check_warned(const char *path)
+{
+	struct compiled c;
+	unsigned failed = 0;
+
+	compile(path, true, &c);
+	if (c.report.errors || !c.report.warnings) {
+		print_error("%s: expected warnings only, found\n%s", path, c.report.text ? c.report.text : "nothing\n");
+		failed = 1;
+	} else {
+		remember(c.report.text);
+		failed = compare(path, ".expected", c.report.text);
+	}
+	compiled_free(&c);
+	return failed;
+}
+
+/* What users start from. */
+static unsigned check_silent(const char *path)
+{
+	struct compiled c;
+
+	compile(path, false, &c);
+	const bool silent = !c.report.errors && !c.report.warnings;
+	if (!silent)
+		print_error("%s: expected no word, found\n%s", path, c.report.text);
+	compiled_free(&c);
+	return !silent;
 }
 
 static size_t digest_line(const char *what, const void *bytes, size_t size, char *out, size_t room)
@@ -125,7 +160,7 @@ static unsigned check_good(const char *path)
 	for (unsigned run = 0; run < 2; run++) {
 		struct compiled c;
 		size_t size, at = 0;
-		compile(path, &c);
+		compile(path, true, &c);
 		if (c.report.errors) {
 			print_error("%s", c.report.text);
 			compiled_free(&c);
@@ -176,6 +211,18 @@ static void test_bad(void **state)
 {
 	(void)state;
 	assert_int_equal(check_folder("tests/policy/bad", check_bad), 0);
+}
+
+static void test_warned(void **state)
+{
+	(void)state;
+	assert_int_equal(check_folder("tests/policy/warned", check_warned), 0);
+}
+
+static void test_examples_are_silent(void **state)
+{
+	(void)state;
+	assert_int_equal(check_folder("policy/examples", check_silent), 0);
 }
 
 static void test_good(void **state)
@@ -267,7 +314,7 @@ static unsigned check_calls(const char *file, const char *text, const char *call
 		(*found)++;
 		if (is_said(format))
 			continue;
-		print_error("%s: no policy in tests/policy/bad calls forth: %s\n", file, literal);
+		print_error("%s: no policy in tests/policy/bad or warned calls forth: %s\n", file, literal);
 		missing++;
 	}
 	return missing;
@@ -282,7 +329,7 @@ static void test_complete(void **state)
 {
 	static const char *const files[] = { "place.c", "source.c", "take.c", "model.c", "model_vm.c", "model_net.c",
 					     "model_rules.c", "manifest.c", "check.c", "links.c", "limits.c",
-					     "edges.c" };
+					     "warn.c", "edges.c" };
 	unsigned missing = 0, found = 0;
 	(void)state;
 
@@ -302,6 +349,7 @@ static void test_complete(void **state)
 		}
 		missing += check_calls(path, text, "complain(", 2, &found);
 		missing += check_calls(path, text, "cannot(", 3, &found);
+		missing += check_calls(path, text, "\twarn(", 2, &found);
 		free(text);
 	}
 	print_message("%u kinds of message\n", found);
@@ -323,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fits), cmocka_unit_test(test_bad), cmocka_unit_test(test_good),
+		cmocka_unit_test(test_warned), cmocka_unit_test(test_examples_are_silent),
 		cmocka_unit_test(test_complete),
 	};
 	const char *mode = getenv("POLICY_CORPUS");
