@@ -82,7 +82,7 @@ struct report {
 	unsigned errors, warnings;      /* all of them */
 	unsigned written;               /* those in `text` */
 	size_t length, room;
-	char *text;                     /* lines "FILE:LINE:COLUMN: error: ..", or warning; never NULL after the first */
+	char *text;                     /* "FILE:LINE:COLUMN: error: ..", or warning, a line; NULL before the first */
 };
 #define REPORT_SHOWN 200u       /* messages kept; report_print says how many more there are */
 void complain(struct report *report, struct place where, const char *format, ...)
