@@ -116,9 +116,13 @@ static int undo(struct store *s, struct store_vm *vm, struct fault *f)
 
 	if (!store_begin(s, f) || !store_end(s, take_back(s, vm, &was_ours, f), f))
 		return command_fail(f);
-	printf("%s: %s; its next good evidence gets a lease again\n", vm->name,
-	       was_ours ? "the revocation is taken back"
-			: "the block of its port, which was not by this state, is lifted");
+	if (!was_ours && revoke_lease_ran_out(vm))
+		printf("%s: its lease ran out; a port that the policy shuts then opens when the VM starts anew, any "
+		       "other with its next good evidence\n", vm->name);
+	else
+		printf("%s: %s; its next good evidence gets a lease again\n", vm->name,
+		       was_ours ? "the revocation is taken back"
+				: "the block of its port, which was not by this state, is lifted");
 	return 0;
 }
 

@@ -14,5 +14,11 @@ bool revoke_vm(struct store *s, struct key *key, const struct store_vm *vm, enum
 	       const char *reason, struct fault *f);
 /* Whether a lease of it may be in force. */
 bool revoke_has_lease(const struct store_vm *vm);
+/*
+ * Whether its port is blocked since the lease of its present instance ran out, which a policy may ask for
+ * (lease-end = "block"): only a new start of the VM opens it.  Evidence does not tell that from a block by another
+ * verifier later on.
+ */
+bool revoke_lease_ran_out(const struct store_vm *vm);
 
 #endif

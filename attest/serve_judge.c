@@ -126,9 +126,11 @@ static bool settle(struct server *s, const struct vm_report *from, struct fault 
 		return store_event(store, s->machine, f, "vm=%s good no-lease", vm.name);
 	if (blocked_by_others(&vm))
 		return store_event(store, s->machine, f,
-				   "vm=%s good no-lease: its port is blocked, and not by this state (another verifier, "
-				   "or a lease that ran out where the policy shuts the port then); revoke --undo "
-				   "lifts it",
+				   revoke_lease_ran_out(&vm)
+					   ? "vm=%s good no-lease: its lease ran out, and its port is shut since then: "
+					     "it opens when the VM starts anew"
+					   : "vm=%s good no-lease: its port is blocked, and not by this state; "
+					     "revoke --undo lifts it",
 				   vm.name);
 	return give_lease(s, e, &vm, f);
 }

@@ -18,6 +18,7 @@
 #include "serve_rig.h"
 #include "../appraisal.h"
 #include "../file.h"
+#include "../revoke.h"
 
 #define ME (&rig->peer[0])
 #define OTHER (&rig->peer[1])
@@ -36,6 +37,14 @@ static struct lzr_result gets_revocation(struct peer *p, uint32_t vm, uint8_t no
 	return r;
 }
 
+/* The machine has proved itself, red and blue have leases for the nonces of 0x10 plus their numbers. */
+static void begins_admitted(void)
+{
+	ME->port_nonce = 0x10;
+	peer_proves(ME);
+	peer_takes_leases(ME);
+}
+
 static void waits_confirmed(int n, const char *vm)
 {
 	while (!rig_vm(n, vm).end_confirmed)
@@ -48,9 +57,7 @@ static void the_switch_has_the_last_word(void **state)
 	struct lzr_result r;
 
 	(void)state;
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	rig_revokes(0, "blue");
 	r = gets_revocation(ME, VM_BLUE, 0x10 + VM_BLUE);
 	assert_true(peer_hears_nothing(ME, 300));
@@ -67,9 +74,7 @@ static void revoked_during_the_check(void **state)
 	struct lzr_result r;
 
 	(void)state;
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	peer_says(ME, SESSION_RENEW, (struct bytes){ NULL, 0 });
 	peer_takes_challenge(ME);
 	rig_revokes(0, "red");
@@ -111,9 +116,7 @@ static void the_session_breaks_between_save_and_send(void **state)
 static void no_nonce_is_outstanding(void **state)
 {
 	(void)state;
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	ME->port_state[VM_RED] = LZR_PORT_ADMITTED;
 	peer_says(ME, SESSION_RENEW, (struct bytes){ NULL, 0 });
 	peer_takes_challenge(ME);
@@ -135,9 +138,7 @@ static void the_verifier_dies_with_the_message(void **state)
 	struct lzr_result r;
 
 	(void)state;
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	rig_revokes(0, "red");
 	gets_revocation(ME, VM_RED, 0x10 + VM_RED);
 	peer_verifier_dies(ME);
@@ -161,9 +162,7 @@ static void an_open_port_is_revoked_again(void **state)
 	struct lzr_result r;
 
 	(void)state;
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	rig_revokes(0, "red");
 	r = gets_revocation(ME, VM_RED, 0x10 + VM_RED);
 	peer_answers(ME, &r, LZR_CTL_OK, LZR_PORT_BLOCKED);
@@ -187,9 +186,7 @@ static void a_wrong_nonce_is_not_the_end(void **state)
 	struct lzr_result r;
 
 	(void)state;
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	rig_revokes(0, "red");
 	r = gets_revocation(ME, VM_RED, 0x10 + VM_RED);
 	peer_answers(ME, &r, LZR_CTL_WRONG_NONCE, LZR_PORT_ADMITTED);
@@ -210,8 +207,7 @@ static void refused_by_the_switch(void **state)
 	bool found;
 
 	(void)state;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	rig_revokes(0, "red");
 	r = peer_gets_result(ME);
 	peer_answers(ME, &r, LZR_CTL_SIGNATURE, LZR_PORT_ADMITTED);
@@ -304,6 +300,36 @@ static void blocked_elsewhere_gets_no_lease(void **state)
 	assert_int_equal(peer_gets_result(ME).vm, VM_BLUE);
 }
 
+/* By the policy (lease-end = "block"): nobody else did it, and nobody but a new start of the VM can undo it. */
+static void shut_when_its_lease_ran_out(void **state)
+{
+	struct lzr_result r;
+	struct store_vm vm;
+
+	(void)state;
+	rig->lease_ns = 1000000000u;
+	begins_admitted();
+	sleep(2);
+	ME->port_state[VM_RED] = ME->port_state[VM_BLUE] = LZR_PORT_BLOCKED;
+	peer_renews(ME);
+	rig_waits_for_event(0, "vm=red good no-lease: its lease ran out, and its port is shut since then");
+	rig_waits_for_event(0, "vm=blue good no-lease: its lease ran out");
+	assert_false(rig_has_event("not by this state"));
+	assert_true(peer_hears_nothing(ME, 500));
+	/* A revocation goes before that, and a new instance has had no lease. */
+	rig_revokes(0, "red");
+	r = peer_gets_result(ME);
+	assert_int_equal(r.type, LZR_RESULT_REVOCATION);
+	peer_answers(ME, &r, LZR_CTL_OK, LZR_PORT_BLOCKED);
+	waits_confirmed(0, "red");
+	vm = rig_vm(0, "blue");
+	assert_true(revoke_lease_ran_out(&vm));
+	vm.told.instance++;
+	assert_false(revoke_lease_ran_out(&vm));
+	vm = rig_vm(0, "red");
+	assert_false(revoke_lease_ran_out(&vm));
+}
+
 /* --- reference values that change -------------------------------------------------------------- */
 
 static void a_withdrawn_image_ends_its_lease(void **state)
@@ -313,9 +339,7 @@ static void a_withdrawn_image_ends_its_lease(void **state)
 	(void)state;
 	rig->watch = true;
 	rig_refers(&ME->x->reference, NULL);
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	rig_refers(&ME->x->reference, "red");
 	r = gets_revocation(ME, VM_RED, 0x10 + VM_RED);
 	assert_non_null(strstr(rig_vm(0, "red").end_reason, "reference-missing: image red"));
@@ -337,8 +361,7 @@ static void withdrawn_between_sessions(void **state)
 	(void)state;
 	rig->watch = true;
 	rig_refers(&ME->x->reference, NULL);
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	peer_hangs_up(ME);
 	peer_ended_with(ME, FAULT_UNCHECKED);
 	rig_refers(&ME->x->reference, "blue");
@@ -388,9 +411,7 @@ static void an_unreadable_file_ends_all(void **state)
 	(void)state;
 	rig->watch = true;
 	rig_refers(&ME->x->reference, NULL);
-	ME->port_nonce = 0x10;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	peer_says(ME, SESSION_RENEW, (struct bytes){ NULL, 0 });
 	peer_takes_challenge(ME);
 	assert_true(file_write(rig->reference, (struct bytes){ (const uint8_t *)"lazaret-ref", 11 }, &f));
@@ -438,8 +459,7 @@ static void a_result_tells_who_is_revoked(void **state)
 	char *text;
 
 	(void)state;
-	peer_proves(ME);
-	peer_takes_leases(ME);
+	begins_admitted();
 	assert_false(shown(false, false, &text));
 	free(text);
 	assert_true(shown(false, true, &text));
@@ -469,9 +489,9 @@ int main(void)
 		TEST(the_verifier_dies_with_the_message), TEST(an_open_port_is_revoked_again),
 		TEST(a_wrong_nonce_is_not_the_end), TEST(refused_by_the_switch), TEST(two_machines_one_state),
 		TEST(two_sessions_of_one_machine), TEST(blocked_elsewhere_gets_no_lease),
-		TEST(a_withdrawn_image_ends_its_lease), TEST(withdrawn_between_sessions),
-		TEST(a_withdrawn_platform_ends_all), TEST(an_unreadable_file_ends_all),
-		TEST(a_result_tells_who_is_revoked),
+		TEST(shut_when_its_lease_ran_out), TEST(a_withdrawn_image_ends_its_lease),
+		TEST(withdrawn_between_sessions), TEST(a_withdrawn_platform_ends_all),
+		TEST(an_unreadable_file_ends_all), TEST(a_result_tells_who_is_revoked),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
