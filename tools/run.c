@@ -42,7 +42,8 @@ static void exec_child(char *const argv[], int out, pid_t parent, unsigned secon
 	_exit(127);
 }
 
-static bool finish(pid_t child, int fd, unsigned seconds, char *output, size_t capacity)
+/* The exit status, or -1: it was ended. */
+static int finish(pid_t child, int fd, unsigned seconds, char *output, size_t capacity)
 {
 	const double deadline = now() + RUN_PATIENCE * seconds;
 	size_t used = 0;
@@ -57,7 +58,7 @@ static bool finish(pid_t child, int fd, unsigned seconds, char *output, size_t c
 		if (left <= 0 || poll(&p, 1, (int)(left * 1000) + 1) == 0) {
 			kill(child, SIGKILL);
 			waitpid(child, &status, 0);
-			return false;
+			return -1;
 		}
 		n = read(fd, buffer, sizeof(buffer));
 		if (n < 0 && errno == EINTR)
@@ -70,27 +71,31 @@ static bool finish(pid_t child, int fd, unsigned seconds, char *output, size_t c
 			output[used] = 0;
 	}
 	if (waitpid(child, &status, 0) != child)
-		return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-bool run_program(char *const argv[], unsigned seconds, char *output, size_t capacity)
+int run_status(char *const argv[], unsigned seconds, char *output, size_t capacity)
 {
 	pid_t parent = getpid(), child;
-	int pipe_fd[2];
-	bool good;
+	int pipe_fd[2], status;
 
 	if (output && capacity)
 		output[0] = 0;
 	if (pipe2(pipe_fd, O_CLOEXEC))
-		return false;
+		return -1;
 	child = fork();
 	if (child == 0)
 		exec_child(argv, pipe_fd[1], parent, seconds);
 	close(pipe_fd[1]);
-	good = child > 0 && finish(child, pipe_fd[0], seconds, output, capacity);
+	status = child > 0 ? finish(child, pipe_fd[0], seconds, output, capacity) : -1;
 	close(pipe_fd[0]);
-	return good;
+	return status;
+}
+
+bool run_program(char *const argv[], unsigned seconds, char *output, size_t capacity)
+{
+	return run_status(argv, seconds, output, capacity) == 0;
 }
 
 pid_t run_start(char *const argv[], const char *log)

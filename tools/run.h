@@ -15,6 +15,8 @@
  * on a busy host.  What it printed, both streams, is in `output` (capacity bytes, cut, zero-terminated; may be NULL).
  */
 bool run_program(char *const argv[], unsigned seconds, char *output, size_t capacity);
+/* The same; the exit status, or -1 if it could not be started or was ended. */
+int run_status(char *const argv[], unsigned seconds, char *output, size_t capacity);
 
 /*
  * Starts argv[0] in the background with both output streams in the file `log`.  The child dies when this process does.

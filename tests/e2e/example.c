@@ -19,9 +19,12 @@
 #define MEMORY_MIB 1536u
 #define FILE_MAX (1u << 20)
 #define ATTESTOR 0x14u
+#define VERIFIER_KEY "keys/verifier.pem"
 
 const char *example_forward[2];
+bool example_stranger;
 static const char *example;
+static unsigned patience;       /* seconds of the machine's time */
 
 const char *example_path(const char *file)
 {
@@ -53,27 +56,32 @@ bool example_reference(const char *file, const char *without)
 	return fclose(out) == 0;
 }
 
-/* The program that QEMU starts for a connection to the verifier's address. */
-static bool write_serve(char *forward, size_t size)
+bool example_key(const char *key)
 {
 	char dir[256];
 	FILE *f;
 
 	snprintf(dir, sizeof(dir), "%s", example_path(""));
-	if (!rig_tpm_roots(example_path("roots.pem")))
-		return false;
-	f = fopen(example_path("serve"), "w");
+	f = fopen(example_path("serve.new"), "w");
 	if (!f)
 		return false;
-	fprintf(f, "#!/bin/sh\necho $$ >%spid\n"
-		"exec build/bin/lzr-verify serve --stdio --state %s" EXAMPLE_STATE " --reference %sreference"
-		" --key keys/verifier.pem --ek-roots %sroots.pem --lease 300 --allow-development-key"
-		" 2>>%sverifier.log\n", dir, dir, dir, dir, dir);
-	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%sserve", dir);
-	return fclose(f) == 0 && chmod(example_path("serve"), 0755) == 0;
+	fprintf(f, "#!/bin/sh\necho $$ >%spid\n", dir);
+	if (key)
+		fprintf(f, "exec build/bin/lzr-verify serve --stdio --state %s" EXAMPLE_STATE " --reference %sreference"
+			" --key %s --ek-roots %sroots.pem --lease 300 --allow-development-key 2>>%sverifier.log\n",
+			dir, dir, key, dir, dir);
+	return fclose(f) == 0 && chmod(example_path("serve.new"), 0755) == 0 &&
+	       rename(example_path("serve.new"), example_path("serve")) == 0;
 }
 
-/* A new state in which the rig's TPM may enrol; one that is there from an earlier boot stays. */
+/* The program that QEMU starts for a connection to the verifier's address. */
+static bool write_serve(char *forward, size_t size)
+{
+	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s", example_path("serve"));
+	return rig_tpm_roots(example_path("roots.pem")) && example_key(VERIFIER_KEY);
+}
+
+/* A new state in which the rig's TPM may enrol if it is no stranger; one that is there from an earlier boot stays. */
 static bool make_state(void)
 {
 	char state[256], output[1024];
@@ -82,8 +90,9 @@ static bool make_state(void)
 			    (char *)rig_tpm_ek_certificate(), NULL };
 
 	snprintf(state, sizeof(state), "%s", example_path(EXAMPLE_STATE));
-	if (access(state, F_OK) == 0 || (run_program(init, 30, output, sizeof(output)) &&
-					 run_program(approve, 30, output, sizeof(output))))
+	if (access(state, F_OK) == 0 ||
+	    (run_program(init, 30, output, sizeof(output)) &&
+	     (example_stranger || run_program(approve, 30, output, sizeof(output)))))
 		return true;
 	fprintf(stderr, "%s", output);
 	return false;
@@ -107,6 +116,7 @@ int example_start(const char *esp, unsigned seconds)
 	snprintf(dir, sizeof(dir), "build/run/example_%s", example);
 	if (!make_state() || !write_serve(forward, sizeof(forward)))
 		return -1;
+	patience = seconds;
 	config.dir = dir;
 	config.guestfwd[RIG_RESTRICTED][0] = forward;
 	config.guestfwd[RIG_RESTRICTED][1] = example_forward[0];
@@ -122,13 +132,18 @@ int example_boot(const char *name, unsigned seconds, const char *without)
 	return example_prepare(name) && example_reference("reference", without) ? example_start(esp, seconds) : -1;
 }
 
-bool example_verify(char *const arguments[], unsigned seconds, char *output, size_t capacity)
+int example_status(char *const arguments[], unsigned seconds, char *output, size_t capacity)
 {
 	char *argv[16] = { "build/bin/lzr-verify", arguments[0], "--state", (char *)example_path(EXAMPLE_STATE) };
 
 	for (size_t i = 1; arguments[i] && i < 11; i++)
 		argv[3 + i] = arguments[i];
-	return run_program(argv, seconds, output, capacity);
+	return run_status(argv, seconds, output, capacity);
+}
+
+bool example_verify(char *const arguments[], unsigned seconds, char *output, size_t capacity)
+{
+	return example_status(arguments, seconds, output, capacity) == 0;
 }
 
 const char *example_events(void)
@@ -139,6 +154,28 @@ const char *example_events(void)
 	if (!example_verify(events, 60, text, sizeof(text)))
 		text[0] = 0;
 	return text;
+}
+
+void example_waits_for_event(const char *text)
+{
+	for (unsigned i = 0; i < patience && rig_running(machine); i++) {
+		if (strstr(example_events(), text))
+			return;
+		sleep(1);
+	}
+	machine_fail(machine, "the verifier has no \"%s\":\n%s", text, example_events());
+}
+
+unsigned example_services(const char *text, const char *format, unsigned first, unsigned but)
+{
+	char line[128];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < EXAMPLE_SERVICES; i++) {
+		snprintf(line, sizeof(line), format, first + i);
+		n += i + 1 != but && strstr(text, line) != NULL;
+	}
+	return n;
 }
 
 void example_new_session(void)

@@ -22,13 +22,24 @@ extern const char *example_forward[2];
 const char *example_path(const char *file);
 /* Writes the example's reference values to DIR/FILE without the line of image `without` (NULL: whole). */
 bool example_reference(const char *file, const char *without);
+/* The rig's TPM is a stranger: nobody has approved it.  Set before the boot. */
+extern bool example_stranger;
 #define EXAMPLE_STATE "verifier.db"     /* in DIR */
-/* lzr-verify COMMAND --state STATE and the other arguments, NULL at the end; true when it exits with 0. */
+/* lzr-verify COMMAND --state STATE and the other arguments, NULL at the end; its exit status. */
+int example_status(char *const arguments[], unsigned seconds, char *output, size_t capacity);
+/* The same; true when it exits with 0. */
 bool example_verify(char *const arguments[], unsigned seconds, char *output, size_t capacity);
 /* What the verifier recorded; "" if there is nothing yet.  Valid until the next call. */
 const char *example_events(void);
 /* Ends the verifier's session: the attestor dials again. */
 void example_new_session(void);
+/* What signs from the next session on: a PEM file.  NULL: whoever dials is hung up on. */
+bool example_key(const char *key);
+/* A line with the words in what the verifier records, within the machine's time; else the test fails. */
+void example_waits_for_event(const char *text);
+/* How many of the services `first` .. have a line of `format`, of one number, in `text`; not service number `but`. */
+unsigned example_services(const char *text, const char *format, unsigned first, unsigned but);
+#define EXAMPLE_SERVICES 32u    /* of the server */
 /* Judges the kept bundle again with DIR/REFERENCE; good or not, and what lzr-verify printed. */
 bool example_check(const char *reference, char *output, size_t capacity);
 /*

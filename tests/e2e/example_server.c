@@ -15,26 +15,13 @@
 #include "example.h"
 
 #define SECONDS 280u
-#define SERVICES 32u
+#define SERVICES EXAMPLE_SERVICES
 #define FIRST_ADDRESS 33u
 
 static int boot(void **state)
 {
 	(void)state;
 	return example_boot("server", SECONDS, NULL);
-}
-
-/* How many services have such a line. */
-static unsigned services_with(const char *text, const char *format, unsigned first)
-{
-	char line[128];
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < SERVICES; i++) {
-		snprintf(line, sizeof(line), format, first + i);
-		n += strstr(text, line) != NULL;
-	}
-	return n;
 }
 
 #define LEASE "vm=service-%02u good lease"
@@ -44,12 +31,12 @@ static unsigned services_with(const char *text, const char *format, unsigned fir
 static void all_services_say(const char *format)
 {
 	for (unsigned i = 0; i < SECONDS && rig_running(machine); i++) {
-		if (services_with(rig_serial(machine), format, FIRST_ADDRESS) == SERVICES)
+		if (example_services(rig_serial(machine), format, FIRST_ADDRESS, 0) == SERVICES)
 			return;
 		sleep(1);
 	}
 	machine_fail(machine, "%u services of 32 said \"%s\"",
-		     services_with(rig_serial(machine), format, FIRST_ADDRESS), format);
+		     example_services(rig_serial(machine), format, FIRST_ADDRESS, 0), format);
 }
 
 static void all_services_start(void **state)
@@ -65,12 +52,13 @@ static void the_verifier_says_yes_to_all(void **state)
 	(void)state;
 	for (unsigned i = 0; i < SECONDS && rig_running(machine); i++) {
 		events = example_events();
-		if (services_with(events, LEASE, 1) == SERVICES)
+		if (example_services(events, LEASE, 1, 0) == SERVICES)
 			break;
 		sleep(1);
 	}
-	if (services_with(events, LEASE, 1) != SERVICES || strstr(events, " refused "))
-		machine_fail(machine, "%u services of 32 have a lease:\n%s", services_with(events, LEASE, 1), events);
+	if (example_services(events, LEASE, 1, 0) != SERVICES || strstr(events, " refused "))
+		machine_fail(machine, "%u services of 32 have a lease:\n%s", example_services(events, LEASE, 1, 0),
+			     events);
 	assert_non_null(strstr(events, "vm=switch good"));
 	assert_non_null(strstr(events, "vm=attestor good"));
 }
@@ -106,12 +94,12 @@ static void one_without_a_reference_value_is_refused_alone(void **state)
 	sleep(1);
 	if (!example_check("reference", output, sizeof(output)))
 		fail_msg("%s", output);
-	assert_int_equal(services_with(output, "VM service-%02u: good", 1), SERVICES);
+	assert_int_equal(example_services(output, "VM service-%02u: good", 1, 0), SERVICES);
 	assert_true(example_reference("less", "service-17"));
 	if (example_check("less", output, sizeof(output)) ||
 	    !strstr(output, "VM service-17: REFUSED (reference-missing)"))
 		fail_msg("%s", output);
-	assert_int_equal(services_with(output, "VM service-%02u: good", 1), SERVICES - 1);
+	assert_int_equal(example_services(output, "VM service-%02u: good", 1, 0), SERVICES - 1);
 }
 
 int main(void)

@@ -14,7 +14,7 @@
 #include "example.h"
 
 #define SECONDS 280u
-#define SERVICES 32u
+#define SERVICES EXAMPLE_SERVICES
 #define FIRST_ADDRESS 33u
 #define CHANGED 17u             /* service-17, 10.0.3.49 */
 #define CHANGED_ADDRESS (FIRST_ADDRESS + CHANGED - 1)
@@ -23,19 +23,6 @@ static int boot(void **state)
 {
 	(void)state;
 	return example_boot("server-changed", SECONDS, NULL);
-}
-
-/* How many of the unchanged services have such a line. */
-static unsigned others_with(const char *text, const char *format, unsigned first)
-{
-	char line[128];
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < SERVICES; i++) {
-		snprintf(line, sizeof(line), format, first + i);
-		n += i + 1 != CHANGED && strstr(text, line) != NULL;
-	}
-	return n;
 }
 
 static void the_changed_service_runs(void **state)
@@ -54,7 +41,8 @@ static void the_others_are_admitted(void **state)
 	(void)state;
 	while (rig_running(machine) && n < SERVICES - 1) {
 		sleep(1);
-		n = others_with(rig_serial(machine), "SERVICE 10.0.3.%u reached its gateway", FIRST_ADDRESS);
+		n = example_services(rig_serial(machine), "SERVICE 10.0.3.%u reached its gateway", FIRST_ADDRESS,
+				     CHANGED);
 	}
 	if (n != SERVICES - 1)
 		machine_fail(machine, "%u services of 31 reached their gateway", n);
@@ -75,7 +63,7 @@ static void it_is_refused_alone_and_named(void **state)
 	snprintf(line, sizeof(line), "VM %s: REFUSED (reference)\n    what      image %s\n", name, name);
 	if (!strstr(output, "platform: good") || !strstr(output, line))
 		fail_msg("\"%s\" is not in: %s", line, output);
-	assert_int_equal(others_with(output, "VM service-%02u: good", 1), SERVICES - 1);
+	assert_int_equal(example_services(output, "VM service-%02u: good", 1, CHANGED), SERVICES - 1);
 	assert_non_null(strstr(output, "VM switch: good"));
 	assert_non_null(strstr(output, "VM attestor: good"));
 }
