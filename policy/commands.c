@@ -452,7 +452,7 @@ int command_explain(const struct arguments *a)
 
 int command_keygen(const struct arguments *a)
 {
-	return key_generate(a->values[OPTION_OUT], a->values[OPTION_DEVELOPMENT] != NULL)
+	return key_file_generate(a->values[OPTION_OUT], a->values[OPTION_DEVELOPMENT] != NULL)
 		       ? 0
 		       : command_error(EXIT_USAGE, key_error(), NULL);
 }

@@ -163,7 +163,7 @@ static void random_close(struct random *random)
 	mbedtls_entropy_free(&random->entropy);
 }
 
-bool key_generate(const char *prefix, bool development)
+bool key_file_generate(const char *prefix, bool development)
 {
 	mbedtls_pk_context key;
 	struct random random;
@@ -314,7 +314,7 @@ bool key_verify(const char *pub, const void *data, size_t size, const uint8_t si
 	return good;
 }
 
-bool key_point(const char *pub, uint8_t x[48], uint8_t y[48])
+bool key_file_point(const char *pub, uint8_t x[48], uint8_t y[48])
 {
 	mbedtls_pk_context key;
 
@@ -339,7 +339,7 @@ bool key_digest(const char *pub, uint8_t out[LZR_DIGEST_SIZE])
 	char reason[256];
 	size_t size;
 
-	if (!key_point(pub, x, y))
+	if (!key_file_point(pub, x, y))
 		return false;
 	uint8_t *file = file_load(pub, KEY_FILE_MAX, &size, reason, sizeof(reason));
 	bool good = file && digest(file, size, out);

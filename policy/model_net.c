@@ -114,7 +114,7 @@ static unsigned add_key(struct policy *policy, const struct property *p, unsigne
 	if (found != NONE)
 		return found;
 	snprintf(path, sizeof(path), "%s/%s", keys_dir, file);
-	if (strchr(file, '/') || !key_point(path, key.x, key.y)) {
+	if (strchr(file, '/') || !key_file_point(path, key.x, key.y)) {
 		complain(report, value_place(p, index),
 			 "verifier: expected a public key file in the keys' folder, found \"%s\": %s", file,
 			 strchr(file, '/') ? "a path" : key_error());

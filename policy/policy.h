@@ -481,14 +481,14 @@ unsigned switch_control_pair(const struct policy *policy);
 /* --- keys.c, file.c ----------------------------------------------------------------------------------------------- */
 
 /* New files PREFIX.pem, PREFIX.lzrkey, PREFIX.pub.pem; none of them is made when one of them is there. */
-bool key_generate(const char *prefix, bool development);
+bool key_file_generate(const char *prefix, bool development);
 /* `signer`: SHA-384 of the key file that the key must belong to, or NULL: any.  `passphrase`: its file, or NULL. */
 bool key_sign(const char *pem, const char *passphrase, const uint8_t *signer, const void *data, size_t size,
 	      uint8_t signature[LZR_POLICY_SIGNATURE_SIZE]);
 bool key_verify(const char *pub, const void *data, size_t size, const uint8_t signature[LZR_POLICY_SIGNATURE_SIZE]);
 /* The public point of a key file, after checking header, curve and point. */
-bool key_point(const char *pub, uint8_t x[48], uint8_t y[48]);
-/* SHA-384 of a key file that key_point accepts: how a policy names a signer. */
+bool key_file_point(const char *pub, uint8_t x[48], uint8_t y[48]);
+/* SHA-384 of a key file that key_file_point accepts: how a policy names a signer. */
 bool key_digest(const char *pub, uint8_t out[LZR_DIGEST_SIZE]);
 const char *key_error(void);
 void *file_load(const char *path, size_t limit, size_t *size, char *why, size_t why_size);

@@ -18,7 +18,7 @@ int key_folder_make(void **state)
 	if (!mkdtemp(key_folder))
 		return -1;
 	snprintf(prefix, sizeof(prefix), "%s/v", key_folder);
-	return key_generate(prefix, true) ? 0 : -1;
+	return key_file_generate(prefix, true) ? 0 : -1;
 }
 
 int key_folder_remove(void **state)

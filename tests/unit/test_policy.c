@@ -510,7 +510,7 @@ static void test_keys(void **state)
 	assert_false(key_verify(pub, data, sizeof(data), signature));
 	memset(signature, 0, sizeof(signature));
 	assert_false(key_verify(pub, data, sizeof(data), signature));
-	assert_true(key_generate(other, false));
+	assert_true(key_file_generate(other, false));
 	snprintf(other, sizeof(other), "%s/o.lzrkey", key_folder);
 	assert_false(key_verify(other, data, sizeof(data), again));
 	uint8_t *file = file_load(pub, 4096, &size, why, sizeof(why));
@@ -520,13 +520,13 @@ static void test_keys(void **state)
 	assert_int_equal(header.der_length, size - sizeof(header));
 	file[8] = 2;
 	assert_true(file_store(other, file, size, 0600));
-	assert_false(key_point(other, x, y));
+	assert_false(key_file_point(other, x, y));
 	file[8] = 1;
 	assert_true(file_store(other, file, size - 1, 0600));
-	assert_false(key_point(other, x, y));
+	assert_false(key_file_point(other, x, y));
 	file[size - 1] ^= 1;
 	assert_true(file_store(other, file, size, 0600));
-	assert_false(key_point(other, x, y));
+	assert_false(key_file_point(other, x, y));
 	free(file);
 }
 

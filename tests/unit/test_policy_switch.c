@@ -363,7 +363,7 @@ static int begin(void **state)
 	if (key_folder_make(state))
 		return -1;
 	snprintf(path, sizeof(path), "%s/second", key_folder);
-	return key_generate(path, true) ? 0 : -1;
+	return key_file_generate(path, true) ? 0 : -1;
 }
 
 int main(void)
