@@ -75,6 +75,7 @@ help:
 	@echo "make all      build only (tools/setup installs what it needs)"
 	@echo "make unit     unit tests on the host, sanitized"
 	@echo "make e2e      end-to-end tests in QEMU"
+	@echo "make check-long  end-to-end tests that \`make check\` has no time for"
 	@echo "make tests    build every test program, run none"
 	@echo "make bench    benchmarks"
 	@echo "make fuzz     fuzzers under libFuzzer and AFL++, FUZZ_S=seconds each (60)"

@@ -18,10 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BOOT_SECONDS 180
-#define TRY_SECONDS 240
-#define ADMIT_SECONDS 240
-#define MACHINE_SECONDS 1200
+#define QUIET_SECONDS 180        /* of the machine's time, without anything new: nothing will come any more */
+#define SAY_SECONDS 30          /* how often it is said what is waited for */
+#define MACHINE_SECONDS 1800
 #define SHELL_SECONDS (12 * 3600)
 #define TIMES_MAX 16
 #define CHECKS_MAX 16
@@ -38,7 +37,7 @@ static unsigned time_count;
 static struct table_check checks[CHECKS_MAX];
 static unsigned check_count;
 static double began;
-static volatile sig_atomic_t leave;
+static volatile sig_atomic_t left;       /* the signal that asked us to leave */
 
 static double now(void)
 {
@@ -61,11 +60,17 @@ void play_check(const char *what, bool good, const char *found)
 	struct table_check *check = &checks[check_count];
 
 	if (check_count == CHECKS_MAX)
-		return;
+		abort();
 	check_count++;
 	check->what = what;
 	check->good = good;
 	snprintf(check->found, sizeof(check->found), "%s", found);
+}
+
+void play_untried(const char *what, const char *why)
+{
+	play_check(what, false, why);
+	checks[check_count - 1].untried = true;
 }
 
 /* --- progress ----------------------------------------------------------------------------------------------------- */
@@ -144,34 +149,61 @@ static void look(void)
 		fprintf(stderr, "story: %s: %s\n", f.component, f.found);
 }
 
-bool play_until(bool (*done)(void), unsigned seconds)
+/* Once a while, or when there is nothing to wait for any longer. */
+static void say_wait(const char *wait, const char *how)
 {
-	const double end = now() + seconds;
+	printf("  %6.1fs  %s: %s\n", now() - began, how, wait);
+	fflush(stdout);
+}
 
-	while (!leave) {
+bool play_until(bool (*done)(char wait[STORY_WAIT]), char waited[STORY_WAIT])
+{
+	double changed = rig_elapsed(rig), said = now();
+	unsigned changes = story.changes;
+	char wait[STORY_WAIT] = "";
+
+	while (!left) {
+		const bool running = rig_running(rig), quiet = rig_elapsed(rig) - changed > QUIET_SECONDS;
+
+		bool is_done;
+
 		look();
-		if (done())
+		is_done = done(wait);
+		if (waited)
+			snprintf(waited, STORY_WAIT, "%s", is_done ? "" : wait);
+		if (is_done)
 			return true;
-		if (now() > end || !rig_running(rig))
+		if (!running || quiet) {
+			say_wait(wait, running ? "nothing new for long, given up" : "the machine ended before");
 			return false;
+		}
+		if (changes != story.changes) {
+			changes = story.changes;
+			changed = rig_elapsed(rig);
+		}
+		if (now() - said > SAY_SECONDS) {
+			say_wait(wait, "waiting for");
+			said = now();
+		}
 		usleep(200000);
 	}
 	return false;
 }
 
-static bool is_sealed(void)
+static bool is_sealed(char wait[STORY_WAIT])
 {
+	strcpy(wait, "the machine's seal");
 	return story.sealed;
 }
 
-static bool all_tried(void)
+static bool all_tried(char wait[STORY_WAIT])
 {
-	return story_all_tried(&story);
+	return story_all_tried(&story, wait);
 }
 
-static bool complete(void)
+static bool complete(char wait[STORY_WAIT])
 {
-	return story_complete(&story);
+	return story_complete(&story, wait);
 }
 
 /* --- the machine -------------------------------------------------------------------------------------------------- */
@@ -181,6 +213,7 @@ static bool start(void)
 	static char forward[2 * PATH_MAX], serial[PATH_MAX];
 	struct rig_config config = { .dir = options.dir, .esp = options.esp,
 				     .seconds = options.shell ? SHELL_SECONDS : MACHINE_SECONDS };
+	unsigned wire;
 
 	snprintf(serial, sizeof(serial), "%s/serial.log", options.dir);
 	console.path = serial;
@@ -190,7 +223,8 @@ static bool start(void)
 	}
 	if (!verifier_prepare(forward, sizeof(forward)))
 		return false;
-	config.guestfwd[RIG_RESTRICTED][0] = forward;
+	if (!story.unverified && story_on_rig(&story.policy, story_uplink(&story, story.endpoint->port), &wire))
+		config.guestfwd[wire][0] = forward;
 	rig = rig_start(&config);
 	return rig != NULL;
 }
@@ -199,96 +233,177 @@ static bool start(void)
 
 static unsigned tell(void)
 {
-	struct pcap_counts wires[LZR_SWITCH_UPLINK_MAX] = { 0 };
-	const char *names[LZR_SWITCH_UPLINK_MAX];
-	const unsigned uplinks = story.header.uplink_count < RIG_UPLINKS ? story.header.uplink_count : RIG_UPLINKS;
+	struct pcap_counts wires[STORY_WIRES] = { 0 };
+	const char *names[STORY_WIRES] = { NULL };
 	unsigned bad = table_vms(stdout, &story) + table_flows(stdout, &story);
 
-	for (unsigned i = 0; i < uplinks; i++) {
-		names[i] = story.uplinks[i].name;
-		bad += !pcap_read(rig_pcap(rig, i), &wires[i]);
+	for (unsigned i = 0; i < story.policy.device_count; i++) {
+		unsigned wire;
+
+		if (story_on_rig(&story.policy, i, &wire))
+			names[wire] = story.policy.devices[i].name;
 	}
-	return bad + table_wires(stdout, &story, wires, names, uplinks);
+	for (unsigned i = 0; i < STORY_WIRES; i++)
+		if (names[i] && !pcap_read(rig_pcap(rig, i), &wires[i]))
+			play_check("the captures of the wires can be read", false, names[i]);
+	return bad + table_wires(stdout, &story, wires, names, STORY_WIRES);
 }
 
+static void check_disk(void)
+{
+	if (story.disk[0])
+		play_check("a VM's own driver writes and reads its disk by DMA", story.disk_good, story.disk);
+	else
+		play_untried("a VM's own driver writes and reads its disk by DMA", "no VM has said that it has one");
+	if (story_expects_copy(&story))
+		play_check("a file from that disk to a VM of equal label", story.copy_good, story.copy);
+	else
+		play_untried("a file from that disk to a VM of equal label", "no VM is asked to send one, or none may");
+}
+
+/* Number of lines that are not as expected; not to be believed when somebody wanted to leave. */
 static unsigned play(void)
 {
+	char wait[STORY_WAIT] = "";
 	unsigned bad;
-	bool done;
 
-	if (!play_until(is_sealed, BOOT_SECONDS)) {
-		fprintf(stderr, "story: the machine did not get to its seal; see %s/serial.log\n", options.dir);
+	if (!play_until(is_sealed, NULL)) {
+		if (!left)
+			fprintf(stderr, "story: the machine did not get to its seal; see %s/serial.log\n", options.dir);
 		return 1;
 	}
 	play_stage("machine sealed, VMs start");
-	if (!play_until(all_tried, TRY_SECONDS))
-		printf("           not every VM tried every other in %u s\n", TRY_SECONDS);
+	play_check("every VM tried everything from quarantine", play_until(all_tried, wait), wait);
 	play_stage("every VM tried everything from quarantine");
-	if (!verifier_go())
+	story.released = true;
+	if (left || !verifier_go())
 		return 1;
-	done = play_until(complete, ADMIT_SECONDS);
+	play_check("every good VM admitted, every allowed flow passed", play_until(complete, wait), wait);
 	play_stage("verdicts given, leases in force");
-	play_check("every good VM admitted, every allowed flow passed", done, "");
-	if (story.disk[0])
-		play_check("a VM's own driver writes and reads its disk by DMA", story.disk_good, story.disk);
-	if (story_expects_copy(&story))
-		play_check("a file from that disk to a VM of equal label", story.copy_good, story.copy);
+	check_disk();
 	trials_play();
+	if (left)
+		return 1;
 	bad = tell();
 	trials_revoke();
 	play_check("no VM stopped, none complained", story.errors == 0, story.first_error);
-	return bad + table_checks(stdout, checks, check_count);
+	if (left)
+		return 1;
+	bad += table_checks(stdout, checks, check_count);
+	table_times(stdout, times, time_count);
+	printf("\n%s\n", bad == 0 ? "Every line is as expected." : "Some lines are not as expected.");
+	return bad;
 }
 
 static void on_signal(int signal_number)
 {
-	(void)signal_number;
-	leave = 1;
+	left = signal_number;
 }
 
 static void shell(void)
 {
+	trials_undo();
 	printf("\nThe machine stays up; its consoles are in %s/console-NAME.log, everything in %s/serial.log.\n"
+	       "They are logs: the VMs' consoles take no input, and nothing typed here reaches a VM.\n"
 	       "In another terminal:\n"
-	       "  tail -f %s/console-blue.log\n"
+	       "  tail -f %s/console-NAME.log\n"
 	       "  %s status --state %s/verifier.db            machine, VMs, leases, revocations\n"
 	       "  %s result --state %s/verifier.db            what the verifier found\n"
-	       "  %s revoke --state %s/verifier.db --key %s/verifier.pem --vm blue [--undo]\n"
+	       "  %s revoke --state %s/verifier.db --key %s/verifier.pem --vm NAME [--undo]\n"
 	       "Leave with Ctrl-C: the machine and its TPM end with this program.\n",
 	       options.dir, options.dir, options.dir, options.verify, options.dir, options.verify, options.dir,
-	       options.verify, options.dir, options.keys);
+	       options.verify, options.dir, options.files.keys);
 	fflush(stdout);
-	while (!leave && rig_running(rig)) {
+	while (!left && rig_running(rig)) {
 		look();
 		usleep(300000);
 	}
+	printf("\n%s\n", left ? "The machine is off." : "The machine has ended by itself.");
+}
+
+/* --- arguments ---------------------------------------------------------------------------------------------------- */
+
+static const char usage[] =
+	"usage: story --source DTS --policy DTB --reference FILE --images DIR [--images DIR] --esp IMG --keys DIR\n"
+	"             --dir DIR --verify LZR-VERIFY [--lease SECONDS] [--shell]\n"
+	"       story --help\n";
+
+static const char help[] =
+	"\n"
+	"Boots the machine of a policy in QEMU, plays the verifier's side, and tells what happened: each VM, each\n"
+	"flow that was tried, each wire.  What is expected of each comes from the policy, whose own switch is asked\n"
+	"(as `lzr-policy explain` does), and from the reference values.  `make run` starts it: see README.md.\n"
+	"\n"
+	"  --source DTS      the policy's source, which is what expectations are taken from\n"
+	"  --policy DTB      the same policy compiled, as it lies in IMG\n"
+	"  --reference FILE  the values that the verifier accepts\n"
+	"  --images DIR      where manifests and segments of the VMs' images lie; up to four times\n"
+	"  --esp IMG         what the machine boots from (mkboot)\n"
+	"  --keys DIR        the policy's public keys, and verifier.pem that signs leases\n"
+	"  --dir DIR         the run's own files: consoles, captures, the verifier's state\n"
+	"  --verify PROGRAM  lzr-verify\n"
+	"  --lease SECONDS   of each lease (60), or the policy's lease-max if that is less\n"
+	"  --shell           leave the machine up afterwards, until Ctrl-C\n"
+	"\n"
+	"Exit status: 0 every line is as expected; 1 some are not, and are marked UNEXPECTED; 2 the machine could not\n"
+	"be started; 130 or 143 interrupted by Ctrl-C or SIGTERM before the end: nothing is said of the rest then.\n";
+
+static bool add_images(const char *dir)
+{
+	struct story_files *files = &options.files;
+
+	if (files->image_count == sizeof(files->images) / sizeof(files->images[0]))
+		return false;
+	files->images[files->image_count++] = dir;
+	return true;
 }
 
 static bool parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "policy", 1, 0, 'p' },  { "switch", 1, 0, 's' }, { "reference", 1, 0, 'r' }, { "esp", 1, 0, 'e' },
-		{ "keys", 1, 0, 'k' },	  { "dir", 1, 0, 'd' },	   { "verify", 1, 0, 'v' },    { "lease", 1, 0, 'l' },
-		{ "shell", 0, 0, 'S' },	  { 0 },
+		{ "source", 1, 0, 's' }, { "policy", 1, 0, 'p' }, { "reference", 1, 0, 'r' }, { "images", 1, 0, 'i' },
+		{ "esp", 1, 0, 'e' },	 { "keys", 1, 0, 'k' },	  { "dir", 1, 0, 'd' },	      { "verify", 1, 0, 'v' },
+		{ "lease", 1, 0, 'l' },	 { "shell", 0, 0, 'S' },  { "help", 0, 0, 'h' },      { 0 },
 	};
+	struct story_files *files = &options.files;
+	char *end = "";
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 'p': options.policy = optarg; break;
-		case 's': options.switch_config = optarg; break;
-		case 'r': options.reference = optarg; break;
+		case 's': files->source = optarg; break;
+		case 'p': files->policy = optarg; break;
+		case 'r': files->reference = optarg; break;
+		case 'i':
+			if (!add_images(optarg))
+				return false;
+			break;
 		case 'e': options.esp = optarg; break;
-		case 'k': options.keys = optarg; break;
+		case 'k': files->keys = optarg; break;
 		case 'd': options.dir = optarg; break;
 		case 'v': options.verify = optarg; break;
-		case 'l': options.lease = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'l': options.lease = (unsigned)strtoul(optarg, &end, 10); break;
 		case 'S': options.shell = true; break;
+		case 'h': printf("%s%s", usage, help); exit(0);
 		default: return false;
 		}
 	}
-	return options.policy && options.switch_config && options.reference && options.esp && options.keys &&
-	       options.dir && options.verify && optind == argc;
+	return files->source && files->policy && files->reference && files->image_count && options.esp && files->keys &&
+	       options.dir && options.verify && options.lease && !*end && optind == argc;
+}
+
+/* Longer ones are refused by the switch. */
+static void fit_lease(void)
+{
+	for (unsigned i = 0; i < story.policy.port_count; i++) {
+		const struct policy_port *port = &story.policy.ports[i];
+		const uint64_t most = port->quarantine.lease_max_ns / 1000000000u;
+
+		if (!port->infrastructure && most && most < options.lease) {
+			options.lease = (unsigned)most;
+			printf("           leases of %u s: port %s takes no longer ones\n", options.lease, port->name);
+		}
+	}
 }
 
 int main(int argc, char **argv)
@@ -296,24 +411,27 @@ int main(int argc, char **argv)
 	unsigned bad;
 
 	if (!parse(argc, argv)) {
-		fprintf(stderr,
-			"usage: story --policy DTB --switch FILE --reference FILE --esp IMG --keys DIR --dir DIR\n"
-			"             --verify LZR-VERIFY [--lease SECONDS] [--shell]\n");
+		fputs(usage, stderr);
 		return 2;
 	}
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	signal(SIGPIPE, SIG_IGN);
 	began = now();
-	if (!story_load(&story, options.policy, options.switch_config, options.reference) || !start())
+	if (!story_load(&story, &options.files))
+		return 2;
+	fit_lease();
+	if (!start())
 		return 2;
 	play_stage("machine on");
 	bad = play();
-	table_times(stdout, times, time_count);
-	printf("\n%s\n", bad == 0 ? "Every line is as expected." : "Some lines are not as expected.");
-	if (options.shell)
+	if (options.shell && !left) {
 		shell();
+	} else if (left) {
+		printf("\nInterrupted: the machine is off, and nothing is said of what was not done yet.\n");
+		bad = 128u + (unsigned)left;
+	}
 	rig_stop(rig);
 	store_close(&store);
-	return bad != 0;
+	return bad > 128 ? (int)bad : bad != 0;
 }

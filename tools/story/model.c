@@ -1,99 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model.h"
 
-#include "file.h"
-
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUT_MAX (1u << 20)
-
+const uint8_t story_wire_net[STORY_WIRES] = { 3, 2 };
 const char *const story_protos[STORY_PROTOS] = { "arp", "icmp", "udp", "tcp" };
-
-/* --- loading ------------------------------------------------------------------------------------------------------ */
-
-static bool take(const struct bytes *in, size_t *at, void *out, size_t size, size_t count, size_t most,
-		 const char *what)
-{
-	if (count > most || in->length - *at < size * count) {
-		fprintf(stderr, "switch configuration: %zu %s do not fit\n", count, what);
-		return false;
-	}
-	memcpy(out, in->data + *at, size * count);
-	*at += size * count;
-	return true;
-}
-
-static bool load_switch(struct story *s, const struct bytes *in)
-{
-	size_t at = 0;
-
-	if (!take(in, &at, &s->header, sizeof(s->header), 1, 1, "headers"))
-		return false;
-	if (memcmp(s->header.magic, LZR_SWITCH_MAGIC, sizeof(s->header.magic)) != 0 ||
-	    s->header.version != LZR_SWITCH_VERSION) {
-		fprintf(stderr, "switch configuration: expected version %u\n", LZR_SWITCH_VERSION);
-		return false;
-	}
-	return take(in, &at, s->networks, sizeof(s->networks[0]), s->header.network_count, LZR_SWITCH_NETWORK_MAX,
-		    "networks") &&
-	       take(in, &at, s->uplinks, sizeof(s->uplinks[0]), s->header.uplink_count, LZR_SWITCH_UPLINK_MAX,
-		    "uplinks") &&
-	       take(in, &at, s->ports, sizeof(s->ports[0]), s->header.port_count, LZR_SWITCH_PORT_MAX, "ports") &&
-	       take(in, &at, s->endpoints, sizeof(s->endpoints[0]), s->header.endpoint_count, LZR_SWITCH_ENDPOINT_MAX,
-		    "endpoints");
-}
-
-static bool has_reference(const struct reference *r, const char *image)
-{
-	for (size_t i = 0; i < r->image_count; i++)
-		if (strcmp(r->image[i].name, image) == 0)
-			return true;
-	return false;
-}
-
-static void set_up_vm(struct story *s, unsigned n)
-{
-	struct story_vm *vm = &s->vm[n];
-
-	vm->policy = &s->view.vm[n];
-	vm->port = -1;
-	for (unsigned i = 0; i < s->header.port_count; i++)
-		if (s->ports[i].vm == n)
-			vm->port = (int)i;
-	if (vm->port < 0)
-		strcpy(vm->state, vm->policy->service ? "service" : "no port");
-	else if (s->ports[vm->port].kind == LZR_PORT_ATTESTOR)
-		strcpy(vm->state, "infrastructure");
-	else
-		strcpy(vm->state, "quarantined");
-	vm->expect_admitted = vm->port >= 0 && s->ports[vm->port].kind == LZR_PORT_GUEST &&
-			      has_reference(&s->reference, vm->policy->image);
-}
-
-bool story_load(struct story *s, const char *policy, const char *switch_config, const char *reference)
-{
-	struct bytes policy_bytes = { 0 }, switch_bytes = { 0 };
-	struct fault f = { 0 };
-	char text[700];
-	bool ok;
-
-	memset(s, 0, sizeof(*s));
-	ok = file_read(policy, INPUT_MAX, &policy_bytes, &f) && policyview_read(policy_bytes, &s->view, &f) &&
-	     file_read(switch_config, INPUT_MAX, &switch_bytes, &f) && reference_load(reference, &s->reference, &f);
-	if (!ok) {
-		fault_print(&f, text, sizeof(text));
-		fprintf(stderr, "%s\n", text);
-	}
-	ok = ok && load_switch(s, &switch_bytes);
-	for (unsigned n = 0; ok && n < s->view.vm_count; n++)
-		set_up_vm(s, n);
-	file_free(&policy_bytes);
-	file_free(&switch_bytes);
-	return ok;
-}
 
 /* --- what is seen ------------------------------------------------------------------------------------------------- */
 
@@ -129,18 +42,49 @@ static uint64_t number(const char *line, const char *key)
 	return word(line, key, text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
 }
 
-static struct story_flow *find_flow(struct story *s, const char *from, const char *to, const char *proto)
+/* The end that a name means: a VM's first port, a network's gateway, or an address. */
+static bool find_end(struct story *s, const char *name, const struct story_vm *other, struct expect_end *end)
+{
+	const struct story_vm *vm = story_find_vm(s, name);
+
+	*end = (struct expect_end){ .port = NONE };
+	if (vm && vm->port < 0)
+		return false;
+	if (vm) {
+		end->port = (unsigned)vm->port;
+		memcpy(end->ip, s->policy.ports[vm->port].ip, 4);
+		return true;
+	}
+	if (strcmp(name, "gateway") != 0)
+		return parse_ipv4(name, end->ip);
+	if (!other || other->port < 0)
+		return false;
+	memcpy(end->ip, s->policy.networks[s->policy.ports[other->port].network].gateway, 4);
+	return true;
+}
+
+static void set_expected(struct story *s, struct story_flow *flow)
+{
+	static const unsigned protocols[STORY_PROTOS] = { ASK_ARP, PROTOCOL_ICMP, PROTOCOL_UDP, PROTOCOL_TCP };
+	struct expect_end from, to;
+
+	strcpy(flow->expected.rule, "network");
+	if (find_end(s, flow->from, story_find_vm(s, flow->to), &from) &&
+	    find_end(s, flow->to, story_find_vm(s, flow->from), &to))
+		expect_flow(&s->expect, &from, &to, protocols[flow->proto], EXPECT_FLOW_PORT, &flow->expected);
+	if (!flow->by_vm && flow->expected.arrives && !flow->expected.now)
+		strcpy(flow->expected.rule, "answers");
+}
+
+struct story_flow *story_flow(struct story *s, const char *from, const char *to, unsigned proto)
 {
 	struct story_flow *flow;
-	unsigned p = 0;
 
-	while (p < STORY_PROTOS && strcmp(story_protos[p], proto) != 0)
-		p++;
-	if (p == STORY_PROTOS || !from[0] || !to[0])
+	if (proto >= STORY_PROTOS || !from[0] || !to[0])
 		return NULL;
 	for (unsigned i = 0; i < s->flow_count; i++) {
 		flow = &s->flow[i];
-		if (flow->proto == p && strcmp(flow->from, from) == 0 && strcmp(flow->to, to) == 0)
+		if (flow->proto == proto && strcmp(flow->from, from) == 0 && strcmp(flow->to, to) == 0)
 			return flow;
 	}
 	if (s->flow_count == STORY_FLOWS_MAX)
@@ -149,8 +93,19 @@ static struct story_flow *find_flow(struct story *s, const char *from, const cha
 	memset(flow, 0, sizeof(*flow));
 	snprintf(flow->from, sizeof(flow->from), "%s", from);
 	snprintf(flow->to, sizeof(flow->to), "%s", to);
-	flow->proto = p;
+	flow->proto = proto;
+	flow->by_vm = story_find_vm(s, from) != NULL;
+	set_expected(s, flow);
 	return flow;
+}
+
+static unsigned find_proto(const char *proto)
+{
+	unsigned p = 0;
+
+	while (p < STORY_PROTOS && strcmp(story_protos[p], proto) != 0)
+		p++;
+	return p;
 }
 
 static void see_flow(struct story *s, const char *vm, const char *text)
@@ -164,12 +119,15 @@ static void see_flow(struct story *s, const char *vm, const char *text)
 	/* An image may know of VMs that this policy does not have. */
 	if (strcmp(to, "gateway") != 0 && !story_find_vm(s, to))
 		return;
-	flow = find_flow(s, vm, to, proto);
+	flow = story_flow(s, vm, to, find_proto(proto));
 	if (!flow)
 		return;
+	s->changes += flow->last != (strcmp(result, "allowed") == 0 ? STORY_ALLOWED : STORY_DENIED);
 	flow->last = strcmp(result, "allowed") == 0 ? STORY_ALLOWED : STORY_DENIED;
 	if (flow->first == STORY_UNSEEN)
 		flow->first = flow->last;
+	if (!s->released)
+		flow->held = flow->last;
 	flow->attempts = number(text, "attempts");
 }
 
@@ -180,7 +138,7 @@ static void see_arrival(struct story *s, const char *vm, const char *text)
 
 	word(text, "from", from, sizeof(from));
 	word(text, "proto", proto, sizeof(proto));
-	flow = find_flow(s, from, vm, proto);
+	flow = story_flow(s, from, vm, find_proto(proto));
 	if (flow)
 		flow->arrived = number(text, "frames");
 }
@@ -198,8 +156,12 @@ static void see_vm_line(struct story *s, struct story_vm *vm, const char *text, 
 	char result[16];
 
 	word(text, "result", result, sizeof(result));
+	s->changes += strncmp(text, "LZR-", 4) == 0 && strncmp(text, "LZR-FLOW ", 9) != 0 &&
+		      strncmp(text, "LZR-ROUNDS ", 11) != 0 && strncmp(text, "LZR-ARRIVED ", 12) != 0;
 	if (strncmp(text, "LZR-READY ", 10) == 0)
 		vm->ready = true;
+	else if (strncmp(text, "LZR-ROUNDS ", 11) == 0)
+		vm->rounds = (unsigned)number(text, "rounds");
 	else if (strncmp(text, "LZR-FLOW ", 9) == 0)
 		see_flow(s, name, text);
 	else if (strncmp(text, "LZR-ARRIVED ", 12) == 0)
@@ -224,7 +186,9 @@ void story_console(struct story *s, const char *line)
 	const char *end;
 	struct story_vm *vm;
 
+	s->changes += !s->sealed;
 	if (strncmp(line, "hv: ", 4) == 0) {
+		s->changes++;
 		if (strstr(line, "sealed"))
 			s->sealed = true;
 		if (strstr(line, "refused") || strstr(line, "panic") || strstr(line, ": stopped"))
@@ -252,8 +216,10 @@ static void see_switch_status(struct story *s, const char *line)
 	 * A refused result may have been sent to another VM's port: only a result that counted tells of its own VM's.
 	 */
 	if (strcmp(status, "ok") == 0 && n < s->view.vm_count && s->vm[n].port >= 0 &&
-	    word(line, "port", port, sizeof(port)))
+	    word(line, "port", port, sizeof(port))) {
+		s->changes += strcmp(s->vm[n].state, port) != 0;
 		snprintf(s->vm[n].state, sizeof(s->vm[n].state), "%s", port);
+	}
 }
 
 void story_event(struct story *s, const char *line)
@@ -272,6 +238,7 @@ void story_event(struct story *s, const char *line)
 	if (strncmp(text, "vm=", 3) != 0 || !word(text, "vm", name, sizeof(name)) || !(vm = story_find_vm(s, name)))
 		return;
 	text += 3 + strlen(name) + 1;
+	s->changes += !vm->verdict[0] || strncmp(vm->verdict, text, 10) != 0;
 	if (strncmp(text, "good lease ", 11) == 0) {
 		vm->leases++;
 		vm->serial = number(text, "serial");
@@ -281,124 +248,115 @@ void story_event(struct story *s, const char *line)
 
 /* --- what is expected --------------------------------------------------------------------------------------------- */
 
-static bool expect_to_gateway(const struct story *s, const struct story_vm *from, const struct story_flow *flow,
-			      const char **rule)
+bool story_is_guest(const struct story *s, const struct story_vm *vm)
 {
-	const struct lzr_switch_port *port = &s->ports[from->port];
-
-	if (port->kind == LZR_PORT_ATTESTOR) {
-		*rule = "endpoint";
-		return false;
-	}
-	if (!from->expect_admitted) {
-		*rule = "quarantine";
-		return false;
-	}
-	/* The emulated gateway answers ARP and ICMP and nothing else. */
-	*rule = flow->proto < 2 ? "label" : "network";
-	return s->networks[port->network].uplink != LZR_SWITCH_NONE && flow->proto < 2;
+	return vm->port >= 0 && !s->policy.ports[vm->port].infrastructure;
 }
 
-/* Frames from an address on a wire: for the attestor from its endpoints, for others when they are admitted. */
-static bool expect_from_wire(const struct story *s, const struct story_vm *to, const char *address, const char **rule)
+const char *story_expected_verdict(const struct story *s, const struct story_vm *vm)
 {
-	const bool infrastructure = to && to->port >= 0 && s->ports[to->port].kind == LZR_PORT_ATTESTOR;
-	char text[INET_ADDRSTRLEN];
-
-	*rule = infrastructure ? "endpoint" : "quarantine";
-	if (!to || to->port < 0 || s->networks[s->ports[to->port].network].uplink == LZR_SWITCH_NONE)
-		return false;
-	for (unsigned i = 0; infrastructure && i < s->header.endpoint_count; i++)
-		if (inet_ntop(AF_INET, s->endpoints[i].ipv4, text, sizeof(text)) && strcmp(text, address) == 0)
-			return true;
-	return !infrastructure && to->expect_admitted;
+	if (s->unverified)
+		return NULL;
+	return vm->has_reference ? "good" : "refused reference-missing";
 }
 
-bool story_expected(struct story *s, const struct story_flow *flow, const char **rule)
+bool story_expects_ask(const struct story_vm *vm)
 {
-	const struct story_vm *from = story_find_vm(s, flow->from), *to = story_find_vm(s, flow->to);
-
-	if (!from)
-		return expect_from_wire(s, to, flow->from, rule);
-	if (from->port < 0) {
-		*rule = "network";
-		return false;
-	}
-	if (!to)
-		return expect_to_gateway(s, from, flow, rule);
-	if (s->ports[from->port].kind == LZR_PORT_ATTESTOR ||
-	    (to->port >= 0 && s->ports[to->port].kind == LZR_PORT_ATTESTOR)) {
-		*rule = "endpoint";
-		return false;
-	}
-	if (!lzr_label_equal(&from->policy->label, &to->policy->label)) {
-		*rule = "label";
-		return false;
-	}
-	if (!from->expect_admitted || !to->expect_admitted) {
-		*rule = "quarantine";
-		return false;
-	}
-	*rule = to->port >= 0 && s->ports[from->port].network == s->ports[to->port].network ? "label" : "network";
-	return to->port >= 0 && s->ports[from->port].network == s->ports[to->port].network;
-}
-
-static bool tried(const struct story *s, const struct story_vm *from, const struct story_vm *to)
-{
-	unsigned seen = 0;
-
-	for (unsigned i = 0; i < s->flow_count; i++)
-		if (s->flow[i].first != STORY_UNSEEN && strcmp(s->flow[i].from, from->policy->name) == 0 &&
-		    strcmp(s->flow[i].to, to->policy->name) == 0)
-			seen++;
-	return seen == STORY_PROTOS;
-}
-
-static bool is_guest(const struct story *s, const struct story_vm *vm)
-{
-	return vm->port >= 0 && s->ports[vm->port].kind == LZR_PORT_GUEST;
-}
-
-bool story_all_tried(const struct story *s)
-{
-	for (unsigned a = 0; a < s->view.vm_count; a++)
-		for (unsigned b = 0; b < s->view.vm_count; b++)
-			if (a != b && is_guest(s, &s->vm[a]) && is_guest(s, &s->vm[b]) &&
-			    !tried(s, &s->vm[a], &s->vm[b]))
-				return false;
-	return true;
+	return vm->has_channel && vm->words[0];
 }
 
 bool story_expects_copy(const struct story *s)
 {
-	const struct story_vm *from = s->disk_vm;
+	const struct story_vm *from = s->disk_vm, *to = story_find_vm((struct story *)s, "archive");
+	struct expect_end ends[2] = { { .port = NONE }, { .port = NONE } };
+	struct expected expected;
+	char role[16];
 
-	for (unsigned n = 0; from && from->expect_admitted && n < s->view.vm_count; n++) {
-		const struct story_vm *to = &s->vm[n];
+	if (!from || !to || from == to || from->port < 0 || to->port < 0 ||
+	    !words_get(from->words, "lzr.role", role, sizeof(role)) || strcmp(role, "red") != 0 ||
+	    !words_get(to->words, "lzr.role", role, sizeof(role)) || strcmp(role, "archive") != 0)
+		return false;
+	ends[0].port = (unsigned)from->port;
+	memcpy(ends[0].ip, s->policy.ports[from->port].ip, 4);
+	ends[1].port = (unsigned)to->port;
+	memcpy(ends[1].ip, s->policy.ports[to->port].ip, 4);
+	return expect_flow(&s->expect, &ends[0], &ends[1], PROTOCOL_TCP, EXPECT_COPY_PORT, &expected) && expected.now;
+}
 
-		if (to != from && is_guest(s, to) && to->expect_admitted &&
-		    s->ports[to->port].network == s->ports[from->port].network)
-			return true;
-	}
+bool story_flow_good(const struct story_flow *flow)
+{
+	const struct expected *e = &flow->expected;
+
+	if (flow->arrived && !e->arrives)
+		return false;
+	if (flow->untried[0])
+		return !(flow->last == STORY_ALLOWED && !e->now && !e->first);
+	if (flow->first == STORY_UNSEEN)
+		return !flow->by_vm;
+	/* Before anybody is admitted, what may not pass must not; what may has its port up at some time. */
+	return !(flow->first == STORY_ALLOWED && !e->first) && (flow->held == STORY_ALLOWED) == e->first &&
+	       (flow->last == STORY_ALLOWED) == e->now;
+}
+
+static bool waits_for(char out[STORY_WAIT], const struct story *s, const struct story_flow *flow, const char *what)
+{
+	const struct story_vm *from = story_find_vm((struct story *)s, flow->from);
+
+	snprintf(out, STORY_WAIT, "%s %s %s by %s (%u rounds so far)", flow->from, what, flow->to,
+		 story_protos[flow->proto], from ? from->rounds : 0);
 	return false;
 }
 
-bool story_complete(struct story *s)
+bool story_all_tried(const struct story *s, char out[STORY_WAIT])
 {
-	const char *rule;
+	for (unsigned i = 0; i < s->flow_count; i++) {
+		const struct story_flow *flow = &s->flow[i];
 
-	if (!story_all_tried(s))
-		return false;
-	for (unsigned n = 0; n < s->view.vm_count; n++) {
-		const struct story_vm *vm = &s->vm[n];
-
-		if (vm->expect_admitted && strcmp(vm->state, "admitted") != 0)
-			return false;
-		if (is_guest(s, vm) && (!vm->verdict[0] || !vm->asked))
-			return false;
+		if (flow->untried[0] || !flow->by_vm)
+			continue;
+		if (flow->first == STORY_UNSEEN)
+			return waits_for(out, s, flow, "to try");
+		if (!s->released && flow->expected.first && flow->held != STORY_ALLOWED)
+			return waits_for(out, s, flow, "in quarantine to reach");
 	}
-	for (unsigned i = 0; i < s->flow_count; i++)
-		if (s->flow[i].last == STORY_DENIED && story_expected(s, &s->flow[i], &rule))
+	out[0] = 0;
+	return true;
+}
+
+static bool vm_complete(const struct story *s, const struct story_vm *vm, char out[STORY_WAIT])
+{
+	const char *name = vm->policy->name, *what = NULL;
+
+	if (story_expected_verdict(s, vm) && !vm->verdict[0])
+		what = "a verdict about it";
+	else if (vm->expect_admitted && strcmp(vm->state, "admitted") != 0)
+		what = "its admission";
+	else if (story_expects_ask(vm) && !vm->asked)
+		what = "an answer to its own request";
+	if (what)
+		snprintf(out, STORY_WAIT, "%s: %s", name, what);
+	return !what;
+}
+
+bool story_complete(const struct story *s, char out[STORY_WAIT])
+{
+	if (!story_all_tried(s, out))
+		return false;
+	for (unsigned n = 0; n < s->view.vm_count; n++)
+		if (!vm_complete(s, &s->vm[n], out))
 			return false;
-	return !story_expects_copy(s) || s->copy_good;
+	for (unsigned i = 0; i < s->flow_count; i++) {
+		const struct story_flow *flow = &s->flow[i];
+
+		if (flow->untried[0] || !flow->by_vm)
+			continue;
+		if ((flow->last == STORY_ALLOWED) != flow->expected.now)
+			return waits_for(out, s, flow, flow->expected.now ? "to reach" : "to lose");
+	}
+	if (story_expects_copy(s) && !s->copy_good) {
+		snprintf(out, STORY_WAIT, "the file from %s's disk", s->disk_vm->policy->name);
+		return false;
+	}
+	out[0] = 0;
+	return true;
 }

@@ -13,9 +13,38 @@ static const char *expected_state(const struct story *s, const struct story_vm *
 {
 	if (vm->port < 0)
 		return vm->state;
-	if (s->ports[vm->port].kind == LZR_PORT_ATTESTOR)
+	if (!story_is_guest(s, vm))
 		return "infrastructure";
 	return vm->expect_admitted ? "admitted" : "quarantined";
+}
+
+static unsigned print_verdict(FILE *out, const struct story *s, const struct story_vm *vm)
+{
+	const char *expected = story_expected_verdict(s, vm);
+	const bool good = expected ? strncmp(vm->verdict, expected, strlen(expected)) == 0 : !vm->verdict[0];
+
+	fprintf(out, "           verifier: %s", vm->verdict[0] ? vm->verdict : "nothing said");
+	if (good)
+		fprintf(out, "  %s\n", mark(true));
+	else
+		fprintf(out, ", expected: %s  %s\n", expected ? expected : "nothing, for nobody can be admitted",
+			mark(false));
+	return !good;
+}
+
+static unsigned print_ask(FILE *out, const struct story_vm *vm)
+{
+	if (!vm->has_channel) {
+		fprintf(out, "           its own request: not tried, the policy gives it no channel to the attestor\n");
+		return 0;
+	}
+	if (!story_expects_ask(vm) && !vm->asked) {
+		fprintf(out, "           its own request: not tried, its image has no words lzr.*\n");
+		return 0;
+	}
+	fprintf(out, "           its own request over its channel: %s  %s\n",
+		vm->ask_good ? "answered with evidence for its nonce" : "NOT answered", mark(vm->ask_good));
+	return !vm->ask_good;
 }
 
 unsigned table_vms(FILE *out, struct story *s)
@@ -33,12 +62,13 @@ unsigned table_vms(FILE *out, struct story *s)
 		fprintf(out, "%-10s %-12s %-15s ", p->name, label, vm->state);
 		for (unsigned i = 0; i < 8 && p->has_measurement; i++)
 			fprintf(out, "%02x", p->measurement[i]);
-		fprintf(out, "%s  %s\n", p->has_measurement ? "" : "(measure-only)  ", mark(good));
-		fprintf(out, "           verifier: %s\n", vm->verdict[0] ? vm->verdict : "nothing said");
-		if (vm->port >= 0 && s->ports[vm->port].kind == LZR_PORT_GUEST)
-			fprintf(out, "           its own request over its channel: %s\n",
-				vm->ask_good ? "answered with evidence for its nonce" : "NOT answered");
-		bad += !good || (vm->asked && !vm->ask_good);
+		fprintf(out, "%s  %s", p->has_measurement ? "" : "(measure-only)  ", mark(good));
+		if (!good)
+			fprintf(out, ", expected: %s", expected_state(s, vm));
+		fputc('\n', out);
+		bad += !good + print_verdict(out, s, vm);
+		if (story_is_guest(s, vm))
+			bad += print_ask(out, vm);
 	}
 	return bad;
 }
@@ -50,27 +80,23 @@ static const char *result_name(enum story_result result)
 	return names[result];
 }
 
-struct flow_line {
-	const struct story_flow *flow;
-	const char *rule;
-	bool good;
-};
-
-static struct flow_line judge(struct story *s, const struct story_flow *flow)
+static bool same_line(const struct story_flow *a, const struct story_flow *b)
 {
-	struct flow_line l = { .flow = flow };
-	const bool expected = story_expected(s, flow, &l.rule);
-
-	l.good = (flow->first == STORY_UNSEEN || (flow->last == STORY_ALLOWED) == expected) &&
-		 (expected || !flow->arrived);
-	return l;
+	return strcmp(a->from, b->from) == 0 && strcmp(a->to, b->to) == 0 && a->first == b->first &&
+	       a->last == b->last && !a->arrived == !b->arrived && story_flow_good(a) == story_flow_good(b) &&
+	       strcmp(a->expected.rule, b->expected.rule) == 0 && strcmp(a->untried, b->untried) == 0;
 }
 
-static bool same_line(const struct flow_line *a, const struct flow_line *b)
+/* What would have been right, behind a line that is not. */
+static void print_expected(FILE *out, const struct story_flow *flow)
 {
-	return strcmp(a->flow->from, b->flow->from) == 0 && strcmp(a->flow->to, b->flow->to) == 0 &&
-	       a->flow->first == b->flow->first && a->flow->last == b->flow->last &&
-	       !a->flow->arrived == !b->flow->arrived && a->good == b->good && a->rule == b->rule;
+	const struct expected *e = &flow->expected;
+
+	fprintf(out, ", expected: %s at first, %s now%s", result_name(e->first ? STORY_ALLOWED : STORY_DENIED),
+		result_name(e->now ? STORY_ALLOWED : STORY_DENIED),
+		flow->arrived && !e->arrives ? ", and that nothing arrives" : "");
+	if (flow->held != STORY_UNSEEN && (flow->held == STORY_ALLOWED) != e->first)
+		fprintf(out, " (%s before the first lease)", result_name(flow->held));
 }
 
 /*
@@ -79,14 +105,13 @@ static bool same_line(const struct flow_line *a, const struct flow_line *b)
  */
 static void print_flow(FILE *out, struct story *s, unsigned index)
 {
-	const struct flow_line line = judge(s, &s->flow[index]);
+	const struct story_flow *line = &s->flow[index];
+	const bool good = story_flow_good(line), seen = line->first != STORY_UNSEEN || line->arrived;
 	uint64_t tried = 0, arrived = 0;
 	char protos[32] = "";
 
 	for (unsigned i = 0; i < s->flow_count; i++) {
-		const struct flow_line other = judge(s, &s->flow[i]);
-
-		if (!same_line(&line, &other))
+		if (!same_line(line, &s->flow[i]))
 			continue;
 		if (i < index)
 			return;
@@ -95,31 +120,51 @@ static void print_flow(FILE *out, struct story *s, unsigned index)
 		tried += s->flow[i].attempts;
 		arrived += s->flow[i].arrived;
 	}
-	fprintf(out, "%-11s %-10s %-18s %5" PRIu64 "  %-9s %-9s %-11s", line.flow->from, line.flow->to, protos, tried,
-		result_name(line.flow->first), result_name(line.flow->last), line.rule);
-	if (story_find_vm(s, line.flow->to))
-		fprintf(out, " %7" PRIu64 "  %s\n", arrived, mark(line.good));
+	fprintf(out, "%-11s %-10s %-18s ", line->from, line->to, protos);
+	if (line->untried[0] && !seen) {
+		fprintf(out, "not tried: %s\n", line->untried);
+		return;
+	}
+	fprintf(out, "%5" PRIu64 "  %-9s %-9s %-11s", tried, result_name(line->first), result_name(line->last),
+		line->expected.rule);
+	if (story_find_vm(s, line->to))
+		fprintf(out, " %7" PRIu64 "  ", arrived);
 	else
-		fprintf(out, " %7s  %s\n", "(wire)", mark(line.good));
+		fprintf(out, " %7s  ", "(wire)");
+	if (good && line->untried[0])
+		fprintf(out, "not judged: %s", line->untried);
+	else
+		fprintf(out, "%s", mark(good));
+	if (!good)
+		print_expected(out, line);
+	fputc('\n', out);
 }
 
 unsigned table_flows(FILE *out, struct story *s)
 {
-	unsigned bad = 0;
+	unsigned bad = 0, untried = 0;
 
 	fprintf(out, "\n%-11s %-10s %-18s %5s  %-9s %-9s %-11s %7s\n", "from", "to", "by", "tried", "at first", "now",
 		"decided by", "arrived");
-	for (unsigned a = 0; a < s->view.vm_count; a++)
-		for (unsigned i = 0; i < s->flow_count; i++)
-			if (strcmp(s->flow[i].from, s->view.vm[a].name) == 0)
-				print_flow(out, s, i);
 	for (unsigned i = 0; i < s->flow_count; i++) {
-		if (!story_find_vm(s, s->flow[i].from))
-			print_flow(out, s, i);
-		bad += !judge(s, &s->flow[i]).good;
+		print_flow(out, s, i);
+		bad += !story_flow_good(&s->flow[i]);
+		untried += s->flow[i].untried[0] != 0;
 	}
 	fprintf(out, "tried, arrived: at least so many, all protocols together; (wire): see the next table\n");
+	if (untried)
+		fprintf(out, "%u of %u not tried: all that is known of them is that nothing forbidden was seen\n",
+			untried, s->flow_count);
 	return bad;
+}
+
+/* The VM's network leads to this wire, and may carry its frames there. */
+static bool may_send(const struct story *s, const struct story_vm *vm, unsigned wire)
+{
+	unsigned own;
+
+	return story_on_rig(&s->policy, story_uplink(s, (unsigned)vm->port), &own) && own == wire &&
+	       expect_wire(&s->expect, (unsigned)vm->port);
 }
 
 unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[],
@@ -129,22 +174,17 @@ unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[
 
 	fprintf(out, "\n%-12s %-10s %10s\n", "wire", "sender", "frames");
 	for (unsigned w = 0; w < count; w++)
-		for (unsigned n = 0; n < s->view.vm_count; n++) {
+		for (unsigned n = 0; names[w] && n < s->view.vm_count; n++) {
 			const struct story_vm *vm = &s->vm[n];
-			const struct lzr_switch_port *port;
 			uint64_t sent;
-			bool may;
+			bool good;
 
 			if (vm->port < 0)
 				continue;
-			port = &s->ports[vm->port];
-			sent = pcap_sent(&wires[w], port->mac);
-			may = s->networks[port->network].uplink != LZR_SWITCH_NONE &&
-			      strcmp(s->uplinks[s->networks[port->network].uplink].name, names[w]) == 0 &&
-			      (port->kind == LZR_PORT_ATTESTOR || vm->expect_admitted);
-			fprintf(out, "%-12s %-10s %10" PRIu64 " %s\n", names[w], vm->policy->name, sent,
-				mark(may || sent == 0));
-			bad += !may && sent != 0;
+			sent = pcap_sent(&wires[w], s->policy.ports[vm->port].mac);
+			good = !sent || may_send(s, vm, w);
+			fprintf(out, "%-12s %-10s %10" PRIu64 " %s\n", names[w], vm->policy->name, sent, mark(good));
+			bad += !good;
 		}
 	return bad;
 }
@@ -155,8 +195,11 @@ unsigned table_checks(FILE *out, const struct table_check *checks, unsigned coun
 
 	fprintf(out, "\n");
 	for (unsigned i = 0; i < count; i++) {
-		fprintf(out, "%-58s %-10s %s\n", checks[i].what, mark(checks[i].good), checks[i].found);
-		bad += !checks[i].good;
+		const struct table_check *c = &checks[i];
+
+		fprintf(out, "%-58s %-10s %s\n", c->what, c->untried ? "not tried:" : mark(c->good),
+			c->found);
+		bad += !c->untried && !c->good;
 	}
 	return bad;
 }

@@ -11,14 +11,15 @@
 /* Each prints its table and returns the number of lines that are not as expected. */
 unsigned table_vms(FILE *out, struct story *s);
 unsigned table_flows(FILE *out, struct story *s);
-/* Frames on each wire by the VM that sent them; a VM whose port never opened must have sent none. */
+/* Frames on each wire (its card's name in the policy, NULL: no card) by VM; who may not send there has sent none. */
 unsigned table_wires(FILE *out, struct story *s, const struct pcap_counts wires[], const char *const names[],
 		     unsigned count);
 
 struct table_check {            /* one thing that was tried on the whole */
 	const char *what;
-	char found[120];
+	char found[STORY_WAIT];
 	bool good;
+	bool untried;                   /* found: why */
 };
 unsigned table_checks(FILE *out, const struct table_check *checks, unsigned count);
 

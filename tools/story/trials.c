@@ -6,12 +6,14 @@
 #include "result.h"
 #include "run.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool answered(void)
+static bool answered(char wait[STORY_WAIT])
 {
+	snprintf(wait, STORY_WAIT, "the switch's word on result %" PRIu64, story.awaited_serial);
 	return story.awaited_status[0] != 0;
 }
 
@@ -58,7 +60,7 @@ static bool deliver(struct lzr_result *r, uint32_t port, const char *key_file)
 		fprintf(stderr, "story: %s\n", text);
 		return false;
 	}
-	return play_until(answered, STORY_ANSWER_SECONDS);
+	return play_until(answered, NULL);
 }
 
 struct trial {
@@ -86,8 +88,7 @@ static const struct story_vm *first_admitted(void)
 static const struct story_vm *first_refused(void)
 {
 	for (unsigned n = 0; n < story.view.vm_count; n++)
-		if (story.vm[n].port >= 0 && story.ports[story.vm[n].port].kind == LZR_PORT_GUEST &&
-		    !story.vm[n].expect_admitted)
+		if (story_is_guest(&story, &story.vm[n]) && !story.vm[n].expect_admitted)
 			return &story.vm[n];
 	return NULL;
 }
@@ -115,8 +116,8 @@ static void play_trials(const struct story_vm *vm)
 	    !known.has_lease)
 		return;
 	lease = known.lease;
-	snprintf(own, sizeof(own), "%s/verifier.pem", options.keys);
-	snprintf(wrong, sizeof(wrong), "%s/signer.pem", options.keys);
+	snprintf(own, sizeof(own), "%s/verifier.pem", options.files.keys);
+	snprintf(wrong, sizeof(wrong), "%s/signer.pem", options.files.keys);
 	try_result(&trials[TRIAL_REPLAY], lease, (uint32_t)vm->port, own);
 	if (other)
 		try_result(&trials[TRIAL_OTHER_VM], lease, (uint32_t)other->port, own);
@@ -131,61 +132,80 @@ static void play_trials(const struct story_vm *vm)
 
 static const struct story_vm *revoked;
 
-static bool is_blocked(void)
+static bool is_blocked(char wait[STORY_WAIT])
 {
+	snprintf(wait, STORY_WAIT, "%s's port to be blocked", revoked->policy->name);
 	return strcmp(revoked->state, "blocked") == 0;
 }
 
-static bool gateway_closed(void)
+static bool gateway_closed(char wait[STORY_WAIT])
 {
 	for (unsigned i = 0; i < story.flow_count; i++)
-		if (strcmp(story.flow[i].from, revoked->policy->name) == 0 && story.flow[i].last == STORY_ALLOWED)
+		if (strcmp(story.flow[i].from, revoked->policy->name) == 0 && story.flow[i].last == STORY_ALLOWED) {
+			snprintf(wait, STORY_WAIT, "%s to lose %s", revoked->policy->name, story.flow[i].to);
 			return false;
+		}
 	return true;
+}
+
+static bool revoke(const struct story_vm *vm, bool undo, char *output, size_t size)
+{
+	char state[PATH_MAX], key[PATH_MAX];
+	char *const argv[] = { (char *)options.verify, "revoke", "--state", state, "--key", key, "--vm",
+			       (char *)vm->policy->name, undo ? "--undo" : NULL, NULL };
+
+	snprintf(state, sizeof(state), "%s/verifier.db", options.dir);
+	snprintf(key, sizeof(key), "%s/verifier.pem", options.files.keys);
+	return run_program(argv, 120, output, size);
 }
 
 /* The command ends when the switch has said so; the consoles say it as well. */
 static bool revoke_and_see(const struct story_vm *vm)
 {
-	char state[PATH_MAX], key[PATH_MAX], output[512] = "";
-	char *const argv[] = { (char *)options.verify, "revoke", "--state", state, "--key", key, "--vm",
-			       (char *)vm->policy->name, NULL };
+	char output[512] = "";
 
-	snprintf(state, sizeof(state), "%s/verifier.db", options.dir);
-	snprintf(key, sizeof(key), "%s/verifier.pem", options.keys);
 	revoked = vm;
-	if (!run_program(argv, 120, output, sizeof(output))) {
+	if (!revoke(vm, false, output, sizeof(output))) {
 		fprintf(stderr, "story: lzr-verify revoke: %s", output);
 		return false;
 	}
-	return strstr(output, "blocked, confirmed by the switch") && play_until(is_blocked, STORY_ANSWER_SECONDS) &&
-	       play_until(gateway_closed, STORY_ANSWER_SECONDS);
+	return strstr(output, "blocked, confirmed by the switch") && play_until(is_blocked, NULL) &&
+	       play_until(gateway_closed, NULL);
 }
 
 static const struct story_vm *renewing;
 static uint64_t leases_before;
 
-static bool renewed(void)
+static bool renewed(char wait[STORY_WAIT])
 {
+	snprintf(wait, STORY_WAIT, "%s's lease to be renewed", renewing->policy->name);
 	return renewing->leases > leases_before;
+}
+
+static const char *why_nobody(void)
+{
+	return story.unverified ? story.unverified : "nobody is to be admitted, or was";
 }
 
 void trials_play(void)
 {
 	const struct story_vm *vm = first_admitted();
 
-	if (!vm)
+	if (!vm) {
+		play_untried("leases that are not the port's, renewal, revocation", why_nobody());
 		return;
+	}
 	play_trials(vm);
 	for (unsigned i = 0; i < TRIAL_COUNT; i++)
 		if (i != TRIAL_OTHER_VM || first_refused())
 			play_check(trials[i].what, strstr(trials[i].found, trials[i].expected) != NULL,
 				   trials[i].found);
+		else
+			play_untried(trials[i].what, "every VM with a port has a lease");
 	play_stage("results that must change nothing were tried");
 	renewing = vm;
 	leases_before = vm->leases;
-	play_check("a lease that runs out is renewed by a fresh nonce", play_until(renewed, options.lease + 30),
-		   vm->verdict);
+	play_check("a lease that runs out is renewed by a fresh nonce", play_until(renewed, NULL), vm->verdict);
 	play_stage("a lease was renewed");
 }
 
@@ -197,4 +217,18 @@ void trials_revoke(void)
 		return;
 	play_check("a signed revocation closes the port at once", revoke_and_see(vm), vm->state);
 	play_stage("a lease was revoked");
+}
+
+void trials_undo(void)
+{
+	char output[512] = "";
+
+	if (!revoked)
+		return;
+	if (revoke(revoked, true, output, sizeof(output)))
+		printf("\nThe story revoked %s; that is taken back: its next evidence gets a lease again.\n",
+		       revoked->policy->name);
+	else
+		printf("\nThe story revoked %s, and it stays so: lzr-verify revoke --undo: %s", revoked->policy->name,
+		       output);
 }

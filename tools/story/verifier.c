@@ -31,12 +31,15 @@ static bool write_server(char *forward, size_t size)
 	fprintf(file,
 		"exec '%s' serve --stdio --state '%s/verifier.db' --reference '%s' --key '%s/verifier.pem' --ek-roots "
 		"'%s/roots.pem' --lease %u --allow-development-key 2>>'%s/verifier.log'\n",
-		options.verify, options.dir, options.reference, options.keys, options.dir, options.lease, options.dir);
+		options.verify, options.dir, options.files.reference, options.files.keys, options.dir, options.lease,
+		options.dir);
 	if (fclose(file) != 0 || chmod(path, 0755) != 0) {
 		fprintf(stderr, "story: %s: %s\n", path, strerror(errno));
 		return false;
 	}
-	snprintf(forward, size, "tcp:10.0.3.100:4433-cmd:%s/serve", options.dir);
+	if (!story.unverified)
+		snprintf(forward, size, "tcp:%u.%u.%u.%u:%u-cmd:%s/serve", story.endpoint->ip[0], story.endpoint->ip[1],
+			 story.endpoint->ip[2], story.endpoint->ip[3], story.endpoint->l4port, options.dir);
 	return true;
 }
 
