@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ekid.h"
+#include "ekcert.h"
+#include "file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +10,7 @@
 #include <mbedtls/x509_crt.h>
 
 #define SPKI_MAX 1024u
+#define FILE_MAX (1u << 20)
 
 static bool digest_of(mbedtls_pk_context *pk, uint8_t out[SHA384_SIZE])
 {
@@ -75,20 +78,30 @@ static void describe(const mbedtls_x509_crt *crt, char out[EKID_SUBJECT_MAX])
 
 void ekid_subject(struct bytes der, char subject[EKID_SUBJECT_MAX])
 {
+	struct fault ignored = { 0 };
 	mbedtls_x509_crt crt;
 
 	mbedtls_x509_crt_init(&crt);
-	if (mbedtls_x509_crt_parse_der(&crt, der.data, der.length) == 0)
+	if (ekcert_parse(der, &crt, &ignored))
 		describe(&crt, subject);
 	else
 		snprintf(subject, EKID_SUBJECT_MAX, "?");
 	mbedtls_x509_crt_free(&crt);
 }
 
+/* One as a TPM keeps it, in an OCTET STRING, is taken as well. */
 static bool load_file(const char *path, mbedtls_x509_crt *crt, struct fault *f)
 {
-	return mbedtls_x509_crt_parse_file(crt, path) == 0 ||
-	       fault_set(f, FAULT_INPUT, path, "certificates, PEM or DER, all readable", "something else, or no file");
+	struct fault ignored = { 0 };
+	struct bytes content;
+	bool ok;
+
+	if (!file_read(path, FILE_MAX, &content, f))
+		return false;
+	ok = ekcert_unwrap(content).data != content.data ? ekcert_parse(content, crt, &ignored)
+							 : mbedtls_x509_crt_parse_file(crt, path) == 0;
+	file_free(&content);
+	return ok || fault_set(f, FAULT_INPUT, path, "certificates, PEM or DER, all readable", "something else");
 }
 
 bool ekid_of_file(const char *path, uint8_t out[SHA384_SIZE], char subject[EKID_SUBJECT_MAX], struct fault *f)
@@ -126,13 +139,13 @@ bool ekid_certificates(const char *path,
 bool ekid_leads_to(struct bytes der, const char *between, struct bytes anchor)
 {
 	mbedtls_x509_crt crt, trusted;
+	struct fault ignored = { 0 };
 	uint32_t flags = 0;
 	bool ok;
 
 	mbedtls_x509_crt_init(&crt);
 	mbedtls_x509_crt_init(&trusted);
-	ok = mbedtls_x509_crt_parse_der(&crt, der.data, der.length) == 0 &&
-	     mbedtls_x509_crt_parse_file(&crt, between) == 0 &&
+	ok = ekcert_parse(der, &crt, &ignored) && mbedtls_x509_crt_parse_file(&crt, between) == 0 &&
 	     mbedtls_x509_crt_parse_der(&trusted, anchor.data, anchor.length) == 0 &&
 	     mbedtls_x509_crt_verify(&crt, &trusted, NULL, NULL, &flags, NULL, NULL) == 0;
 	mbedtls_x509_crt_free(&crt);

@@ -15,7 +15,11 @@
 
 /* Of the key itself, as the TPM describes it. */
 bool ekid_of_key(const struct tpm_public *ek, uint8_t out[SHA384_SIZE], struct fault *f);
-/* Of the first certificate in a file, PEM or DER; who it is about, in words. */
+/*
+ * In all of these an EK certificate may lie in an OCTET STRING, as some TPMs hand it out (ekcert_unwrap).
+ *
+ * Of the first certificate in a file, PEM or DER; who it is about, in words.
+ */
 bool ekid_of_file(const char *path, uint8_t out[SHA384_SIZE], char subject[EKID_SUBJECT_MAX], struct fault *f);
 
 /* Hands each certificate of a file, PEM or DER, to `each`, until one of them returns false. */

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/x509_crt.h>
 
 #include "../ekcert.h"
+#include "../ekid.h"
 #include "../file.h"
 
 #define VECTORS "attest/tests/vectors/"
@@ -76,6 +78,44 @@ static void certificate_in_an_octet_string(void **state)
 	f = (struct fault){ 0 };
 	assert_false(ekcert_check((struct bytes){ NULL, 0 }, roots, &ek, &f));
 	assert_string_equal(f.found, "0 bytes, the limit is 4096");
+}
+
+/* Approvals of every TPM below a certificate, and of one by a file, look into it as well. */
+static void approvals_of_one_in_an_octet_string(void **state)
+{
+	static const char roots[] = VECTORS "ek-octet-string-root.pem";
+	char path[] = "/tmp/lzr-ekcert-XXXXXX", subject[2][EKID_SUBJECT_MAX];
+	uint8_t bytes[EKCERT_MAX], point[64], by_key[SHA384_SIZE], by_file[SHA384_SIZE];
+	struct bytes given = vector(VECTORS "ek-octet-string.hex", bytes, sizeof(bytes)), inner = ekcert_unwrap(given);
+	mbedtls_x509_crt root, crt;
+	struct fault f = { 0 };
+	struct tpm_public ek;
+
+	(void)state;
+	mbedtls_x509_crt_init(&root);
+	mbedtls_x509_crt_init(&crt);
+	assert_int_equal(mbedtls_x509_crt_parse_file(&root, roots), 0);
+	assert_true(ekid_leads_to(given, roots, (struct bytes){ root.raw.p, root.raw.len }));
+	assert_true(ekid_leads_to(inner, roots, (struct bytes){ root.raw.p, root.raw.len }));
+	assert_false(ekid_leads_to((struct bytes){ given.data, given.length - 1 }, roots,
+				   (struct bytes){ root.raw.p, root.raw.len }));
+	ekid_subject(given, subject[0]);
+	ekid_subject(inner, subject[1]);
+	assert_string_equal(subject[0], subject[1]);
+	assert_string_not_equal(subject[0], "?");
+	assert_int_equal(close(mkstemp(path)), 0);
+	assert_true(file_write(path, given, &f));
+	assert_true(ekid_of_file(path, by_file, subject[1], &f));
+	assert_string_equal(subject[0], subject[1]);
+	assert_true(ekcert_parse(given, &crt, &f));
+	ek_of(&crt, point, &ek);
+	assert_true(ekid_of_key(&ek, by_key, &f));
+	assert_memory_equal(by_file, by_key, sizeof(by_key));
+	unlink(path);
+	assert_false(ekid_of_file(path, by_file, subject[1], &f));
+	assert_string_equal(f.found, "No such file or directory");
+	mbedtls_x509_crt_free(&crt);
+	mbedtls_x509_crt_free(&root);
 }
 
 /* A certificate signed by itself, with one more extension. */
@@ -144,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificate_in_an_octet_string),
+		cmocka_unit_test(approvals_of_one_in_an_octet_string),
 		cmocka_unit_test(extensions_are_named),
 	};
 
