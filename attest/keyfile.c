@@ -25,11 +25,16 @@ static bool is_public(const char *path)
 /* Reasons begin with the file that they are about; the fault names the key already. */
 static bool refuse(const char *path, const char *why, struct fault *f)
 {
+	static const char no_key[] = "expected a private key in PEM: ";
 	const size_t n = strlen(path);
 
 	if (is_public(path))
 		return fault_set(f, FAULT_INPUT, path, "a private key", "a public one");
-	return fault_set(f, FAULT_INPUT, path, wanted, strncmp(why, path, n) == 0 && why[n] == ':' ? why + n + 2 : why);
+	if (strncmp(why, path, n) == 0 && why[n] == ':')
+		why += n + 2;
+	if (strncmp(why, no_key, strlen(no_key)) == 0)
+		return fault_set_text(f, FAULT_INPUT, path, wanted, "none: %s", why + strlen(no_key));
+	return fault_set(f, FAULT_INPUT, path, wanted, why);
 }
 
 bool keyfile_load(struct key *k, const char *path, const char *passphrase_file, struct fault *f)

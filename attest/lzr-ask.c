@@ -13,6 +13,7 @@
  * to an earlier question, without this one's nonce, is not the answer.
  */
 #define _GNU_SOURCE
+#include "../lib/output.h"
 #include "session.h"
 
 #include <errno.h>
@@ -209,6 +210,7 @@ int main(int argc, char **argv)
 	size_t length;
 	int fd;
 
+	output_must_be_written("lzr-ask");
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return 0;

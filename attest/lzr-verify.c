@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lzr-verify: the remote verifier's command. */
+#include "../lib/output.h"
 #include "command.h"
 
 #include <getopt.h>
@@ -54,8 +55,8 @@ static const char usage[] =
 	"An encrypted key's passphrase is the first line of --passphrase-file, else of the file that\n"
 	"LZR_PASSPHRASE_FILE in the environment names, else asked for on the terminal.\n"
 	"A machine is named by the first digits that status and events show.\n"
-	"Exit status: 0 good, 1 refused, 2 wrong usage or an unreadable file; revoke and send also: 3 refused by\n"
-	"the switch, 4 queued (no session, or no answer in time).\n";
+	"Exit status: 0 good, 1 refused, 2 wrong usage, an unreadable file or an answer that cannot be\n"
+	"written; revoke and send also: 3 refused by the switch, 4 queued (no session, or no answer in time).\n";
 
 static const struct {
 	const char *name;
@@ -204,6 +205,7 @@ int command_fail(const struct fault *f)
 
 int main(int argc, char **argv)
 {
+	output_must_be_written("lzr-verify");
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/output.h"
 #include "command.h"
 
 struct option_rule {
@@ -246,9 +247,6 @@ static int run_arguments(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int status = run_arguments(argc, argv);
-
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return command_error(EXIT_USAGE, "cannot write to standard output", NULL);
-	return status;
+	output_must_be_written("lzr-policy");
+	return run_arguments(argc, argv);
 }

@@ -15,6 +15,7 @@
 #include <lazaret/name.h>
 #include <lazaret/policy.h>
 
+#include "../lib/output.h"
 #include "esp.h"
 
 #define MANIFEST_SUFFIX ".manifest"
@@ -253,6 +254,7 @@ int main(int argc, char **argv)
 	const char *out = NULL, *loader = NULL;
 	int c;
 
+	output_must_be_written("mkboot");
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/output.h"
 #include "rig.h"
 
 static const char usage[] =
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
 	struct rig *rig;
 	int letter, status;
 
+	output_must_be_written("rig-boot");
 	while ((letter = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		if (letter == 'h') {
 			fputs(usage, stdout);

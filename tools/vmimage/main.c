@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/output.h"
 #include "vmimage.h"
 
 static const char help[] =
@@ -126,6 +127,7 @@ int main(int argc, char **argv)
 {
 	bool good;
 
+	output_must_be_written("vmimage");
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		fputs(help, argc < 2 ? stderr : stdout);
 		return argc < 2 ? 2 : 0;
