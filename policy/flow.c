@@ -11,23 +11,10 @@
  * 255 + 64.
  */
 #include "flow.h"
+#include "policy.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NONE 0xffffffffu
-
-static void *grow(void *array, size_t count, size_t size)
-{
-	void *bigger = reallocarray(array, count ? count : 1, size);
-
-	if (!bigger) {
-		fprintf(stderr, "lzr-policy: out of memory\n");
-		exit(2);
-	}
-	return bigger;
-}
 
 /* --- the graph ---------------------------------------------------------------------------------------------------- */
 
@@ -35,7 +22,7 @@ uint32_t flow_node_add(struct flow_graph *graph, const struct flow_node *node)
 {
 	if (graph->node_count == graph->node_room) {
 		graph->node_room = graph->node_room ? 2 * graph->node_room : 64;
-		graph->nodes = grow(graph->nodes, graph->node_room, sizeof(*graph->nodes));
+		graph->nodes = memory_resize(graph->nodes, graph->node_room * sizeof(*graph->nodes));
 	}
 	graph->nodes[graph->node_count] = *node;
 	return graph->node_count++;
@@ -45,7 +32,7 @@ void flow_edge_add(struct flow_graph *graph, uint32_t from, uint32_t to, uint32_
 {
 	if (graph->edge_count == graph->edge_room) {
 		graph->edge_room = graph->edge_room ? 2 * graph->edge_room : 256;
-		graph->edges = grow(graph->edges, graph->edge_room, sizeof(*graph->edges));
+		graph->edges = memory_resize(graph->edges, graph->edge_room * sizeof(*graph->edges));
 	}
 	graph->edges[graph->edge_count++] = (struct flow_edge){ .from = from, .to = to, .cause = cause };
 }
@@ -78,8 +65,8 @@ struct fan {
 
 static struct fan fan_out(const struct flow_graph *graph)
 {
-	struct fan fan = { grow(NULL, (size_t)graph->node_count + 2, sizeof(uint32_t)),
-			   grow(NULL, graph->edge_count, sizeof(uint32_t)) };
+	struct fan fan = { memory_resize(NULL, ((size_t)graph->node_count + 2) * sizeof(uint32_t)),
+			   memory_resize(NULL, graph->edge_count * sizeof(uint32_t)) };
 
 	memset(fan.first, 0, ((size_t)graph->node_count + 2) * sizeof(uint32_t));
 	for (uint32_t e = 0; e < graph->edge_count; e++)
@@ -118,8 +105,9 @@ static uint32_t queue_take(struct queue *queue)
 
 static void least_bounds(const struct flow_graph *graph, const struct fan *fan, struct flow_bounds *bounds)
 {
-	struct queue queue = { .ring = grow(NULL, graph->node_count, sizeof(uint32_t)), .size = graph->node_count };
-	bool *waits = grow(NULL, graph->node_count, sizeof(bool));
+	struct queue queue = { .ring = memory_resize(NULL, graph->node_count * sizeof(uint32_t)),
+			       .size = graph->node_count };
+	bool *waits = memory_resize(NULL, graph->node_count * sizeof(bool));
 
 	for (uint32_t n = 0; n < graph->node_count; n++) {
 		bool carrier = graph->nodes[n].kind == FLOW_CARRIER;
@@ -181,7 +169,7 @@ struct search {
 /* Writes the path that ends with `last` backwards from there, and keeps it. */
 static void keep_path(const struct search *search, uint32_t last, uint32_t length, struct flow_result *result)
 {
-	result->path = grow(result->path, length, sizeof(uint32_t));
+	result->path = memory_resize(result->path, length * sizeof(uint32_t));
 	result->path_length = length;
 	for (uint32_t e = last; length-- > 0; e = search->reached_by[search->graph->edges[e].from])
 		result->path[length] = e;
@@ -250,9 +238,9 @@ static void shortest_path(const struct flow_graph *graph, const struct fan *fan,
 {
 	struct search search = { .graph = graph,
 				 .fan = fan,
-				 .reached_by = grow(NULL, graph->node_count, sizeof(uint32_t)),
-				 .depth = grow(NULL, graph->node_count, sizeof(uint32_t)),
-				 .queue = { .ring = grow(NULL, graph->node_count, sizeof(uint32_t)),
+				 .reached_by = memory_resize(NULL, graph->node_count * sizeof(uint32_t)),
+				 .depth = memory_resize(NULL, graph->node_count * sizeof(uint32_t)),
+				 .queue = { .ring = memory_resize(NULL, graph->node_count * sizeof(uint32_t)),
 					    .size = graph->node_count } };
 
 	for (unsigned level = 255; level > 0; level--)
@@ -272,7 +260,7 @@ void flow_analyse(const struct flow_graph *graph, struct flow_result *result)
 	bool levels[256];
 	uint64_t categories;
 
-	*result = (struct flow_result){ .bounds = grow(NULL, graph->node_count, sizeof(struct flow_bounds)) };
+	*result = (struct flow_result){ .bounds = memory_resize(NULL, graph->node_count * sizeof(struct flow_bounds)) };
 	least_bounds(graph, &fan, result->bounds);
 	result->clean = !violations(graph, result->bounds, levels, &categories);
 	if (!result->clean)

@@ -4,7 +4,7 @@
  *
  *   source.c    dtc's annotated output -> tree of nodes whose every value knows its place in the source
  *   place.c     places in the source's files; alike.c: names that readers take for one another
- *   report.c    findings, "did you mean"; table.c: memory, hash tables, growing arrays
+ *   report.c    findings, "did you mean"; table.c, memory.c: hash tables, growing arrays
  *   take.c      typed values out of nodes
  *   model*.c    tree -> struct policy; what is not understood is an error
  *   manifest.c  the facts of each VM's manifest
@@ -41,7 +41,7 @@
 #define LEVEL_MAX 16u
 #define LABEL_TEXT (CATEGORY_MAX * LZR_NAME_MAX + LZR_NAME_MAX)
 
-/* --- table.c ------------------------------------------------------------------------------------------------------ */
+/* --- table.c, memory.c -------------------------------------------------------------------------------------------- */
 
 /* Out of memory ends the program: there is nothing to unwind in a compiler. */
 void *memory_get(size_t size);                  /* zeroed */
