@@ -160,26 +160,30 @@ static void add_entry(uint8_t *list, uint32_t *count, uint32_t kind, const char 
 	++*count;
 }
 
+size_t bootlog_list(const struct bootlog *b, uint8_t out[BOOTLOG_LIST_MAX])
+{
+	struct lzr_boot_list_header header = { .magic = LZR_BOOT_LIST_MAGIC, .version = LZR_BOOT_LIST_VERSION };
+	char signature[LZR_NAME_MAX];
+
+	lzr_signature_name(b->policy_name, signature);
+	add_entry(out, &header.count, LZR_FILE_SIGNER_KEY, b->signer_name);
+	add_entry(out, &header.count, LZR_FILE_POLICY, b->policy_name);
+	add_entry(out, &header.count, LZR_FILE_POLICY_SIGNATURE, signature);
+	for (size_t i = 0; i < b->manifest_count; i++)
+		add_entry(out, &header.count, LZR_FILE_MANIFEST, b->manifest[i].image);
+	memcpy(out, &header, sizeof(header));
+	return sizeof(header) + header.count * sizeof(struct lzr_boot_list_entry);
+}
+
 /*
  * The boot list as the events tell it.  It has the measured digest only if each name is the list's, in its place, and
  * no file is missing or too many.
  */
 static bool check_list(const struct bootlog *b, struct fault *f)
 {
-	uint8_t list[sizeof(struct lzr_boot_list_header) + LZR_BOOT_LIST_MAX * sizeof(struct lzr_boot_list_entry)];
-	struct lzr_boot_list_header header = { .magic = LZR_BOOT_LIST_MAGIC, .version = LZR_BOOT_LIST_VERSION };
-	char signature[LZR_NAME_MAX];
-	uint8_t digest[SHA384_SIZE];
-	size_t size;
+	uint8_t list[BOOTLOG_LIST_MAX], digest[SHA384_SIZE];
+	const size_t size = bootlog_list(b, list);
 
-	lzr_signature_name(b->policy_name, signature);
-	add_entry(list, &header.count, LZR_FILE_SIGNER_KEY, b->signer_name);
-	add_entry(list, &header.count, LZR_FILE_POLICY, b->policy_name);
-	add_entry(list, &header.count, LZR_FILE_POLICY_SIGNATURE, signature);
-	for (size_t i = 0; i < b->manifest_count; i++)
-		add_entry(list, &header.count, LZR_FILE_MANIFEST, b->manifest[i].image);
-	memcpy(list, &header, sizeof(header));
-	size = sizeof(header) + header.count * sizeof(struct lzr_boot_list_entry);
 	if (b->boot_list_length != size)
 		return fault_set_number(f, FAULT_LOG_GRAMMAR, "event log, length of the boot list of these files", size,
 					b->boot_list_length);

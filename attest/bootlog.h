@@ -35,6 +35,10 @@ struct bootlog {
 /* `pcr`: the values that the quote vouches for, in the order of evidence_pcr. */
 bool bootlog_check(struct bytes log, const uint8_t pcr[EVIDENCE_PCR_COUNT][SHA384_SIZE], struct bootlog *out,
 		   struct fault *f);
+#define BOOTLOG_LIST_MAX \
+	(sizeof(struct lzr_boot_list_header) + LZR_BOOT_LIST_MAX * sizeof(struct lzr_boot_list_entry))
+/* The boot list of just these files in this order, as the loader would have to have read it; its length. */
+size_t bootlog_list(const struct bootlog *b, uint8_t out[BOOTLOG_LIST_MAX]);
 const struct bootlog_manifest *bootlog_find(const struct bootlog *b, const char *image);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes good inputs, from which the fuzzers start: seeds evidence|bootlog DIRECTORY. */
+/* Writes good inputs, from which the fuzzers start: seeds evidence|bootlog|lists DIRECTORY. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +24,43 @@ static void write_seed(const char *name, int pick, struct bytes content)
 		perror(path);
 }
 
+/* A list of these names, NULL at the end, of one kind each; the last kind is that of all others. */
+static size_t put_list(uint8_t *out, const char *magic, const uint32_t *kinds, size_t kind_count,
+		       const char *const names[])
+{
+	struct lzr_boot_list_header header = { .version = LZR_BOOT_LIST_VERSION };
+	uint8_t *next = out + sizeof(header);
+
+	memcpy(header.magic, magic, sizeof(header.magic));
+	for (; names[header.count]; header.count++, next += sizeof(struct lzr_boot_list_entry)) {
+		struct lzr_boot_list_entry e = {
+			.kind = kinds[header.count < kind_count ? header.count : kind_count - 1],
+		};
+
+		snprintf(e.name, sizeof(e.name), "%s", names[header.count]);
+		memcpy(next, &e, sizeof(e));
+	}
+	memcpy(out, &header, sizeof(header));
+	return (size_t)(next - out);
+}
+
+/* The boot list's length, low byte first, the boot list, the segment list. */
+static void write_lists(void)
+{
+	static const char *const files[] = { "signer.lzrkey", "policy.dtb", "policy.sig", "red", "blue.2-x", NULL };
+	static const uint32_t kinds[] = { LZR_FILE_SIGNER_KEY, LZR_FILE_POLICY, LZR_FILE_POLICY_SIGNATURE,
+					  LZR_FILE_MANIFEST };
+	static const uint32_t segment = LZR_FILE_SEGMENT;
+	static const char *const segments[] = { "vmlinuz-6.1", "initrd-1.seg", NULL };
+	uint8_t bytes[4096];
+	size_t size = put_list(bytes + 2, LZR_BOOT_LIST_MAGIC, kinds, 4, files);
+
+	bytes[0] = (uint8_t)size;
+	bytes[1] = (uint8_t)(size >> 8);
+	size += put_list(bytes + 2 + size, LZR_SEGMENT_LIST_MAGIC, &segment, 1, segments);
+	write_seed("lists", -1, (struct bytes){ bytes, 2 + size });
+}
+
 int main(int argc, char **argv)
 {
 	struct fixture *x = fixture_new(1);
@@ -34,6 +71,8 @@ int main(int argc, char **argv)
 	directory = argv[2];
 	if (strcmp(argv[1], "bootlog") == 0) {
 		write_seed("log", -1, (struct bytes){ x->log, x->log_length });
+	} else if (strcmp(argv[1], "lists") == 0) {
+		write_lists();
 	} else {
 		write_seed("bundle", 0, (struct bytes){ x->bundle, x->bundle_length });
 		write_seed("statement", 1, (struct bytes){ x->eat[0], x->eat_length[0] });
