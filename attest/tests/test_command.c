@@ -21,8 +21,9 @@
 
 #include "serve_rig.h"
 #include "../file.h"
+#include "../reference.h"
 
-#define WORDS_MAX 24u
+#define WORDS_MAX 48u
 #define DIGEST_1 "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001"
 
 #undef main
@@ -33,10 +34,10 @@ static uid_t as;                /* who runs it; 0: whoever we are */
 
 static const char *path_of(const char *name)
 {
-	static char paths[16][128];
+	static char paths[64][128];
 	static unsigned int turn;
 
-	turn = (turn + 1) % 16;
+	turn = (turn + 1) % 64;
 	snprintf(paths[turn], sizeof(paths[turn]), "%s/%s", rig->directory, name);
 	return paths[turn];
 }
@@ -319,6 +320,88 @@ static void states_are_made_and_looked_at(void **state)
 	expect(0, "", "bundle", "--state", rig->state, "--out", path_of("bundle"), NULL);
 }
 
+/* The least that a loader's PE can be; its last byte tells two apart. */
+static void put_pe(const char *name, uint8_t last)
+{
+	uint8_t pe[0x300] = { 'M', 'Z' };
+	struct fault f = { 0 };
+
+	pe[0x3c] = 0x80;
+	memcpy(pe + 0x80, "PE\0", 4);
+	pe[0x86] = 1;                   /* sections */
+	pe[0x94] = 0xf0;                /* optional header */
+	pe[0x98] = 0x0b;
+	pe[0x99] = 0x02;
+	pe[0x98 + 61] = 0x02;           /* headers: 0x200 */
+	pe[0x98 + 0xf0 + 17] = 0x01;    /* section: 0x100 bytes at 0x200 */
+	pe[0x98 + 0xf0 + 21] = 0x02;
+	pe[sizeof(pe) - 1] = last;
+	assert_true(file_write(path_of(name), (struct bytes){ pe, sizeof(pe) }, &f));
+}
+
+static bool is_image(const struct reference *r, const char *name, const char *content)
+{
+	uint8_t digest[SHA384_SIZE];
+	struct fault f = { 0 };
+
+	sha384(digest, content, strlen(content));
+	return reference_match_image(r, name, digest, &f);
+}
+
+/* An update: of two builds, one file is the same, the others are two values each, and either machine is good. */
+static void reference_values_of_two_builds(void **state)
+{
+	static struct reference r;
+	const char *out = path_of("values"), *list = path_of("list"), *signer = path_of("signer");
+	const char *policy[] = { path_of("policy-1"), path_of("policy-2") };
+	const char *pe[] = { path_of("pe-1"), path_of("pe-2") }, *hv[] = { path_of("hv-1"), path_of("hv-2") };
+	char value[2][2 * SHA384_SIZE + 3];
+	struct fault f = { 0 };
+
+	(void)state;
+	put_pe("pe-1", 1);
+	put_pe("pe-2", 2);
+	put("hv-1", "hypervisor 1");
+	put("hv-2", "hypervisor 2");
+	put("list", "list");
+	put("signer", "signer");
+	put("policy-1", "policy 1");
+	put("policy-2", "policy 2");
+	assert_int_equal(mkdir(path_of("new"), 0700), 0);
+	put("red.manifest", "red 1");
+	put("new/red.manifest", "red 2");
+	put("blue.manifest", "blue");
+	for (int i = 0; i < 2; i++)
+		snprintf(value[i], sizeof(value[i]), "0 %096d", i + 1);
+	expect(0, "", "reference", "--loader", pe[0], "--loader", pe[1], "--hypervisor", hv[0], "--hypervisor", hv[1],
+	       "--boot-list", list, "--boot-list", list, "--signer", signer, "--policy", policy[0], "--policy",
+	       policy[1], "--manifest", path_of("red.manifest"), "--manifest", path_of("new/red.manifest"),
+	       "--manifest", path_of("blue.manifest"), "--pcr", value[0], "--pcr", value[1], "--out", out, NULL);
+	assert_true(reference_load(out, &r, &f));
+	assert_int_equal(r.pcr[0].count, 2);
+	assert_true(!r.pcr[0].unchecked && r.pcr[1].unchecked && !r.pcr[4].unchecked);
+	assert_int_equal(r.pcr[4].count, 2);
+	assert_int_equal(r.pcr[7].count, 1);
+	assert_int_equal(r.hypervisor.count, 2);
+	assert_int_equal(r.boot_list.count, 1);         /* what both have in common is said once */
+	assert_int_equal(r.signer.count, 1);
+	assert_int_equal(r.policy.count, 2);
+	assert_int_equal(r.image_count, 3);
+	assert_true(is_image(&r, "red", "red 1") && is_image(&r, "red", "red 2") && is_image(&r, "blue", "blue"));
+	assert_false(is_image(&r, "red", "blue") || is_image(&r, "blue", "red 1"));
+	/* An option or a file that is missing, a PCR that is none: nothing is written. */
+	unlink(out);
+	expect(2, "--signer is missing", "reference", "--loader", pe[0], "--hypervisor", hv[0], "--boot-list", list,
+	       "--policy", policy[0], "--manifest", path_of("blue.manifest"), "--out", out, NULL);
+	expect(2, "--pcr: expected 'N VALUE' with N from 0 to 7, found 9 unchecked", "reference", "--loader", pe[0],
+	       "--hypervisor", hv[0], "--boot-list", list, "--signer", signer, "--policy", policy[0], "--manifest",
+	       path_of("blue.manifest"), "--pcr", "9 unchecked", "--out", out, NULL);
+	expect(2, "nosuch: expected a readable file", "reference", "--loader", pe[0], "--hypervisor", hv[0],
+	       "--hypervisor", path_of("nosuch"), "--boot-list", list, "--signer", signer, "--policy", policy[0],
+	       "--manifest", path_of("blue.manifest"), "--out", out, NULL);
+	assert_int_not_equal(access(out, F_OK), 0);
+}
+
 static void logs_that_are_none(void **state)
 {
 	(void)state;
@@ -376,6 +459,7 @@ int main(void)
 		TEST(no_state_is_there), TEST(another_file_is_no_state), TEST(another_users_state),
 		TEST(a_name_that_is_nearly_right), TEST(which_machine), TEST(approvals_that_say_what_is_wrong),
 		TEST(approvals_are_kept), TEST(states_are_made_and_looked_at), TEST(logs_that_are_none),
+		TEST(reference_values_of_two_builds),
 		TEST(an_answer_that_is_not_written),
 	};
 
