@@ -111,12 +111,23 @@ static bool on_status(struct server *s, struct bytes payload, struct fault *f)
 
 /* --- frames ------------------------------------------------------------------------------------------------------- */
 
-/* Before the AK is known there is nothing to renew. */
 static bool on_renew(struct server *s, struct bytes payload, struct fault *f)
 {
-	if (payload.length)
-		return fault_set_number(f, FAULT_PROTOCOL, "length of a renewal", 0, payload.length);
-	return !s->machine || s->closing.code != FAULT_UNCHECKED || serve_challenge(s, f);
+	s->renewal = true;
+	return !payload.length || fault_set_number(f, FAULT_PROTOCOL, "length of a renewal", 0, payload.length);
+}
+
+/*
+ * The attestor draws new port nonces when the challenge comes, which makes results for the old ones void.  So what
+ * waits is sent first: an attestor whose evidence takes longer than its renewals would never get a lease in time.
+ * Before the AK is known there is nothing to renew.
+ */
+static bool renew(struct server *s, struct fault *f)
+{
+	if (!s->renewal || !s->machine || s->closing.code != FAULT_UNCHECKED)
+		return true;
+	s->renewal = false;
+	return serve_challenge(s, f);
 }
 
 static bool on_frame(struct server *s, uint16_t type, struct bytes payload, struct fault *f)
@@ -172,13 +183,14 @@ static bool count_unanswered(struct server *s, struct fault *f)
 
 /*
  * What waits for this machine, its own leases and operators' messages, goes to an attestor that has proved itself, not
- * to whoever dials first; so many at once, that one who does not answer does not get them all.
+ * to whoever dials first; so many at once, that one who does not answer does not get them all.  `all`: none waits.
  */
-static bool send_waiting(struct server *s, struct fault *f)
+static bool send_waiting(struct server *s, bool *all, struct fault *f)
 {
 	struct store_message m;
 	bool current, found = true;
 
+	*all = true;
 	if (!s->proven)
 		return true;
 	if (!store_session_current(s->o->store, s->machine, &current, f))
@@ -189,7 +201,8 @@ static bool send_waiting(struct server *s, struct fault *f)
 	while (found) {
 		if (!count_unanswered(s, f))
 			return false;
-		if (s->unanswered >= IN_FLIGHT_MAX)
+		*all = s->unanswered < IN_FLIGHT_MAX;
+		if (!*all)
 			return true;
 		if (!store_take_message(s->o->store, s->machine, &m, &found, f) ||
 		    (found && !send_result(s, m.port, m.result, f)))
@@ -202,6 +215,7 @@ static bool send_waiting(struct server *s, struct fault *f)
 static bool tick(struct server *s, struct fault *f)
 {
 	const time_t now = serve_now();
+	bool all;
 
 	if (now >= s->until)
 		return fault_set(f, FAULT_PROTOCOL, "session", "good evidence in time", "none");
@@ -210,7 +224,7 @@ static bool tick(struct server *s, struct fault *f)
 				 "none: a new session brings it");
 	if (s->o->reference_path && now != s->looked && !serve_watch(s, f))
 		return false;
-	if (!send_waiting(s, f))
+	if (!send_waiting(s, &all, f) || (all && !renew(s, f)))
 		return false;
 	if (s->closing.code == FAULT_UNCHECKED || s->unanswered)
 		return true;

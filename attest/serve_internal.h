@@ -21,6 +21,7 @@ struct server {
 	/* The challenge. */
 	uint8_t nonce[NONCE_MIN];
 	time_t nonce_until;             /* 0: none outstanding */
+	bool renewal;                   /* the attestor wants another one */
 	bool proven;                    /* a quote of that AK over our nonce came in this session */
 	time_t until;                   /* when the next good evidence must have come */
 	unsigned int frames_left;

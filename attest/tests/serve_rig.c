@@ -214,7 +214,7 @@ void peer_hello(struct peer *p)
 	peer_takes_challenge(p);
 }
 
-void peer_shows(struct peer *p)
+static void make_evidence(struct peer *p)
 {
 	p->x->clock++;
 	fixture_rebuild(p->x);
@@ -228,6 +228,11 @@ void peer_shows(struct peer *p)
 	}
 	fixture_sign_claims(p->x);
 	fixture_pack(p->x);
+}
+
+void peer_shows(struct peer *p)
+{
+	make_evidence(p);
 	peer_says(p, SESSION_EVIDENCE, (struct bytes){ p->x->bundle, p->x->bundle_length });
 }
 
@@ -243,6 +248,24 @@ void peer_renews(struct peer *p)
 	peer_says(p, SESSION_RENEW, (struct bytes){ NULL, 0 });
 	peer_takes_challenge(p);
 	peer_shows(p);
+}
+
+void peer_renews_late(struct peer *p)
+{
+	const size_t head = sizeof(struct session_header);
+	uint8_t *both;
+
+	peer_says(p, SESSION_RENEW, (struct bytes){ NULL, 0 });
+	peer_takes_challenge(p);
+	make_evidence(p);
+	both = malloc(2 * head + p->x->bundle_length);
+	assert_non_null(both);
+	session_put_header(both, SESSION_EVIDENCE, p->x->bundle_length);
+	memcpy(both + head, p->x->bundle, p->x->bundle_length);
+	session_put_header(both + head + p->x->bundle_length, SESSION_RENEW, 0);
+	assert_int_equal(send(p->fd, both, 2 * head + p->x->bundle_length, MSG_NOSIGNAL),
+			 2 * head + p->x->bundle_length);
+	free(both);
 }
 
 struct lzr_result peer_gets_result(struct peer *p)

@@ -56,6 +56,8 @@ void peer_shows(struct peer *p);
 /* The three. */
 void peer_proves(struct peer *p);
 void peer_renews(struct peer *p);
+/* The same, with the next wish for a challenge in the same breath as the evidence. */
+void peer_renews_late(struct peer *p);
 
 /* The next result, and the switch's answer to it. */
 struct lzr_result peer_gets_result(struct peer *p);

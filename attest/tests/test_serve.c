@@ -57,6 +57,26 @@ static void messages_after_evidence_only(void **state)
 	}
 }
 
+/*
+ * Evidence that took long leaves the attestor together with the wish for the next challenge.  Its results come first:
+ * they name port nonces that the challenge will replace.
+ */
+static void results_before_the_next_challenge(void **state)
+{
+	(void)state;
+	peer_proves(ME);
+	peer_takes_leases(ME);
+	for (int i = 0; i < 3; i++) {
+		peer_renews_late(ME);
+		peer_takes_leases(ME);
+		peer_takes_challenge(ME);
+		peer_shows(ME);
+		peer_takes_leases(ME);
+	}
+	peer_hangs_up(ME);
+	peer_ended_with(ME, FAULT_UNCHECKED);
+}
+
 /* What cannot be marked as sent is not sent, and not again and again. */
 static void a_message_that_cannot_be_taken(void **state)
 {
@@ -275,7 +295,8 @@ static void answers_to_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(messages_after_evidence_only), TEST(a_message_that_cannot_be_taken), TEST(names_in_events),
+		TEST(messages_after_evidence_only), TEST(results_before_the_next_challenge),
+		TEST(a_message_that_cannot_be_taken), TEST(names_in_events),
 		TEST(evidence_of_another_machine), TEST(one_hello), TEST(silent_peer), TEST(slow_peer),
 		TEST(silent_after_evidence), TEST(deaf_peer), TEST(too_many_frames), TEST(oversized_frame),
 		TEST(garbage), TEST(early_close), TEST(answers_to_nothing),
