@@ -17,6 +17,8 @@ void cpu_load(const struct policy *policy, struct cpu_load *loads);
 void warn(struct report *report, struct place where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* warn.c: what is legal and surely not meant, in a policy without errors. */
 void check_warnings(const struct policy *policy, struct report *report);
+/* manifest_start.c: false, and why, when a manifest that is understood can only stop its VM. */
+bool facts_can_start(const void *fdt, uint64_t memory, char *why, size_t size);
 /* keys.c: is the public point that of the key file with this digest, be it a development key's or another's? */
 bool key_is_signer(const uint8_t x[48], const uint8_t y[48], const uint8_t signer[LZR_DIGEST_SIZE]);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "check.h"
 #include "fdt_whole.h"
 #include "policy.h"
 
@@ -123,7 +124,7 @@ bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, siz
 		out->device_count++;
 	}
 	if (read_segments(fdt, out))
-		return true;
+		return facts_can_start(fdt, out->memory, why, why_size);
 	snprintf(why, why_size, "node segments of the manifest is not understood");
 	return false;
 }
