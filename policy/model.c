@@ -82,9 +82,9 @@ static bool label_of(struct policy *policy, const struct property *p, struct lzr
 	policy->levels_used |= 1ull << level;
 	for (unsigned i = 1; i < p->count; i++) {
 		unsigned category = find_word(policy->categories, policy->category_count, p->strings[i]);
-		if (category == NONE) {
+		if (category == NONE) {         /* said once: what uses the label goes on with the rest of it */
 			no_label(policy, p, i, report);
-			return false;
+			continue;
 		}
 		if (out->categories & 1ull << category)
 			complain(report, value_place(p, i), "%s: \"%s\" is listed twice", p->name, p->strings[i]);
@@ -280,6 +280,9 @@ static void read_root(struct policy *policy, struct report *report)
 	struct property *version = take(root, "version");
 	if (version && version->kind == KIND_CELLS && version->count == 1)
 		policy->version = version->cells[0];
+	else if (version && version->kind != KIND_CELLS)
+		complain(report, value_place(version, 0),
+			 "version: expected a whole number in <>, such as <7>, and a higher one for each later policy");
 	else if (take_cells(root, "version", true, 2, cells, report))
 		policy->version = (uint64_t)cells[0] << 32 | cells[1];
 	if (version && version->kind == KIND_CELLS && version->count <= 2 && !policy->version)

@@ -38,6 +38,20 @@ static void read_cpus(struct policy_vm *vm, struct report *report)
 			 vm->vcpus, p->count);
 }
 
+/* Often it is the levels that stand the wrong way round. */
+static void not_between(const struct policy *policy, const struct policy_vm *vm, struct report *report)
+{
+	const struct lzr_label *labels[] = { &vm->label, &vm->low, &vm->high };
+	char text[3][LABEL_TEXT];
+
+	for (unsigned i = 0; i < 3; i++)
+		label_text(policy, labels[i], text[i], sizeof(text[i]));
+	complain(report, where_of(vm->node, "trusted-low"),
+		 "VM \"%s\": expected its label between trusted-low and trusted-high, found %s, and %s to %s; levels "
+		 "are listed from the lowest to the highest: %s is the lowest",
+		 vm->name, text[0], text[1], text[2], policy->levels[0]);
+}
+
 static void read_trusted(struct policy *policy, struct policy_vm *vm, struct report *report)
 {
 	bool low = take_label(policy, vm->node, "trusted-low", false, &vm->low, report);
@@ -49,8 +63,7 @@ static void read_trusted(struct policy *policy, struct policy_vm *vm, struct rep
 			 "VM \"%s\": expected both trusted-low and trusted-high, or neither", vm->name);
 	} else if (low && (!lzr_label_dominates(&vm->high, &vm->label) ||
 			   !lzr_label_dominates(&vm->label, &vm->low))) {
-		complain(report, where_of(vm->node, "trusted-low"),
-			 "VM \"%s\": expected its label between trusted-low and trusted-high", vm->name);
+		not_between(policy, vm, report);
 	}
 	if (!vm->trusted)
 		vm->low = vm->high = vm->label;

@@ -199,6 +199,33 @@ static struct place place_behind(struct place place, const char *from, const cha
 	return place;
 }
 
+/* Behind the last word or sign before `place` that is no blank and no comment. */
+struct place place_before(struct place place, char *last)
+{
+	const char *end = text_at(place), *at = end ? place.file->text : NULL, *behind = NULL;
+
+	*last = 0;
+	while (at && at < end) {
+		const char *from = at;
+
+		if (!strncmp(at, "/*", 2))
+			at = strstr(at + 2, "*/") ? strstr(at + 2, "*/") + 2 : end;
+		else if (!strncmp(at, "//", 2))
+			at += strcspn(at, "\n");
+		else if (*at == '"')
+			for (at++; at < end && *at != '"'; at++)
+				at += *at == '\\';
+		else
+			at++;
+		if (*from == '"' || (at == from + 1 && !isspace((unsigned char)*from))) {
+			behind = *from == '"' ? ++at : at;
+			*last = *from;
+		}
+	}
+	return behind && behind <= end ? place_behind((struct place){ place.file, 1, 1 }, place.file->text, behind)
+				       : place;
+}
+
 struct place place_of_name(struct place brace)
 {
 	const char *at = text_at(brace);

@@ -300,6 +300,21 @@ struct node *source_parse(char *text, struct report *report)
 	return NULL;
 }
 
+/*
+ * dtc stumbles over what follows, often a line later.  What ends a value or a node, and no sign that goes on: the place
+ * behind it.
+ */
+static bool semicolon_is_missing(struct place *place)
+{
+	char last;
+	struct place before = place_before(*place, &last);
+
+	if (!last || !strchr(">\"]}", last))
+		return false;
+	*place = before;
+	return true;
+}
+
 /* dtc's own message, "Error: FILE:LINE.COLUMN-END text" or "FILE:LINE.COLUMN-END: ERROR (check): text". */
 static void dtc_says(struct source *source, struct place whole, char *text, struct report *report)
 {
@@ -318,8 +333,14 @@ static void dtc_says(struct source *source, struct place whole, char *text, stru
 		char *message = colon ? strchr(colon, ' ') : NULL;
 		if (message) {
 			*colon = 0;
-			complain(report, (struct place){ source_file(source, line), row, column }, "%s%s", message + 1,
-				 strcmp(message + 1, "memory exhausted") ? "" : LIST_TOO_LONG);
+			struct place place = { source_file(source, line), row, column };
+			if (!strcmp(message + 1, "syntax error") && semicolon_is_missing(&place))
+				complain(report, place,
+					 "syntax error: expected \";\" here, since something else begins at %u:%u",
+					 row, column);
+			else
+				complain(report, place, "%s%s", message + 1,
+					 strcmp(message + 1, "memory exhausted") ? "" : LIST_TOO_LONG);
 		} else {
 			complain(report, whole, "%s", strncmp(line, "FATAL ERROR: ", 13) ? line : line + 13);
 		}

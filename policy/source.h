@@ -14,6 +14,8 @@ char *source_text(struct source *source, const char *from, size_t length);     /
 struct source_file *source_file(struct source *source, const char *name);
 /* dtc's "FILE:LINE:COLUMN-LINE:COLUMN", of which a merged node has several: the first one's begin. */
 struct place source_place(struct source *source, char *text);
+/* Behind what stands before, comments apart; its last character, 0: there is none, or it cannot be told. */
+struct place place_before(struct place place, char *last);
 /* From the brace of a node to its name in front of it. */
 struct place place_of_name(struct place brace);
 /* Whether the property that is written there takes in the bytes of another file. */
