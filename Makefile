@@ -70,6 +70,7 @@ tcb:
 help:
 	@echo "make run      install what is missing, build, boot the machine in QEMU, show the story"
 	@echo "              POLICY=my.dts: with your policy; UNTRUSTED=\"image ..\": images without a reference value"
+	@echo "              GUESTS=folder: with images of your own (docs/guests.md)"
 	@echo "make check    install what is missing, build, run every test"
 	@echo "make shell    boot and leave the machine up, with the operator's commands in reach"
 	@echo "make all      build only (tools/setup installs what it needs)"

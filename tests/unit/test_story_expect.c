@@ -210,6 +210,7 @@ static void test_what_is_not_tried(void **state)
 	for (unsigned n = 0; n < s.view.vm_count; n++)
 		s.vm[n].words[0] = 0;
 	assert_true(story_set_up(&s));
+	assert_false(story_tries_any(&s));
 	assert_true(story_all_tried(&s, wait));
 	/* Still nothing must be seen that the policy does not allow. */
 	story_console(&s, "[blue] LZR-ARRIVED at=blue from=red proto=udp frames=1");

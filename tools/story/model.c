@@ -307,6 +307,14 @@ static bool waits_for(char out[STORY_WAIT], const struct story *s, const struct 
 	return false;
 }
 
+bool story_tries_any(const struct story *s)
+{
+	for (unsigned i = 0; i < s->flow_count; i++)
+		if (s->flow[i].by_vm && !s->flow[i].untried[0])
+			return true;
+	return false;
+}
+
 bool story_all_tried(const struct story *s, char out[STORY_WAIT])
 {
 	for (unsigned i = 0; i < s->flow_count; i++) {

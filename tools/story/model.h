@@ -114,6 +114,7 @@ bool story_flow_good(const struct story_flow *flow);
  * quarantine; that all that is expected has been seen.  True when it has been.
  */
 #define STORY_WAIT 200
+bool story_tries_any(const struct story *s);    /* is there anything that an image is asked to try? */
 bool story_all_tried(const struct story *s, char out[STORY_WAIT]);
 bool story_complete(const struct story *s, char out[STORY_WAIT]);
 
