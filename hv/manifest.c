@@ -27,7 +27,7 @@ static bool read_cpuid(const struct dt *dt, struct image_config *image, const st
 	for (uint32_t i = 0; i < image->cpuid_count; i++) {
 		if (i && (rows[i].leaf < rows[i - 1].leaf ||
 			(rows[i].leaf == rows[i - 1].leaf && rows[i].subleaf <= rows[i - 1].subleaf)))
-			return dt_refuse(dt, 0, "cpuid", "row %u (leaf %x) is not in order", i, rows[i].leaf);
+			return dt_refuse(dt, 0, "cpuid", "row %u (leaf 0x%x) is not in order", i, rows[i].leaf);
 		if (rows[i].computed > LZR_CPUID_TSC)
 			return dt_refuse(dt, 0, "cpuid", "row %u has unknown rule %u", i, rows[i].computed);
 	}
@@ -48,7 +48,7 @@ static bool read_msr(const struct dt *dt, struct image_config *image, const stru
 	image->msr_count = blob->length / sizeof(*rows);
 	for (uint32_t i = 0; i < image->msr_count; i++) {
 		if (i && rows[i].msr <= rows[i - 1].msr)
-			return dt_refuse(dt, 0, "msr", "row %u (%x) is not in order", i, rows[i].msr);
+			return dt_refuse(dt, 0, "msr", "row %u (0x%x) is not in order", i, rows[i].msr);
 		if (rows[i].rule < LZR_MSR_FIXED || rows[i].rule > LZR_MSR_EMULATED)
 			return dt_refuse(dt, 0, "msr", "row %u has unknown rule %u", i, rows[i].rule);
 	}
@@ -73,14 +73,15 @@ static bool read_segment(const struct dt *dt, int node, struct image_config *ima
 	if (!dt_read(dt, node, fields, ARRAY_LENGTH(fields), s, NULL) || !dt_is_leaf(dt, node))
 		return false;
 	if (!s->length || s->gpa >= image->memory || s->length > image->memory - s->gpa)
-		return dt_refuse(dt, node, "length", "expected within RAM of %lx bytes, found [%lx, +%lx)",
+		return dt_refuse(dt, node, "length", "expected within RAM of 0x%lx bytes, found [0x%lx, +0x%lx)",
 			image->memory, s->gpa, s->length);
 	for (uint32_t i = 0; i < image->segment_count; i++) {
 		const struct segment_config *other = &image->segments[i];
 
 		if (s->gpa < other->gpa + other->length && other->gpa < s->gpa + s->length)
-			return dt_refuse(dt, node, "gpa", "found [%lx, +%lx), overlaps segment %s: expected nothing "
-				"of [%lx, +%lx)", s->gpa, s->length, other->file, other->gpa, other->length);
+			return dt_refuse(dt, node, "gpa", "found [0x%lx, +0x%lx), overlaps segment %s: expected "
+					 "nothing of [0x%lx, +0x%lx)", s->gpa, s->length, other->file, other->gpa,
+					 other->length);
 	}
 	image->segment_count++;
 	return true;
@@ -117,7 +118,7 @@ static bool read_state(const struct dt *dt, int node, struct image_config *image
 	if (!image->long64 && (state.rip | state.rsp | state.rsi | state.rbx) >> 32)
 		return dt_refuse(dt, node, "rip", "expected 32-bit registers in mode protected32");
 	if (state.cr3 % PAGE_SIZE || (image->long64 && state.cr3 >= image->memory))
-		return dt_refuse(dt, node, "cr3", "%lx is not a page in RAM", state.cr3);
+		return dt_refuse(dt, node, "cr3", "0x%lx is not a page in RAM", state.cr3);
 	image->rip = state.rip;
 	image->rsp = state.rsp;
 	image->rsi = state.rsi;
@@ -183,7 +184,7 @@ static bool check_vdev(const struct dt *dt, int node, const struct image_config 
 	if (c->slot < 1 || c->slot > 31)
 		return dt_refuse(dt, node, "slot", "expected 1..31, found %u", c->slot);
 	if (c->io_base % LZR_VIRTIO_BAR_SIZE || c->io_base < IO_BAR_FIRST || c->io_base > 0x10000 - LZR_VIRTIO_BAR_SIZE)
-		return dt_refuse(dt, node, "io-base", "expected a multiple of %u from %x, found %x",
+		return dt_refuse(dt, node, "io-base", "expected a multiple of %u from 0x%x, found 0x%x",
 				 LZR_VIRTIO_BAR_SIZE, IO_BAR_FIRST, c->io_base);
 	for (uint32_t i = 0; i < image->vdev_count; i++)
 		if (image->vdevs[i].io_base == c->io_base || image->vdevs[i].msix_gpa == msix_gpa)
@@ -191,16 +192,16 @@ static bool check_vdev(const struct dt *dt, int node, const struct image_config 
 					 image->vdevs[i].name);
 	if (c->msix[0] < 0x40 || c->msix[0] > 256 - 12 || c->msix[0] % 4 || !c->msix[1] ||
 	    c->msix[1] > MSIX_VECTOR_MAX)
-		return dt_refuse(dt, node, "msix", "capability at %x with %u vectors", c->msix[0], c->msix[1]);
+		return dt_refuse(dt, node, "msix", "capability at 0x%x with %u vectors", c->msix[0], c->msix[1]);
 	if (msix_gpa % PAGE_SIZE || msix_gpa < image->memory || msix_gpa >= 1ull << 32)
-		return dt_refuse(dt, node, "msix", "%lx is not a page outside RAM below 4 GiB", msix_gpa);
+		return dt_refuse(dt, node, "msix", "0x%lx is not a page outside RAM below 4 GiB", msix_gpa);
 	if (!c->queues || c->queues % 2 || c->queues > UINT8_MAX)
 		return dt_refuse(dt, node, "queues", "expected an even number, found %u", c->queues);
 	if (!c->queue_size || c->queue_size & (c->queue_size - 1) || c->queue_size > LZR_VIRTIO_QUEUE_MAX)
 		return dt_refuse(dt, node, "queue-size", "expected a power of two up to %u, found %u",
 				 LZR_VIRTIO_QUEUE_MAX, c->queue_size);
 	if (!(features & VIRTIO_F_VERSION_1) || features & ~VIRTIO_FEATURES_ALLOWED)
-		return dt_refuse(dt, node, "features", "expected VERSION_1 and no other transport feature, found %lx",
+		return dt_refuse(dt, node, "features", "expected VERSION_1 and no other transport feature, found 0x%lx",
 				 features);
 	return true;
 }
@@ -259,7 +260,7 @@ static bool read_assign(const struct dt *dt, int node, struct image_config *imag
 	if (!dt_read(dt, node, fields, ARRAY_LENGTH(fields), &a, NULL) || !dt_is_leaf(dt, node))
 		return false;
 	if (a.slot < 1 || a.slot > 31 || a.class_code >> 24)
-		return dt_refuse(dt, node, "slot", "slot %u or class %x is out of range", a.slot, a.class_code);
+		return dt_refuse(dt, node, "slot", "slot %u or class 0x%x is out of range", a.slot, a.class_code);
 	if (!place_is_new(dt, node, image, a.name, a.slot))
 		return false;
 	struct assign_config *out = &image->assigns[image->assign_count++];
@@ -283,7 +284,8 @@ static bool read_mmio(const struct dt *dt, int node, struct image_config *image)
 		return false;
 	if (a.gpa % PAGE_SIZE || a.length % PAGE_SIZE || !a.length || a.gpa < image->memory || a.gpa >> 32 ||
 	    a.length > (1ull << 32) - a.gpa)
-		return dt_refuse(dt, node, "gpa", "[%lx, +%lx) is not pages outside RAM below 4 GiB", a.gpa, a.length);
+		return dt_refuse(dt, node, "gpa", "[0x%lx, +0x%lx) is not pages outside RAM below 4 GiB", a.gpa,
+				 a.length);
 	if (!place_is_new(dt, node, image, a.name, 0))
 		return false;
 	image->assigns[image->assign_count++] = a;
@@ -352,7 +354,7 @@ bool manifest_read(struct image_config *image, const char *name, void *fdt, uint
 	if (strcmp(root.image, name))
 		return dt_refuse(&dt, 0, "image", "expected %s, found %s", name, root.image);
 	if (!root.memory || root.memory % LZR_MEMORY_GRANULE || root.memory > MEMORY_MAX)
-		return dt_refuse(&dt, 0, "memory", "expected a multiple of 2 MiB up to %lx, found %lx", MEMORY_MAX,
+		return dt_refuse(&dt, 0, "memory", "expected a multiple of 2 MiB up to 0x%lx, found 0x%lx", MEMORY_MAX,
 			root.memory);
 	if (!root.vcpus || root.vcpus > LZR_VCPU_MAX)
 		return dt_refuse(&dt, 0, "vcpus", "expected 1..%u, found %u", LZR_VCPU_MAX, root.vcpus);

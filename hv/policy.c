@@ -30,7 +30,7 @@ static bool check_label(const struct dt *dt, int node, const char *property, con
 	if (label->level >= limits.levels)
 		return dt_refuse(dt, node, property, "level %u of %u", label->level, limits.levels);
 	if (limits.categories < 64 && label->categories >> limits.categories)
-		return dt_refuse(dt, node, property, "categories %lx of %u", label->categories, limits.categories);
+		return dt_refuse(dt, node, property, "categories 0x%lx of %u", label->categories, limits.categories);
 	return true;
 }
 
@@ -96,7 +96,7 @@ static bool check_image(const struct dt *dt, int node, const struct vm_fields *f
 			"%02x%02x%02x%02x..", e[0], e[1], e[2], e[3], f->image, m[0], m[1], m[2], m[3]);
 	}
 	if (f->memory != image->memory || f->vcpus != image->vcpus)
-		return dt_refuse(dt, node, "memory", "expected %lx bytes and %u vCPUs, manifest %s has %lx and %u",
+		return dt_refuse(dt, node, "memory", "expected 0x%lx bytes and %u vCPUs, manifest %s has 0x%lx and %u",
 				 f->memory, f->vcpus, f->image, image->memory, image->vcpus);
 	return true;
 }
@@ -227,7 +227,7 @@ static bool read_device(const struct dt *dt, int node)
 	f.d.vm = (uint8_t)f.vm;
 	if (f.d.mmio &&
 	    (!f.d.length || f.d.base % PAGE_SIZE || f.d.length % PAGE_SIZE || f.d.base + f.d.length < f.d.base))
-		return dt_refuse(dt, node, "mmio", "[%lx, +%lx) is not whole pages", f.d.base, f.d.length);
+		return dt_refuse(dt, node, "mmio", "[0x%lx, +0x%lx) is not whole pages", f.d.base, f.d.length);
 	if (!f.d.mmio) {
 		f.d.flr = !strcmp((const char *)f.reset.data, "flr");
 		if (!f.d.flr && strcmp((const char *)f.reset.data, "bus"))
@@ -379,8 +379,8 @@ static bool check_device(const struct dt *dt, uint32_t number)
 	if (i == vm->image->assign_count)
 		return dt_refuse(dt, 0, "devices", "%s: image %s has no place for it", d->name, vm->image->name);
 	if (d->mmio && d->length != vm->image->assigns[i].length)
-		return dt_refuse(dt, 0, "devices", "%s: %lx bytes, the place in image %s has %lx", d->name, d->length,
-			vm->image->name, vm->image->assigns[i].length);
+		return dt_refuse(dt, 0, "devices", "%s: 0x%lx bytes, the place in image %s has 0x%lx", d->name,
+				 d->length, vm->image->name, vm->image->assigns[i].length);
 	d->place = (uint8_t)i;
 	for (uint32_t j = 0; j < number; j++) {
 		const struct device_config *e = &machine.devices[j];

@@ -310,16 +310,16 @@ static const struct refuse_case cases[] = {
 	{ "manifest_truncated", ON_ALL, .damage = manifest_truncated,
 	  .says = { "manifest hello: header: expected a flattened device tree of 1654 bytes, found " } },
 	{ "manifest_of_other_memory", ON_ALL, .damage = manifest_other_memory,
-	  .says = { "/vms/hello@0 memory: expected 400000 bytes and 1 vCPUs, manifest hello has 800000 and 1" } },
+	  .says = { "/vms/hello@0 memory: expected 0x400000 bytes and 1 vCPUs, manifest hello has 0x800000 and 1" } },
 	{ "segments_overlap", ON_ALL, .damage = manifest_overlap,
-	  .says = { "manifest hello: /segments/segment@200000 gpa: found [200000, +8032), overlaps segment hello-",
-		    "expected nothing of [207000, +8032)" } },
+	  .says = { "manifest hello: /segments/segment@200000 gpa: found [0x200000, +0x8032), overlaps segment hello-",
+		    "expected nothing of [0x207000, +0x8032)" } },
 	{ "segment_wraps", ON_ALL, .damage = manifest_wrap,
-	  .says = { "manifest hello: /segments/segment@200000 length: expected within RAM of 400000 bytes, found "
-		    "[fffffffffffff000, +8032)" } },
+	  .says = { "manifest hello: /segments/segment@200000 length: expected within RAM of 0x400000 bytes, found "
+		    "[0xfffffffffffff000, +0x8032)" } },
 	{ "segment_too_long_for_its_ram", ON_ALL, .damage = manifest_oversized,
-	  .says = { "manifest hello: /segments/segment@200000 length: expected within RAM of 400000 bytes, found "
-		    "[200000, +200001)" } },
+	  .says = { "manifest hello: /segments/segment@200000 length: expected within RAM of 0x400000 bytes, found "
+		    "[0x200000, +0x200001)" } },
 	{ "segment_that_is_not_listed", ON_ALL, .damage = manifest_unlisted_segment,
 	  .says = { "manifest hello: /segments: expected segment nowhere.seg in the segment list, found none" } },
 	{ "segment_truncated", ON_ALL, .damage = segment_of_another_length, .file = "hello-", .offset = -1,

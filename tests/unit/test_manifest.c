@@ -248,7 +248,7 @@ static void test_root(void **state)
 	tree_cells("/", "memory", 2, 0, 0);
 	refused("memory: expected a multiple of 2 MiB");
 	tree_cells("/", "memory", 2, 1, 0);
-	refused("memory: expected a multiple of 2 MiB up to 80000000, found 100000000");
+	refused("memory: expected a multiple of 2 MiB up to 0x80000000, found 0x100000000");
 	tree_cells("/", "vcpus", 1, 0);
 	refused("vcpus: expected 1..8, found 0");
 	tree_cells("/", "vcpus", 1, 9);
@@ -284,15 +284,15 @@ static void test_rows(void **state)
 	tree_cells("/", "cpuid", 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	refused("cpuid: expected rows of 44 bytes, found 40");
 	tree_cells("/", "cpuid", 22, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-	refused("cpuid: row 1 (leaf 0) is not in order");
+	refused("cpuid: row 1 (leaf 0x0) is not in order");
 	tree_cells("/", "cpuid", 22, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-	refused("cpuid: row 1 (leaf 1) is not in order");
+	refused("cpuid: row 1 (leaf 0x1) is not in order");
 	tree_cells("/", "cpuid", 11, 1, 1, 6, 0, 0, 0, 0, 0, 0, 0, 0);
 	refused("cpuid: row 0 has unknown rule 6");
 	tree_cells("/", "msr", 5, 1, 1, 0, 0, 0);
 	refused("msr: expected rows of 24 bytes, found 20");
 	tree_cells("/", "msr", 12, 2, 1, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0);
-	refused("msr: row 1 (2) is not in order");
+	refused("msr: row 1 (0x2) is not in order");
 	tree_cells("/", "msr", 6, 2, 0, 0, 0, 0, 0);
 	refused("msr: row 0 has unknown rule 0");
 	tree_cells("/", "msr", 6, 2, 5, 0, 0, 0, 0);
@@ -308,7 +308,7 @@ static void test_segments(void **state)
 
 	(void)state;
 	tree_cells(S2, "length", 2, 0, 0x3e00001);
-	refused("expected within RAM of 4000000 bytes, found [");
+	refused("expected within RAM of 0x4000000 bytes, found [0x");
 	tree_cells(S2, "length", 2, ~0u, 0xfff00000);
 	refused("expected within RAM");
 	tree_cells(S1, "length", 2, 0, 0);
@@ -358,9 +358,9 @@ static void test_state(void **state)
 	tree_drop("/state", "cr3");
 	refused("expected 32-bit registers");
 	tree_cells("/state", "cr3", 2, 0, 0xa001);
-	refused("a001 is not a page in RAM");
+	refused("0xa001 is not a page in RAM");
 	tree_cells("/state", "cr3", 2, 0, 0x4000000);
-	refused("4000000 is not a page in RAM");
+	refused("0x4000000 is not a page in RAM");
 	tree_text("/state", "mode", "protected32");
 	tree_drop("/state", "cr3");
 	tree_cells("/state", "rbx", 2, 0, 1);
@@ -432,7 +432,7 @@ static void test_devices(void **state)
 	tree_cells("/assign@4", "slot", 1, 0);
 	refused("slot 0");
 	tree_cells("/assign@4", "class", 1, 0x1000000);
-	refused("class 1000000 is out of range");
+	refused("class 0x1000000 is out of range");
 	tree_text("/mmio@fed40000", "name", "nvme0");
 	refused("/assign@4: name or slot is taken by nvme0");
 	tree_cells("/mmio@fed40000", "gpa", 2, 0, 0x3fff000);

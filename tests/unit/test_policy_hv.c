@@ -122,9 +122,9 @@ static void test_vms(void **state)
 	tree_drop(SW, "measure-only");
 	refused("expected either measurement or measure-only");
 	tree_cells(RED, "memory", 2, 0, 0x4200000);
-	refused("expected 4200000 bytes and 2 vCPUs, manifest linux has 4000000 and 2");
+	refused("expected 0x4200000 bytes and 2 vCPUs, manifest linux has 0x4000000 and 2");
 	tree_cells(RED, "vcpus", 1, 1);
-	refused("manifest linux has 4000000 and 2");
+	refused("manifest linux has 0x4000000 and 2");
 	tree_cells(RED, "cpus", 1, 0);
 	refused("cpus: expected 2 cells, found 4 bytes");
 	tree_cells(RED, "cpus", 2, 0, 2);
@@ -143,7 +143,7 @@ static void test_vms(void **state)
 	tree_cells(RED, "label", 3, 256, 0, 0);
 	refused("label: expected a level up to 255, found 256");
 	tree_cells(RED, "label", 3, 0, 0, 4);
-	refused("label: categories 4 of 2");
+	refused("label: categories 0x4 of 2");
 	tree_cells(SW, "trusted-range", 6, 0, 0, 0, 1, 0, 0);
 	refused("trusted-range: does not include the label");
 	tree_cells(SW, "trusted-range", 6, 0, 0, 0, 257, 0, 1);
@@ -210,7 +210,7 @@ static void test_devices(void **state)
 	tree_cells(TPM, "vm", 1, 1);
 	refused("tpm: image switch has no place for it");
 	tree_cells(TPM, "mmio", 4, 0, 0xfed40000, 0, 0x2000);
-	refused("tpm: 2000 bytes, the place in image linux has 1000");
+	refused("tpm: 0x2000 bytes, the place in image linux has 0x1000");
 	tree_cells(TPM, "mmio", 4, 0, 0xfed40001, 0, 0x1000);
 	refused("is not whole pages");
 	tree_cells(TPM, "mmio", 4, ~0u, 0xfffff000, 0, 0x2000);
