@@ -65,7 +65,7 @@ clean:
 	rm -rf '$(O)'
 
 tcb:
-	@tools/tcb $(TCB)
+	@RESIDENT='$(addprefix hv/,$(HV_RUN))' tools/tcb $(TCB)
 
 help:
 	@echo "make run      install what is missing, build, boot the machine in QEMU, show the story"

@@ -111,7 +111,7 @@ HV_BOOT bool apic_is_x2apic(void)
 	return x2apic;
 }
 
-uint32_t apic_id(void)
+HV_BOOT uint32_t apic_id(void)
 {
 	return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 }

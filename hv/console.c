@@ -42,7 +42,7 @@ static struct spinlock console_lock;    /* of all these; the first line's text b
 static bool panicking;                  /* one CPU alone is left; who had the lock may have failed */
 static struct { struct spinlock lock; uint32_t length; char text[VM_LINE_MAX + 1]; } vm_lines[LZR_VM_MAX];
 
-void console_init(void)
+HV_BOOT void console_init(void)
 {
 	arch_out8(UART_IER, 0);
 	arch_out8(UART_LCR, UART_LCR_DLAB);

@@ -138,7 +138,7 @@ HV_BOOT uint64_t mem_free_bytes(void)
 	return pages * PAGE_SIZE;
 }
 
-static bool range_is_valid(uint64_t base, uint64_t length)
+static HV_BOOT bool range_is_valid(uint64_t base, uint64_t length)
 {
 	return length && base % PAGE_SIZE == 0 && length % PAGE_SIZE == 0 && base < DIRECT_LIMIT &&
 		length <= DIRECT_LIMIT - base;
@@ -186,7 +186,7 @@ HV_BOOT bool mem_is_ram(uint64_t base, uint64_t length)
 	return false;
 }
 
-static bool claim_holds(uint64_t page_base, unsigned owner)
+static HV_BOOT bool claim_holds(uint64_t page_base, unsigned owner)
 {
 	for (unsigned i = 0; i < claim_count; i++)
 		if (claims[i].owner == owner && page_base >= claims[i].base &&
@@ -195,7 +195,7 @@ static bool claim_holds(uint64_t page_base, unsigned owner)
 	return false;
 }
 
-enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner)
+HV_BOOT enum hv_err mem_check_owner(hpa_t base, uint64_t length, unsigned owner)
 {
 	if (!range_is_valid(base.a, length) || owner == OWNER_NONE || owner == OWNER_FREE)
 		return HV_NOT_OWNED;

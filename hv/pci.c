@@ -56,7 +56,7 @@ void pci_change16(struct pci_address at, unsigned offset, uint16_t clear, uint16
 	pci_set(at, offset, 2, (pci_get(at, offset, 2) & ~(uint32_t)clear) | set);
 }
 
-unsigned pci_capability(struct pci_address at, uint8_t id)
+HV_BOOT unsigned pci_capability(struct pci_address at, uint8_t id)
 {
 	unsigned offset;
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions of <string.h> that are used, the memory functions by the compiler itself. */
+/*
+ * The functions of <string.h> that are used, the memory functions by the compiler itself.  Those that only boot code
+ * calls go with it; if the compiler ever wants one of them elsewhere, the link fails.
+ */
 #include <stdint.h>
 #include <string.h>
+
+#include "types.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
@@ -13,7 +18,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
 	return to;
 }
 
-void *memmove(void *to, const void *from, size_t length)
+HV_BOOT void *memmove(void *to, const void *from, size_t length)
 {
 	uint8_t *d = to;
 	const uint8_t *s = from;
@@ -47,7 +52,7 @@ int memcmp(const void *a, const void *b, size_t length)
 	return 0;
 }
 
-size_t strlen(const char *text)
+HV_BOOT size_t strlen(const char *text)
 {
 	size_t length = 0;
 
@@ -56,7 +61,7 @@ size_t strlen(const char *text)
 	return length;
 }
 
-int strcmp(const char *a, const char *b)
+HV_BOOT int strcmp(const char *a, const char *b)
 {
 	while (*a && *a == *b) {
 		a++;

@@ -61,7 +61,8 @@ trap_common:
 	add	$16, %rsp
 	iretq
 
-/* void gdt_load(const struct descriptor_pointer *): GDT, segments, task register. */
+/* void gdt_load(const struct descriptor_pointer *): GDT, segments, task register.  Each CPU once, at boot. */
+	.section .boot.text, "ax", @progbits
 	.globl	gdt_load
 gdt_load:
 	lgdt	(%rdi)
@@ -79,6 +80,7 @@ gdt_load:
 	push	%rax
 	lretq
 
+	.text
 /* void stack_switch(uint64_t top, void (*function)(void *), void *argument): does not return. */
 	.globl	stack_switch
 stack_switch:
