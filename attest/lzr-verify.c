@@ -175,8 +175,8 @@ bool command_parse(int argc, char **argv, const char *allowed, struct options *o
 		while (i < KNOWN && (strncmp(argv[a], "--", 2) != 0 || strcmp(argv[a] + 2, known[i].name) != 0))
 			i++;
 		if (i == KNOWN || !listed(allowed, known[i].name, &required)) {
-			fprintf(stderr, "lzr-verify %s: %s: no such option; lzr-verify without arguments tells\n",
-				argv[0], argv[a]);
+			fprintf(stderr, "lzr-verify %s: %s: no such option; lzr-verify %s --help tells\n",
+				argv[0], argv[a], argv[0]);
 			return false;
 		}
 		if ((known[i].kind != FLAG && a + 1 == argc) ||
@@ -203,12 +203,30 @@ int command_fail(const struct fault *f)
 	return f->code == FAULT_INPUT || f->code == FAULT_USAGE ? 2 : 1;
 }
 
+/* Of the usage what is a command's own: the lines that begin with its name, and those indented below them. */
+static int print_command_help(const char *name)
+{
+	const size_t length = strlen(name);
+	bool own = false;
+
+	printf("usage: lzr-verify %s OPTIONS\n", name);
+	for (const char *line = usage, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		if (strncmp(line, "   ", 3) != 0)
+			own = strncmp(line, "  ", 2) == 0 && strncmp(line + 2, name, length) == 0 &&
+			      line[2 + length] == ' ';
+		if (own)
+			printf("%.*s\n", (int)(end - line), line);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	output_must_be_written("lzr-verify");
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return argc == 3 && strcmp(argv[2], "--help") == 0 ? print_command_help(argv[1])
+									   : commands[i].run(argc - 1, argv + 1);
 	fputs(usage, argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
 	return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
 }
