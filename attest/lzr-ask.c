@@ -28,7 +28,9 @@
 
 #define CHANNEL "/dev/hvc0"
 #define CHUNK 1024u
+#ifndef TRY_SECONDS             /* tests are less patient */
 #define TRY_SECONDS 10          /* after so long without an answer it asks again */
+#endif
 #define NONCE_SIZE 32u
 
 static int failed(const char *what)
@@ -82,9 +84,10 @@ static bool ask(int fd, const uint8_t nonce[NONCE_SIZE])
 
 /*
  * A whole frame into `buffer`; its length, 0 if nothing came for TRY_SECONDS.  What is left of a frame then, or of
- * bytes that are none, is thrown away, so that the next answer is read from its start.
+ * bytes that are none, is thrown away, so that the next answer is read from its start.  `gone`: there is no channel
+ * any more, and errno says why.
  */
-static size_t receive(int fd, uint8_t *buffer, size_t size)
+static size_t receive(int fd, uint8_t *buffer, size_t size, bool *gone)
 {
 	struct session_header h = { 0 };
 	size_t used = 0;
@@ -97,8 +100,11 @@ static size_t receive(int fd, uint8_t *buffer, size_t size)
 		if (poll(&p, 1, TRY_SECONDS * 1000) != 1)
 			break;
 		n = read(fd, buffer + used, want);
-		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-			break;
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+			errno = n == 0 ? EPIPE : errno;
+			*gone = true;
+			return 0;
+		}
 		used += n > 0 ? (size_t)n : 0;
 		if (used < sizeof(h))
 			continue;
@@ -136,6 +142,7 @@ static bool is_answer(const uint8_t *frame, size_t length, const uint8_t nonce[N
 static size_t ask_until_answered(int fd, const uint8_t nonce[NONCE_SIZE], uint8_t *buffer, size_t size, long seconds)
 {
 	const time_t began = time(NULL);
+	bool gone = false;
 
 	for (unsigned tries = 1; seconds == 0 || time(NULL) - began < seconds; tries++) {
 		size_t length;
@@ -143,9 +150,9 @@ static size_t ask_until_answered(int fd, const uint8_t nonce[NONCE_SIZE], uint8_
 		if (!ask(fd, nonce))
 			return 0;
 		do
-			length = receive(fd, buffer, size);
+			length = receive(fd, buffer, size, &gone);
 		while (length && !is_answer(buffer, length, nonce));
-		if (length)
+		if (length || gone)
 			return length;
 		fprintf(stderr, "lzr-ask: asked %u times, no answer yet\n", tries);
 	}
@@ -208,7 +215,7 @@ int main(int argc, char **argv)
 	uint8_t *buffer = malloc(size), nonce[NONCE_SIZE];
 	long seconds = 0;
 	size_t length;
-	int fd;
+	int fd, status;
 
 	output_must_be_written("lzr-ask");
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -224,5 +231,8 @@ int main(int argc, char **argv)
 		return failed(channel);
 	random_fill(nonce, sizeof(nonce));
 	length = ask_until_answered(fd, nonce, buffer, size, seconds);
-	return length == 0 ? failed("answer") : show(buffer, length, nonce, out);
+	status = length == 0 ? failed("answer") : show(buffer, length, nonce, out);
+	free(buffer);
+	close(fd);
+	return status;
 }
