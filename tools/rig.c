@@ -151,6 +151,18 @@ static void args_machine(struct arguments *a, struct rig *rig, const struct rig_
 	option(a, "-qmp", "unix:%s/qmp,server=on,wait=off", rig->sockets);
 }
 
+/* The card and QEMU's network have an end each of a wire that is ours (rig_peer.c). */
+static void args_wire(struct arguments *a, struct rig *rig, unsigned i)
+{
+	int card, network;
+
+	rig->wire[i] = rig_wire_make(&card, &network);
+	option(a, "-netdev", "hubport,id=hub%u,hubid=%u,netdev=up%u", i, i, i);
+	option(a, "-netdev", "dgram,id=wire%u,local.type=fd,local.str=%d", i, network);
+	option(a, "-netdev", "hubport,id=hubwire%u,hubid=%u,netdev=wire%u", i, i, i);
+	option(a, "-netdev", "dgram,id=card%u,local.type=fd,local.str=%d", i, card);
+}
+
 static void args_devices(struct arguments *a, struct rig *rig, const struct rig_config *c)
 {
 	for (unsigned i = 0; !c->no_nics && i < RIG_UPLINKS; i++) {
@@ -168,9 +180,13 @@ static void args_devices(struct arguments *a, struct rig *rig, const struct rig_
 		}
 		option(a, "-netdev", "%s", netdev);
 		free(netdev);
-		option(a, "-object", "filter-dump,id=dump%u,netdev=up%u,file=%s", i, i, rig_pcap(rig, i));
+		if (c->peer[i])
+			args_wire(a, rig, i);
+		option(a, "-object", "filter-dump,id=dump%u,netdev=%s%u,file=%s", i, c->peer[i] ? "card" : "up", i,
+		       rig_pcap(rig, i));
 		option(a, "-device", "pcie-root-port,id=rp%u,bus=pcie.0,chassis=%u,addr=%u.0", i, i + 1, i + 2);
-		option(a, "-device", "e1000e,bus=rp%u,netdev=up%u,romfile=,mac=52:54:00:4c:5a:%02x", i, i, i + 1);
+		option(a, "-device", "e1000e,bus=rp%u,netdev=%s%u,romfile=,mac=52:54:00:4c:5a:%02x", i,
+		       c->peer[i] ? "card" : "up", i, i + 1);
 	}
 	if (!c->no_nvme) {
 		file_option(a, "-drive", "if=none,id=nvme,format=raw,file=",
@@ -266,6 +282,9 @@ struct rig *rig_start(const struct rig_config *c)
 	rig->qemu = run_start(a.list, rig_path(rig, "qemu.log"));
 	for (unsigned i = 0; i < a.count; i++)
 		free(a.list[i]);
+	for (unsigned i = 0; i < RIG_UPLINKS; i++)
+		if (rig->wire[i])
+			rig_wire_start(rig->wire[i]);
 	if (rig->qemu > 0)
 		rig_clock_start(rig, c->seconds ? c->seconds : 120);
 	if (rig->qemu < 0 || !rig_qmp_connect(rig)) {
@@ -290,6 +309,8 @@ void rig_stop(struct rig *rig)
 	run_stop(rig->swtpm);
 	if (rig->qmp >= 0)
 		close(rig->qmp);
+	for (unsigned i = 0; i < RIG_UPLINKS; i++)
+		rig_wire_end(rig->wire[i]);
 	remove_sockets(rig);
 	while (rig->strings) {
 		struct rig_string *next = rig->strings->next;

@@ -36,6 +36,7 @@ struct rig_config {
 	unsigned cpus, memory_mib;      /* 0: 3 CPUs (rig.c says why), 3072 MiB */
 	unsigned seconds;               /* the machine's time; 0: 120 */
 	unsigned gdb_port;              /* QEMU waits for gdb on this port of 127.0.0.1 first */
+	bool peer[RIG_UPLINKS];         /* one more end on that wire: rig_peer */
 	bool no_tpm, no_iommu, no_intremap, no_nics, no_nvme;
 	bool secure_boot;               /* firmware that starts only what Debian's published snakeoil key signed */
 	bool screen;                    /* a VGA card, so that rig_screendump has something to see */
@@ -65,6 +66,12 @@ bool rig_wait_end(struct rig *rig, unsigned seconds);
 bool rig_running(struct rig *rig);
 /* The machine's seconds since its start. */
 double rig_elapsed(struct rig *rig);
+
+/*
+ * The end of an uplink's wire that `peer` asked for: a datagram socket that does not block, a frame each.  What is sent
+ * comes to the card; what the card or QEMU's own network sends can be read (rig_peer.c).  The rig's.  -1: none.
+ */
+int rig_peer(struct rig *rig, unsigned uplink);
 
 /* Sends a QMP command, e.g. {"execute":"stop"}; its reply goes to `reply` (may be NULL).  False on a QMP error. */
 bool rig_qmp(struct rig *rig, const char *command, char *reply, size_t capacity);

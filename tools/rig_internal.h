@@ -27,6 +27,7 @@ struct rig {
 	char sockets[24];               /* folder in /tmp */
 	pid_t qemu, swtpm;              /* 0: not running */
 	int qmp;                        /* -1: not connected */
+	struct rig_wire *wire[RIG_UPLINKS];     /* NULL: QEMU's network alone */
 	bool screen;
 	int qemu_fd;                    /* pidfd, so that no other process is ever meant; -1: none */
 	pthread_t watcher;
@@ -43,6 +44,10 @@ double rig_now(void);
 /* The watchdog over a running QEMU; rig_clock.c. */
 void rig_clock_start(struct rig *rig, unsigned seconds);
 void rig_clock_stop(struct rig *rig);
+/* A wire of a test's own; `card` and `network` are the ends that QEMU inherits, until rig_wire_start. */
+struct rig_wire *rig_wire_make(int *card, int *network);
+void rig_wire_start(struct rig_wire *w);
+void rig_wire_end(struct rig_wire *w);
 bool rig_qmp_connect(struct rig *rig);
 bool rig_tpm_start(struct rig *rig);
 

@@ -22,7 +22,7 @@
 #define VERIFIER_KEY "keys/verifier.pem"
 
 const char *example_forward[2];
-bool example_stranger;
+bool example_peer, example_stranger;
 static const char *example;
 static unsigned patience;       /* seconds of the machine's time */
 
@@ -117,6 +117,7 @@ int example_start(const char *esp, unsigned seconds)
 	if (!make_state() || !write_serve(forward, sizeof(forward)))
 		return -1;
 	patience = seconds;
+	config.peer[RIG_RESTRICTED] = example_peer;
 	config.dir = dir;
 	config.guestfwd[RIG_RESTRICTED][0] = forward;
 	config.guestfwd[RIG_RESTRICTED][1] = example_forward[0];

@@ -22,6 +22,8 @@ extern const char *example_forward[2];
 const char *example_path(const char *file);
 /* Writes the example's reference values to DIR/FILE without the line of image `without` (NULL: whole). */
 bool example_reference(const char *file, const char *without);
+/* One more end on the card's wire (rig_peer); set before the boot. */
+extern bool example_peer;
 /* The rig's TPM is a stranger: nobody has approved it.  Set before the boot. */
 extern bool example_stranger;
 #define EXAMPLE_STATE "verifier.db"     /* in DIR */
