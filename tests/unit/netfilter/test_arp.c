@@ -11,7 +11,7 @@ static struct nswitch sw;
 static struct switch_end to;
 
 #define FROM_PORT(p) ((struct switch_end){ SWITCH_PORT, p })
-#define FROM_UPLINK(u) ((struct switch_end){ SWITCH_UPLINK, u })
+#define OF_UPLINK(u) ((struct switch_end){ SWITCH_UPLINK, u })
 
 static int setup(void **state)
 {
@@ -75,7 +75,7 @@ static void test_probes_of_ports(void **state)
 	memcpy(b.target, sw.config.ports[BLUE].mac, 6);
 	memcpy(b.arp_target, b.target, 6);
 	memset(b.ip_target, 0, 4);
-	passes(FROM_UPLINK(UP_RESTRICTED), &b, SWITCH_PORT, BLUE);
+	passes(OF_UPLINK(UP_RESTRICTED), &b, SWITCH_PORT, BLUE);
 	/* Its own: of the ports nobody has it, so who does is outside; on a network without a way there, nobody. */
 	f = probe(BLUE, sw.config.ports[BLUE].ipv4);
 	passes(FROM_PORT(BLUE), &f, SWITCH_UPLINK, UP_RESTRICTED);
@@ -106,7 +106,7 @@ static void test_probes_from_outside(void **state)
 		f = probe(port, sw.config.ports[port].ipv4);
 		memcpy(f.source, lab_outside_mac, 6);
 		memcpy(f.arp_sender, lab_outside_mac, 6);
-		passes(FROM_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, port);
+		passes(OF_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, port);
 		b = lab_frame(&sw.config, port, port);
 		memcpy(b.target, lab_outside_mac, 6);
 		lab_arp(&b, false);
@@ -116,7 +116,7 @@ static void test_probes_from_outside(void **state)
 	f = probe(VISITOR, sw.config.ports[VISITOR].ipv4);
 	memcpy(f.source, lab_outside_mac, 6);
 	memcpy(f.arp_sender, lab_outside_mac, 6);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f, 1), NF_PEER_CLOSED);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f, 1), NF_PEER_CLOSED);
 }
 
 /* A port may say that it is there, to the wire; but not in another's name. */
@@ -134,7 +134,7 @@ static void test_announcements_of_ports(void **state)
 	memcpy(f.ip_target, f.ip_source, 4);
 	assert_int_equal(send(FROM_PORT(BLUE), &f, 1), NF_SPOOF_ARP);
 	f = says(lab_outside_mac, sw.config.ports[GREEN].ipv4, true);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f, 1), NF_SPOOF_ARP);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f, 1), NF_SPOOF_ARP);
 }
 
 /* The gateway's address moves to another MAC address: the network's open ports hear it, from their own uplink only. */
@@ -147,7 +147,7 @@ static void test_gateway_moves(void **state)
 	(void)state;
 	for (unsigned request = 0; request < 2; request++) {
 		f = says(other_mac, sw.config.ports[BLUE].gateway, request != 0);
-		assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f, 1 + request * SECOND), NF_PASS);
+		assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f, 1 + request * SECOND), NF_PASS);
 		assert_int_equal(to.kind, SWITCH_GATEWAY_OF);
 		assert_int_equal(to.index, NET_RESTRICTED);
 		for (unsigned i = 0; i < PORTS; i++)
@@ -156,9 +156,9 @@ static void test_gateway_moves(void **state)
 	lab_up(&sw, GREEN, 2, 1);               /* in quarantine */
 	assert_false(switch_hears(&sw, to, GREEN, 1));
 	assert_false(switch_hears(&sw, to, BLUE, LEASE_MAX));
-	assert_int_not_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f, 5 * SECOND), NF_PASS);
+	assert_int_not_equal(send(OF_UPLINK(UP_UNTRUSTED), &f, 5 * SECOND), NF_PASS);
 	f = says(lab_outside_mac, host, true);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f, 5 * SECOND), NF_NO_DESTINATION);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f, 5 * SECOND), NF_NO_DESTINATION);
 }
 
 /* Who floods the wire with it gets ten a second through. */
@@ -169,7 +169,7 @@ static void test_gateway_flood(void **state)
 
 	(void)state;
 	for (uint64_t now = SECOND; now < 11 * SECOND; now += SECOND / 1000)
-		passed += send(FROM_UPLINK(UP_RESTRICTED), &f, now) == NF_PASS;
+		passed += send(OF_UPLINK(UP_RESTRICTED), &f, now) == NF_PASS;
 	assert_in_range(passed, 95, 102);
 	assert_int_equal(sw.uplinks[UP_RESTRICTED].dropped[NF_RATE], 10000 - passed);
 }

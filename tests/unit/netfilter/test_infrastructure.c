@@ -9,7 +9,7 @@ static uint8_t bytes[FRAME_MAX];
 static struct switch_end to;
 
 #define FROM_PORT(p) ((struct switch_end){ SWITCH_PORT, p })
-#define FROM_UPLINK(u) ((struct switch_end){ SWITCH_UPLINK, u })
+#define OF_UPLINK(u) ((struct switch_end){ SWITCH_UPLINK, u })
 
 static int setup(void **state)
 {
@@ -91,7 +91,7 @@ static void test_infrastructure_answers(void **state)
 	f.kind = FRAME_TCP;
 	f.l4_source = LAB_VERIFIER_PORT;
 	f.tcp_flags = FRAME_TCP_SYN | FRAME_TCP_ACK;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 	out = lab_frame(&sw.config, ATTESTOR, ATTESTOR);
 	memcpy(out.target, lab_outside_mac, 6);
 	memcpy(out.ip_target, lab_verifier_ip, 4);
@@ -100,20 +100,20 @@ static void test_infrastructure_answers(void **state)
 	out.l4_target = LAB_VERIFIER_PORT;
 	out.tcp_flags = FRAME_TCP_SYN;
 	passes(FROM_PORT(ATTESTOR), &out, SWITCH_UPLINK, UP_RESTRICTED);
-	passes(FROM_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_ENDPOINT);
+	passes(OF_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_ENDPOINT);
 	f.l4_source++;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
 	lab_arp(&f, true);
-	passes(FROM_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_ENDPOINT);
+	passes(OF_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_ENDPOINT);
 	f.ip_source[3]++;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
 	f = lab_frame_in(&sw.config, lab_verifier_ip, ATTESTOR);
 	f.kind = FRAME_TCP;
 	f.l4_source = LAB_VERIFIER_PORT;
 	port_down(&sw.ports[ATTESTOR]);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_PEER_CLOSED);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_PEER_CLOSED);
 }
 
 /* It opens outwards: whatever comes from the verifier's address and port that it did not ask for is dropped. */
@@ -128,25 +128,25 @@ static void test_infrastructure_opens_outwards(void **state)
 	for (unsigned i = 0; i < sizeof(flags); i++) {
 		f.l4_target = 22;
 		f.tcp_flags = flags[i];
-		assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+		assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 	}
 	/* UDP, by its second endpoint: the same. */
 	f = lab_frame_in(&sw.config, (const uint8_t[]){ 10, 0, 2, 9 }, ATTESTOR);
 	f.l4_source = 500;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 	out = lab_frame(&sw.config, ATTESTOR, ATTESTOR);
 	memcpy(out.target, lab_outside_mac, 6);
 	memcpy(out.ip_target, f.ip_source, 4);
 	out.l4_source = f.l4_target;
 	out.l4_target = 500;
 	passes(FROM_PORT(ATTESTOR), &out, SWITCH_UPLINK, UP_RESTRICTED);
-	passes(FROM_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
+	passes(OF_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
 	f.l4_target++;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 	/* Another instance of it has no part in that. */
 	f.l4_target--;
 	lab_up(&sw, ATTESTOR, 2, 1);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 }
 
 /* Path MTU: a router says that a packet of its connection was too big.  Of ICMP nothing else gets there. */
@@ -165,27 +165,27 @@ static void test_infrastructure_path_mtu(void **state)
 	f.icmp_type = FRAME_ICMP_UNREACHABLE;
 	f.icmp_code = FRAME_ICMP_TOO_BIG;
 	f.about = &out;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 	passes(FROM_PORT(ATTESTOR), &out, SWITCH_UPLINK, UP_RESTRICTED);
-	passes(FROM_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_ENDPOINT);
+	passes(OF_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, ATTESTOR);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_ENDPOINT);
 	for (unsigned code = 0; code < 16; code++) {
 		f.icmp_code = (uint8_t)code;
 		if (code != FRAME_ICMP_TOO_BIG)
-			assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
+			assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
 	}
 	f.icmp_code = FRAME_ICMP_TOO_BIG;
 	for (unsigned type = 0; type < 256; type++) {
 		f.icmp_type = (uint8_t)type;
 		if (type != FRAME_ICMP_UNREACHABLE)
-			assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
+			assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_ENDPOINT);
 	}
 	f.icmp_type = FRAME_ICMP_UNREACHABLE;
 	out.tcp_sequence += 5000000;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 	out.tcp_sequence -= 5000000;
 	out.l4_source++;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_STATE);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_STATE);
 }
 
 /* No port reaches the attestor's, and it reaches no port, whatever the state. */

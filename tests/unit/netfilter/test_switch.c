@@ -9,7 +9,7 @@ static uint8_t bytes[FRAME_MAX];
 static struct switch_end to;
 
 #define FROM_PORT(p) ((struct switch_end){ SWITCH_PORT, p })
-#define FROM_UPLINK(u) ((struct switch_end){ SWITCH_UPLINK, u })
+#define OF_UPLINK(u) ((struct switch_end){ SWITCH_UPLINK, u })
 
 static int setup(void **state)
 {
@@ -85,9 +85,9 @@ static void test_uplink(void **state)
 	struct lab_frame f = lab_frame_in(&sw.config, host, BLUE);
 
 	(void)state;
-	passes(FROM_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, BLUE);
+	passes(OF_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, BLUE);
 	lab_arp(&f, true);
-	passes(FROM_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, BLUE);
+	passes(OF_UPLINK(UP_RESTRICTED), &f, SWITCH_PORT, BLUE);
 	f = lab_frame(&sw.config, BLUE, BLUE);
 	memcpy(f.target, lab_outside_mac, 6);
 	memcpy(f.ip_target, host, 4);
@@ -125,7 +125,7 @@ static void test_silence_denies(void **state)
 		f.kind = kinds[i];
 		if (kinds[i] == FRAME_ARP_REQUEST)
 			lab_arp(&f, true);
-		assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_NO_RULE);
+		assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_NO_RULE);
 		f = lab_frame(&sw.config, BLUE, BLUE);
 		f.kind = kinds[i];
 		if (kinds[i] == FRAME_ARP_REQUEST)
@@ -159,9 +159,9 @@ static void test_networks_stay_apart(void **state)
 		assert_int_equal(send(FROM_PORT(pairs[i][0]), &f), NF_NETWORK);
 	}
 	f = lab_frame_in(&sw.config, (const uint8_t[]){ 10, 0, 2, 77 }, BLUE);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_NETWORK);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_NETWORK);
 	f = lab_frame_in(&sw.config, (const uint8_t[]){ 10, 0, 2, 77 }, RED);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_NETWORK);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_NETWORK);
 }
 
 /* Should two labels ever meet on one network, they still do not meet. */
@@ -195,9 +195,9 @@ static void test_quarantine(void **state)
 	}
 	/* In: neither. */
 	f = lab_frame_in(&sw.config, host, VISITOR);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_PEER_CLOSED);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_PEER_CLOSED);
 	lab_arp(&f, true);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_PEER_CLOSED);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_PEER_CLOSED);
 	/* Nor between two in quarantine on one network, nor from an admitted one. */
 	lab_up(&sw, GREEN, 2, 1);
 	f = lab_frame(&sw.config, BLUE, GREEN);
@@ -256,14 +256,14 @@ static void test_spoofing_from_outside(void **state)
 
 	(void)state;
 	memcpy(f.source, sw.config.ports[GREEN].mac, 6);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_MAC);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_MAC);
 	memcpy(f.source, lab_outside_mac, 6);
 	memcpy(f.ip_source, sw.config.ports[GREEN].ipv4, 4);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_IPV4);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_IPV4);
 	lab_arp(&f, false);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_ARP);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_ARP);
 	memcpy(f.ip_source, sw.config.ports[RED].ipv4, 4);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_ARP);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_SPOOF_ARP);
 }
 
 static void test_groups_and_mismatch(void **state)
@@ -288,12 +288,12 @@ static void test_groups_and_mismatch(void **state)
 	assert_int_equal(send(FROM_PORT(BLUE), &f), NF_MISMATCH);
 	f = lab_frame_in(&sw.config, (const uint8_t[]){ 10, 0, 3, 77 }, BLUE);
 	f.ip_target[3]++;
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_MISMATCH);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_MISMATCH);
 	f = lab_frame_in(&sw.config, (const uint8_t[]){ 10, 0, 3, 77 }, BLUE);
 	memset(f.target, 0xff, 6);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_GROUP);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_GROUP);
 	memcpy(f.target, lab_outside_mac, 6);
-	assert_int_equal(send(FROM_UPLINK(UP_RESTRICTED), &f), NF_NO_DESTINATION);
+	assert_int_equal(send(OF_UPLINK(UP_RESTRICTED), &f), NF_NO_DESTINATION);
 }
 
 static void test_counters(void **state)
@@ -301,7 +301,7 @@ static void test_counters(void **state)
 	struct lab_frame f = lab_frame(&sw.config, BLUE, GREEN);
 	const struct port_counters *blue = switch_counters(&sw, FROM_PORT(BLUE));
 	const struct port_counters *visitor = switch_counters(&sw, FROM_PORT(VISITOR));
-	const struct port_counters *uplink = switch_counters(&sw, FROM_UPLINK(UP_UNTRUSTED));
+	const struct port_counters *uplink = switch_counters(&sw, OF_UPLINK(UP_UNTRUSTED));
 
 	(void)state;
 	passes(FROM_PORT(BLUE), &f, SWITCH_PORT, GREEN);
@@ -317,7 +317,7 @@ static void test_counters(void **state)
 	assert_int_equal(blue->dropped[NF_SPOOF_MAC], 1);
 	/* A frame from outside that a closed port did not get is counted at both. */
 	f = lab_frame_in(&sw.config, (const uint8_t[]){ 10, 0, 2, 2 }, VISITOR);
-	assert_int_equal(send(FROM_UPLINK(UP_UNTRUSTED), &f), NF_PEER_CLOSED);
+	assert_int_equal(send(OF_UPLINK(UP_UNTRUSTED), &f), NF_PEER_CLOSED);
 	assert_int_equal(visitor->dropped[NF_PEER_CLOSED], 1);
 	assert_int_equal(uplink->dropped[NF_PEER_CLOSED], 1);
 }
