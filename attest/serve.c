@@ -111,20 +111,20 @@ static bool on_status(struct server *s, struct bytes payload, struct fault *f)
 
 /* --- frames ------------------------------------------------------------------------------------------------------- */
 
+/* Before the AK is known there is nothing to renew. */
 static bool on_renew(struct server *s, struct bytes payload, struct fault *f)
 {
-	s->renewal = true;
+	s->renewal = s->machine != 0;
 	return !payload.length || fault_set_number(f, FAULT_PROTOCOL, "length of a renewal", 0, payload.length);
 }
 
 /*
  * The attestor draws new port nonces when the challenge comes, which makes results for the old ones void.  So what
  * waits is sent first: an attestor whose evidence takes longer than its renewals would never get a lease in time.
- * Before the AK is known there is nothing to renew.
  */
 static bool renew(struct server *s, struct fault *f)
 {
-	if (!s->renewal || !s->machine || s->closing.code != FAULT_UNCHECKED)
+	if (!s->renewal || s->closing.code != FAULT_UNCHECKED)
 		return true;
 	s->renewal = false;
 	return serve_challenge(s, f);

@@ -28,9 +28,9 @@ static bool shown(struct store *s, int64_t machine, char out[13], struct fault *
 }
 
 /* Whoever dials makes lines: theirs do not push a machine's out, nor fill the disk. */
-static bool trim(struct store *s, const char *machine, int64_t id, struct fault *f)
+static bool trim(struct store *s, const char *machine, struct fault *f)
 {
-	return id % TRIM_EVERY != 0 ||
+	return !store_one_in(TRIM_EVERY) ||
 	       sql_run(s, f,
 		       "DELETE FROM event WHERE machine = ? AND id <="
 		       " (SELECT id FROM event WHERE machine = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
@@ -51,7 +51,7 @@ bool store_event(struct store *s, int64_t machine, struct fault *f, const char *
 	return shown(s, machine, name, f) &&
 	       sql_run(s, f, "INSERT INTO event (at_ms, machine, text) VALUES (?, ?, ?)", "itt", store_now_ms(), name,
 		       text) &&
-	       trim(s, name, sqlite3_last_insert_rowid(s->db), f);
+	       trim(s, name, f);
 }
 
 bool store_each_event(struct store *s, int64_t after,
@@ -102,6 +102,7 @@ static void read_report(struct sql *q, struct store_report *r)
 		q->bad = !store_fault(q->s, q->f, "no memory");
 }
 
+/* The newest is the one that was saved last, whatever the clock said: each that is saved gets the highest rowid. */
 bool store_load_report(struct store *s, int64_t machine, struct store_report *out, struct fault *f)
 {
 	struct sql q;
@@ -110,7 +111,7 @@ bool store_load_report(struct store *s, int64_t machine, struct store_report *ou
 	memset(out, 0, sizeof(*out));
 	sql_open(&q, s, f,
 		 "SELECT machine, platform_good, all_good, at_ms, nonce, bundle, text, json FROM report"
-		 " WHERE ? IN (0, machine) ORDER BY at_ms DESC, platform_good LIMIT 1",
+		 " WHERE ? IN (0, machine) ORDER BY rowid DESC LIMIT 1",
 		 "i", machine);
 	found = sql_row(&q);
 	if (found)

@@ -256,7 +256,7 @@ static bool record_answer(struct store *s, const struct store_message *m, struct
 	if (m->kind == STORE_MESSAGE_LEASE && m->status != LZR_CTL_OK &&
 	    !sql_run(s, f, "UPDATE lease SET ends_ms = 0 WHERE vm = ? AND serial = ?", "iu", m->vm, m->serial))
 		return false;
-	return m->id % TRIM_EVERY != 0 ||
+	return !store_one_in(TRIM_EVERY) ||
 	       sql_run(s, f,
 		       "DELETE FROM outbox WHERE machine = ?1 AND answered_ms IS NOT NULL AND id <="
 		       " (SELECT id FROM outbox WHERE machine = ?1 AND answered_ms IS NOT NULL"

@@ -177,3 +177,11 @@ void sql_fixed(struct sql *q, int column, void *out, size_t size)
 	if (sql_blob(q, column, out, size) != size)
 		wrong_size(q);
 }
+
+bool store_one_in(unsigned int calls)
+{
+	uint8_t byte;
+
+	random_fill(&byte, sizeof(byte));
+	return byte % calls == 0;
+}

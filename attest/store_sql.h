@@ -40,6 +40,11 @@ void sql_fixed(struct sql *q, int column, void *out, size_t size);
 /* What SQLite says about the state, as a fault. */
 bool store_fault(struct store *s, struct fault *f, const char *found);
 int64_t store_now_ms(void);
+/*
+ * True once in so many calls, a power of two up to 256, by chance: what a table is trimmed by.  By count, one writer
+ * who keeps step with another would never be the one who trims.
+ */
+bool store_one_in(unsigned int calls);
 /* A name for whoever runs this, for the record of what operators did. */
 void store_operator(char out[STORE_BY_MAX]);
 /* Takes back what the session `id` had taken from the outbox, and forgets the session. */

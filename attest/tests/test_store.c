@@ -358,6 +358,73 @@ static void strangers_are_bounded(void **state)
 	assert_int_equal(id, 0);
 }
 
+static int64_t count_of(const char *table)
+{
+	char text[128];
+	sqlite3_stmt *q;
+	int64_t n;
+
+	snprintf(text, sizeof(text), "SELECT count(*) FROM %s", table);
+	assert_int_equal(sqlite3_prepare_v2(rig->store.db, text, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	n = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return n;
+}
+
+/* Two who write in turn, so that each has every second number: both are kept short. */
+static void events_are_bounded(void **state)
+{
+	struct fault f = { 0 };
+	int64_t before;
+
+	(void)state;
+	sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101000)"
+	    " INSERT INTO event (at_ms, machine, text) SELECT i, '-', 'old' FROM n");
+	before = count_of("event WHERE machine = '-'");
+	assert_true(before > STORE_EVENTS_MAX);
+	assert_true(store_begin(&rig->store, &f));
+	for (unsigned int i = 0; i < 12000; i++)
+		assert_true(store_event(&rig->store, i % 2 ? rig->machine[0] : 0, &f, "line %u", i));
+	assert_true(store_end(&rig->store, true, &f));
+	/* Trimmed in the last 5,000 of 6,000 of its lines, but for one chance in three hundred million. */
+	assert_in_range(count_of("event WHERE machine = '-'"), STORE_EVENTS_MAX, STORE_EVENTS_MAX + 5000);
+	assert_true(count_of("event WHERE text = 'line 11998'") == 1);
+	assert_true(count_of("event WHERE text = 'line 11999'") == 1);
+}
+
+static void save_report(bool good, int64_t at_ms, const char *text)
+{
+	const struct store_report r = { .machine = rig->machine[0], .platform_good = good, .all_good = good,
+					.at_ms = at_ms, .text = (char *)text, .json = "{}", .nonce_length = 16,
+					.bundle = { (const uint8_t *)"bundle", 6 } };
+	struct fault f = { 0 };
+
+	assert_true(store_save_report(&rig->store, &r, &f));
+}
+
+/* The clock was set back: what was judged last counts, not what has the higher time. */
+static void the_last_report_is_the_one_saved_last(void **state)
+{
+	static const struct { bool good; int64_t at_ms; } steps[] = {
+		{ true, 2000 }, { false, 1500 }, { true, 1400 }, { true, 1300 }, { false, 1200 }, { true, 900 },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct store_report r;
+		struct fault f = { 0 };
+
+		save_report(steps[i].good, steps[i].at_ms, "text");
+		for (unsigned int any = 0; any < 2; any++) {
+			assert_true(store_load_report(&rig->store, any ? 0 : rig->machine[0], &r, &f));
+			assert_int_equal(r.at_ms, steps[i].at_ms);
+			assert_int_equal(r.platform_good, steps[i].good);
+			store_free_report(&r);
+		}
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -366,7 +433,7 @@ int main(void)
 		TEST(nothing_is_made_or_replaced), TEST(another_format), TEST(damaged), TEST(not_ours),
 		TEST(serials_are_given_once), TEST(a_broken_serial_is_no_first_one), TEST(killed_at_any_step),
 		TEST(full_disk), TEST(a_dead_session_is_none), TEST(a_known_machine_stays),
-		TEST(strangers_are_bounded),
+		TEST(strangers_are_bounded), TEST(events_are_bounded), TEST(the_last_report_is_the_one_saved_last),
 	};
 
 	alarm(600);
