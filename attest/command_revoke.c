@@ -122,7 +122,7 @@ static int undo(struct store *s, struct store_vm *vm, struct fault *f)
 	else
 		printf("%s: %s; its next good evidence gets a lease again\n", vm->name,
 		       was_ours ? "the revocation is taken back"
-				: "the block of its port, which was not by this state, is lifted");
+				: "no operator of this state closed its port, and that it is closed counts no longer");
 	return 0;
 }
 
