@@ -21,7 +21,7 @@ static bool get_name(const void *fdt, int node, const char *property, char out[L
 	return true;
 }
 
-static bool get_number(const void *fdt, int node, const char *property, int size, uint64_t *out)
+bool manifest_number(const void *fdt, int node, const char *property, int size, uint64_t *out)
 {
 	int length;
 	const void *value = fdt_getprop(fdt, node, property, &length);
@@ -38,13 +38,13 @@ static bool parse_vdev(const void *fdt, int node, struct fact_device *device)
 	int length;
 	const uint8_t *config = fdt_getprop(fdt, node, "config", &length);
 
-	if (!config || length != 256 || !get_number(fdt, node, "slot", 4, &slot) ||
-	    !get_number(fdt, node, "queues", 4, &queues))
+	if (!config || length != 256 || !manifest_number(fdt, node, "slot", 4, &slot) ||
+	    !manifest_number(fdt, node, "queues", 4, &queues))
 		return false;
 	device->kind = FACT_VDEV;
 	device->slot = (unsigned)slot;
 	device->pairs = (unsigned)queues / 2;
-	device->queue_size = get_number(fdt, node, "queue-size", 4, &size) ? (unsigned)size : 0;
+	device->queue_size = manifest_number(fdt, node, "queue-size", 4, &size) ? (unsigned)size : 0;
 	device->virtio_id = config[2] | (unsigned)config[3] << 8;
 	device->service = fdt_getprop(fdt, node, "service", NULL) != NULL;
 	const uint8_t *mac = fdt_getprop(fdt, node, "device-config", &length);
@@ -65,11 +65,11 @@ static bool parse_device(const void *fdt, int node, const char *name, struct fac
 		return parse_vdev(fdt, node, device);
 	if (!strncmp(name, "mmio@", 5)) {
 		device->kind = FACT_MMIO;
-		return get_number(fdt, node, "gpa", 8, &device->gpa) &&
-		       get_number(fdt, node, "length", 8, &device->length);
+		return manifest_number(fdt, node, "gpa", 8, &device->gpa) &&
+		       manifest_number(fdt, node, "length", 8, &device->length);
 	}
 	device->kind = FACT_ASSIGN;
-	if (!get_number(fdt, node, "slot", 4, &slot) || !get_number(fdt, node, "class", 4, &class_code))
+	if (!manifest_number(fdt, node, "slot", 4, &slot) || !manifest_number(fdt, node, "class", 4, &class_code))
 		return false;
 	device->slot = (unsigned)slot;
 	device->class_code = (unsigned)class_code;
@@ -87,7 +87,7 @@ static bool read_segments(const void *fdt, struct facts *out)
 		uint64_t gpa;
 		if (out->file_count == LZR_SEGMENT_MAX || !get_name(fdt, node, "file", out->files[out->file_count++]))
 			return false;
-		if (sha && length == LZR_DIGEST_SIZE && get_number(fdt, node, "gpa", 8, &gpa) &&
+		if (sha && length == LZR_DIGEST_SIZE && manifest_number(fdt, node, "gpa", 8, &gpa) &&
 		    gpa == LZR_SWITCH_CONFIG_GPA) {
 			out->has_switch_config = true;
 			memcpy(out->switch_config, sha, LZR_DIGEST_SIZE);
@@ -106,8 +106,8 @@ bool facts_parse(const void *fdt, size_t size, struct facts *out, char *why, siz
 		snprintf(why, why_size, "expected a manifest (compatible \"%s\")", LZR_MANIFEST_COMPATIBLE);
 		return false;
 	}
-	if (!get_name(fdt, 0, "image", out->image) || !get_number(fdt, 0, "memory", 8, &out->memory) ||
-	    !get_number(fdt, 0, "vcpus", 4, &vcpus) || !digest(fdt, size, out->measurement)) {
+	if (!get_name(fdt, 0, "image", out->image) || !manifest_number(fdt, 0, "memory", 8, &out->memory) ||
+	    !manifest_number(fdt, 0, "vcpus", 4, &vcpus) || !digest(fdt, size, out->measurement)) {
 		snprintf(why, why_size, "expected image, memory and vcpus in the manifest");
 		return false;
 	}

@@ -23,17 +23,6 @@ static bool stops(struct start *s, const char *what, uint64_t value, const char 
 	return false;
 }
 
-static bool number(const void *fdt, int node, const char *name, int size, uint64_t *out)
-{
-	int length;
-	const void *value = fdt_getprop(fdt, node, name, &length);
-
-	if (!value || length != size)
-		return false;
-	*out = size == 8 ? fdt64_ld(value) : fdt32_ld(value);
-	return true;
-}
-
 /* Everything else in RAM is zero. */
 static bool in_a_segment(const struct start *s, uint64_t page)
 {
@@ -43,8 +32,8 @@ static bool in_a_segment(const struct start *s, uint64_t page)
 	if (segments < 0)
 		return false;
 	fdt_for_each_subnode(node, s->fdt, segments)
-		if (number(s->fdt, node, "gpa", 8, &gpa) && number(s->fdt, node, "length", 8, &length) &&
-		    gpa < page + PAGE && page < gpa + length)
+		if (manifest_number(s->fdt, node, "gpa", 8, &gpa) &&
+		    manifest_number(s->fdt, node, "length", 8, &length) && gpa < page + PAGE && page < gpa + length)
 			return true;
 	return false;
 }
@@ -68,8 +57,8 @@ static bool check_state(struct start *s)
 		snprintf(s->why, s->size, "its manifest: state: mode: expected the one word long64 or protected32");
 		return false;
 	}
-	number(s->fdt, node, "rip", 8, &rip);
-	number(s->fdt, node, "cr3", 8, &cr3);
+	manifest_number(s->fdt, node, "rip", 8, &rip);
+	manifest_number(s->fdt, node, "cr3", 8, &cr3);
 	if (!long64)
 		return rip < s->memory || stops(s, "state: rip", rip, "an address in RAM");
 	if ((uint64_t)((int64_t)(rip << 16) >> 16) != rip)
@@ -86,7 +75,7 @@ static bool check_ports(struct start *s)
 	uint64_t port;
 
 	for (unsigned i = 0; node >= 0 && i < sizeof(known) / sizeof(known[0]); i++)
-		if (number(s->fdt, node, known[i].name, 4, &port) && port < PCI_PORTS + 8 &&
+		if (manifest_number(s->fdt, node, known[i].name, 4, &port) && port < PCI_PORTS + 8 &&
 		    port + known[i].count > PCI_PORTS) {
 			char what[32];
 
@@ -104,7 +93,7 @@ static bool pages_of(const void *fdt, int node, uint64_t *base, uint64_t *length
 	int size;
 
 	if (!strncmp(name, "mmio@", 5))
-		return number(fdt, node, "gpa", 8, base) && number(fdt, node, "length", 8, length);
+		return manifest_number(fdt, node, "gpa", 8, base) && manifest_number(fdt, node, "length", 8, length);
 	if (strncmp(name, "vdev@", 5) || !(msix = fdt_getprop(fdt, node, "msix", &size)) || size != 16)
 		return false;
 	*base = fdt64_ld((const fdt64_t *)((const char *)msix + 8));

@@ -26,7 +26,7 @@ static void warn_of_admission(const struct policy *policy, struct report *report
 		     "switch: expected a control channel (control), found none: nobody is ever admitted");
 }
 
-static bool attests(const struct policy *policy, unsigned who, unsigned vm)
+bool policy_attests(const struct policy *policy, unsigned who, unsigned vm)
 {
 	const struct policy_right *right = &policy->vms[who].rights[RIGHT_ATTESTS];
 
@@ -43,7 +43,7 @@ static void warn_of_evidence(const struct policy *policy, unsigned attestor, str
 	unsigned left = 0, first = NONE;
 
 	for (unsigned i = 0; i < policy->vm_count; i++) {
-		if (attests(policy, attestor, i))
+		if (policy_attests(policy, attestor, i))
 			continue;
 		left++;
 		first = first == NONE ? i : first;
@@ -66,7 +66,7 @@ static void warn_of_unattested(const struct policy *policy, struct report *repor
 		bool is = false;
 
 		for (unsigned j = 0; j < policy->vm_count; j++)
-			is = is || attests(policy, j, i);
+			is = is || policy_attests(policy, j, i);
 		if (!is)
 			warn(report, policy->vms[i].node->where,
 			     "VM \"%s\": no VM attests it, so nobody is told what runs in it", policy->vms[i].name);

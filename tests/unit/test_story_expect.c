@@ -145,6 +145,7 @@ static void test_nobody_can_be_admitted(void **state)
 		{ "elsewhere", 3, "the verifier's endpoint is not on that uplink's network of the emulated machine" },
 		{ "card", 4, "the attestor's network has no uplink that the emulated machine has" },
 		{ "nobody", 5, "no VM attests" },
+		{ "itself", 6, "the attestor may not attest every VM, so that each of its bundles is refused" },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -155,6 +156,7 @@ static void test_nobody_can_be_admitted(void **state)
 		switch (cases[i].what) {
 		case 0: s.policy.fabric.has_control = false; break;
 		case 1: attests->all = false; attests->count = 1; break;
+		case 6: attests->all = false; attests->vms[vm_number("attestor")] = vm_number("switch"); break;
 		case 2: s.policy.endpoints[0].protocol = PROTOCOL_UDP; break;
 		case 3: s.policy.endpoints[0].ip[2] = 9; break;
 		case 4: s.policy.devices[find_device(&s.policy, "nic0")].pci[0] = 7; break;

@@ -2,6 +2,7 @@
 /* The story's files read, and from them all that is expected: a row for every pair, whether or not it can be tried. */
 #include "model.h"
 
+#include "check.h"
 #include "file.h"
 
 #include <limits.h>
@@ -24,19 +25,12 @@ static unsigned policy_vm(const struct story *s, const struct story_vm *vm)
 	return find_vm(&s->policy, vm->policy->name);
 }
 
-/* The right covers everybody but its own holder: a bundle without a statement about each VM is refused. */
+/* A bundle without a statement about each VM, the attestor's own among them, is refused. */
 static bool attests_all(const struct policy *p, unsigned attestor)
 {
-	const struct policy_right *right = &p->vms[attestor].rights[RIGHT_ATTESTS];
-
-	for (unsigned vm = 0; !right->all && vm < p->vm_count; vm++) {
-		bool covered = vm == attestor;
-
-		for (unsigned i = 0; i < right->count; i++)
-			covered |= right->vms[i] == vm;
-		if (!covered)
+	for (unsigned vm = 0; vm < p->vm_count; vm++)
+		if (!policy_attests(p, attestor, vm))
 			return false;
-	}
 	return true;
 }
 
