@@ -24,11 +24,11 @@ static struct way go(const struct ask *ask, const bool *quarantined)
 	return w;
 }
 
-/* The quarantine of everybody who may not be admitted, and of `port` (or NONE). */
-static void hold(const struct expect *e, bool *quarantined, unsigned port)
+/* The quarantine of everybody who may not be admitted. */
+static void hold(const struct expect *e, bool *quarantined)
 {
 	for (unsigned i = 0; i < LZR_SWITCH_PORT_MAX; i++)
-		quarantined[i] = !e->admissible[i] || i == port;
+		quarantined[i] = !e->admissible[i];
 }
 
 static void name_decision(const struct expect *e, const struct ask *ask, const struct way *w, char *out)
@@ -66,7 +66,7 @@ static bool may_pass(const struct expect *e, const struct ask *ask, const struct
 	for (unsigned state = 0; state < 4; state++) {
 		struct way asked, answered;
 
-		hold(e, quarantined, NONE);
+		hold(e, quarantined);
 		for (unsigned i = 0; i < 2; i++)
 			if (ends[i] != NONE && state & 1u << i)
 				quarantined[ends[i]] = true;
@@ -116,7 +116,7 @@ bool expect_flow(const struct expect *e, const struct expect_end *from, const st
 	w = go(&ask, quarantined);
 	out->first = w.there && w.back;
 	out->arrives = may_arrive(e, &ask);
-	hold(e, quarantined, NONE);
+	hold(e, quarantined);
 	w = go(&ask, quarantined);
 	out->now = w.there && w.back;
 	name_decision(e, &ask, &w, out->rule);

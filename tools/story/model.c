@@ -18,28 +18,11 @@ struct story_vm *story_find_vm(struct story *s, const char *name)
 	return NULL;
 }
 
-/* Value of the word "KEY=VALUE" in a line; empty and false when it is not there. */
-static bool word(const char *line, const char *key, char *out, size_t size)
-{
-	const size_t length = strlen(key);
-	const char *at = line;
-
-	out[0] = 0;
-	while ((at = strstr(at, key))) {
-		if ((at == line || at[-1] == ' ') && at[length] == '=') {
-			snprintf(out, size, "%.*s", (int)strcspn(at + length + 1, " "), at + length + 1);
-			return true;
-		}
-		at += length;
-	}
-	return false;
-}
-
 static uint64_t number(const char *line, const char *key)
 {
 	char text[24];
 
-	return word(line, key, text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
+	return words_get(line, key, text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
 }
 
 /* The end that a name means: a VM's first port, a network's gateway, or an address. */
@@ -113,9 +96,9 @@ static void see_flow(struct story *s, const char *vm, const char *text)
 	char to[LZR_NAME_MAX], proto[8], result[16];
 	struct story_flow *flow;
 
-	word(text, "to", to, sizeof(to));
-	word(text, "proto", proto, sizeof(proto));
-	word(text, "result", result, sizeof(result));
+	words_get(text, "to", to, sizeof(to));
+	words_get(text, "proto", proto, sizeof(proto));
+	words_get(text, "result", result, sizeof(result));
 	/* An image may know of VMs that this policy does not have. */
 	if (strcmp(to, "gateway") != 0 && !story_find_vm(s, to))
 		return;
@@ -136,8 +119,8 @@ static void see_arrival(struct story *s, const char *vm, const char *text)
 	char from[LZR_NAME_MAX], proto[8];
 	struct story_flow *flow;
 
-	word(text, "from", from, sizeof(from));
-	word(text, "proto", proto, sizeof(proto));
+	words_get(text, "from", from, sizeof(from));
+	words_get(text, "proto", proto, sizeof(proto));
 	flow = story_flow(s, from, vm, find_proto(proto));
 	if (flow)
 		flow->arrived = number(text, "frames");
@@ -155,7 +138,7 @@ static void see_vm_line(struct story *s, struct story_vm *vm, const char *text, 
 	const char *name = vm->policy->name;
 	char result[16];
 
-	word(text, "result", result, sizeof(result));
+	words_get(text, "result", result, sizeof(result));
 	s->changes += strncmp(text, "LZR-", 4) == 0 && strncmp(text, "LZR-FLOW ", 9) != 0 &&
 		      strncmp(text, "LZR-ROUNDS ", 11) != 0 && strncmp(text, "LZR-ARRIVED ", 12) != 0;
 	if (strncmp(text, "LZR-READY ", 10) == 0)
@@ -209,14 +192,14 @@ static void see_switch_status(struct story *s, const char *line)
 	const uint64_t n = number(line, "vm");
 	char port[24], status[32];
 
-	word(line, "status", status, sizeof(status));
+	words_get(line, "status", status, sizeof(status));
 	if (number(line, "serial") == s->awaited_serial)
 		snprintf(s->awaited_status, sizeof(s->awaited_status), "%s", status);
 	/*
 	 * A refused result may have been sent to another VM's port: only a result that counted tells of its own VM's.
 	 */
 	if (strcmp(status, "ok") == 0 && n < s->view.vm_count && s->vm[n].port >= 0 &&
-	    word(line, "port", port, sizeof(port))) {
+	    words_get(line, "port", port, sizeof(port))) {
 		s->changes += strcmp(s->vm[n].state, port) != 0;
 		snprintf(s->vm[n].state, sizeof(s->vm[n].state), "%s", port);
 	}
@@ -235,7 +218,8 @@ void story_event(struct story *s, const char *line)
 		see_switch_status(s, text);
 		return;
 	}
-	if (strncmp(text, "vm=", 3) != 0 || !word(text, "vm", name, sizeof(name)) || !(vm = story_find_vm(s, name)))
+	if (strncmp(text, "vm=", 3) != 0 || !words_get(text, "vm", name, sizeof(name)) ||
+	    !(vm = story_find_vm(s, name)))
 		return;
 	text += 3 + strlen(name) + 1;
 	s->changes += !vm->verdict[0] || strncmp(vm->verdict, text, 10) != 0;
