@@ -444,3 +444,18 @@ enum fault_code fixture_verify(struct fixture *x)
 	verify_bundle(&request, &x->report);
 	return x->report.platform.code;
 }
+
+void fixture_pe(uint8_t pe[FIXTURE_PE_SIZE])
+{
+	memset(pe, 0, FIXTURE_PE_SIZE);
+	memcpy(pe, "MZ", 2);
+	pe[0x3c] = 0x80;
+	memcpy(pe + 0x80, "PE\0", 4);
+	pe[0x86] = 1;                   /* sections */
+	pe[0x94] = 0xf0;                /* optional header */
+	pe[0x98] = 0x0b;
+	pe[0x99] = 0x02;
+	pe[0x98 + 61] = 0x02;           /* headers: 0x200 */
+	pe[0x98 + 0xf0 + 17] = 0x01;    /* section: 0x100 bytes at 0x200 */
+	pe[0x98 + 0xf0 + 21] = 0x02;
+}

@@ -17,6 +17,10 @@ enum fixture_vm { VM_RED, VM_BLUE, VM_VISITOR, VM_SWITCH, VM_ATTESTOR, VM_COUNT 
 extern const char *const fixture_name[VM_COUNT];
 extern const uint8_t fixture_level[VM_COUNT];
 
+/* The least that a loader's PE can be: headers of 0x200 bytes, one section of 0x100 zeros. */
+#define FIXTURE_PE_SIZE 0x300u
+void fixture_pe(uint8_t pe[FIXTURE_PE_SIZE]);
+
 struct fixture_event {
 	uint32_t pcr, type;
 	uint8_t data[96] __attribute__((aligned(8)));

@@ -360,19 +360,11 @@ static void audit_log(void **state)
 
 static void portable_executable(void **state)
 {
-	uint8_t pe[1024] = { 'M', 'Z' }, first[48], second[48];
+	uint8_t pe[1024] = { 0 }, first[48], second[48];
 	struct fault f = { 0 };
 
 	(void)state;
-	pe[0x3c] = 0x80;
-	memcpy(pe + 0x80, "PE\0", 4);
-	pe[0x86] = 1;           /* sections */
-	pe[0x94] = 0xf0;        /* optional header */
-	pe[0x98] = 0x0b;
-	pe[0x99] = 0x02;
-	pe[0x98 + 61] = 0x02;   /* headers: 0x200 */
-	pe[0x98 + 0xf0 + 17] = 0x01;    /* section: 0x100 bytes at 0x200 */
-	pe[0x98 + 0xf0 + 21] = 0x02;
+	fixture_pe(pe);
 	assert_true(authenticode_sha384((struct bytes){ pe, 0x300 }, "test", first, &f));
 	pe[0x98 + 64] = 1;      /* checksum: not hashed */
 	pe[0x98 + 144] = 1;     /* certificate directory: not hashed */

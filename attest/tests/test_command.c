@@ -320,21 +320,13 @@ static void states_are_made_and_looked_at(void **state)
 	expect(0, "", "bundle", "--state", rig->state, "--out", path_of("bundle"), NULL);
 }
 
-/* The least that a loader's PE can be; its last byte tells two apart. */
+/* Its last byte tells two apart. */
 static void put_pe(const char *name, uint8_t last)
 {
-	uint8_t pe[0x300] = { 'M', 'Z' };
+	uint8_t pe[FIXTURE_PE_SIZE];
 	struct fault f = { 0 };
 
-	pe[0x3c] = 0x80;
-	memcpy(pe + 0x80, "PE\0", 4);
-	pe[0x86] = 1;                   /* sections */
-	pe[0x94] = 0xf0;                /* optional header */
-	pe[0x98] = 0x0b;
-	pe[0x99] = 0x02;
-	pe[0x98 + 61] = 0x02;           /* headers: 0x200 */
-	pe[0x98 + 0xf0 + 17] = 0x01;    /* section: 0x100 bytes at 0x200 */
-	pe[0x98 + 0xf0 + 21] = 0x02;
+	fixture_pe(pe);
 	pe[sizeof(pe) - 1] = last;
 	assert_true(file_write(path_of(name), (struct bytes){ pe, sizeof(pe) }, &f));
 }
