@@ -33,6 +33,7 @@
 #define FLOW_PORT 7007
 #define ROUND_MS 2000           /* from one attempt to the next; an answer counts for the round that it comes in */
 #define TCP_ROUNDS 4u           /* how many rounds a connection may take before another is tried */
+#define UDP_ROUNDS 16u          /* how many rounds a UDP port hears answers; only its first asks */
 #define BEAT_ROUNDS 8u          /* how often the count of rounds is said, whatever happened */
 
 enum proto { ARP, ICMP, UDP, TCP, PROTO_COUNT };
@@ -257,19 +258,24 @@ static void take_tcp(struct target *target)
 }
 
 /* Takes what comes until the round is over, late answers to earlier ones as well. */
-static void collect(int arp, int icmp, int udp, int64_t end)
+static void collect(int arp, int icmp, const int udp[UDP_ROUNDS], int64_t end)
 {
 	for (int64_t left = end - now_ms(); left > 0; left = end - now_ms()) {
-		struct pollfd fds[3 + TARGET_MAX] = { { arp, POLLIN, 0 }, { icmp, POLLIN, 0 }, { udp, POLLIN, 0 } };
+		struct pollfd fds[2 + UDP_ROUNDS + TARGET_MAX] = { { arp, POLLIN, 0 }, { icmp, POLLIN, 0 } };
+		struct pollfd *tcp = fds + 2 + UDP_ROUNDS;
+		for (unsigned i = 0; i < UDP_ROUNDS; i++)
+			fds[2 + i] = (struct pollfd){ udp[i], POLLIN, 0 };
 		for (unsigned i = 0; i < target_count; i++)
-			fds[3 + i] = (struct pollfd){ targets[i].tcp, POLLOUT, 0 };
-		if (poll(fds, 3 + target_count, (int)left) <= 0)
+			tcp[i] = (struct pollfd){ targets[i].tcp, POLLOUT, 0 };
+		if (poll(fds, 2 + UDP_ROUNDS + target_count, (int)left) <= 0)
 			continue;
 		take_arp(arp);
 		take_icmp(icmp);
-		take_udp(udp);
+		for (unsigned i = 0; i < UDP_ROUNDS; i++)
+			if (udp[i] >= 0)
+				take_udp(udp[i]);
 		for (unsigned i = 0; i < target_count; i++)
-			if (targets[i].tcp >= 0 && fds[3 + i].revents)
+			if (targets[i].tcp >= 0 && tcp[i].revents)
 				take_tcp(&targets[i]);
 	}
 }
@@ -305,14 +311,30 @@ static void tell(struct target *target)
 	}
 }
 
-static void round_once(int arp, int icmp, int udp)
+/*
+ * Each round asks from a UDP port of its own.  An answer that is on its way while the rules change may open a
+ * connection of its sender's, and whatever that port still asked would pass as an answer.
+ */
+static int next_port(int udp[UDP_ROUNDS])
+{
+	int *port = &udp[rounds % UDP_ROUNDS];
+
+	if (*port >= 0)
+		close(*port);
+	*port = open_socket(AF_INET, SOCK_DGRAM, 0);
+	return *port;
+}
+
+static void round_once(int arp, int icmp, int udp[UDP_ROUNDS])
 {
 	const int64_t end = now_ms() + ROUND_MS;
+	int asking;
 
 	rounds++;
+	asking = next_port(udp);
 	for (unsigned i = 0; i < target_count; i++) {
 		memset(targets[i].answered, 0, sizeof(targets[i].answered));
-		try_target(&targets[i], arp, icmp, udp);
+		try_target(&targets[i], arp, icmp, asking);
 	}
 	collect(arp, icmp, udp, end);
 	for (unsigned i = 0; i < target_count; i++)
@@ -324,8 +346,9 @@ static void round_once(int arp, int icmp, int udp)
 static void try_forever(void)
 {
 	int arp = open_packet(ETH_P_ARP), icmp = open_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
-	int udp = open_socket(AF_INET, SOCK_DGRAM, 0);
+	int udp[UDP_ROUNDS];
 
+	memset(udp, 0xff, sizeof(udp));         /* none is open */
 	for (;;)
 		round_once(arp, icmp, udp);
 }
